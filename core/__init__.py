@@ -1,0 +1,1 @@
+"""Thaw's model and training package: encoders, heads, freezing, training, comparison."""

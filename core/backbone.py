@@ -1,0 +1,172 @@
+"""The transformer inside an encoder: our own BERT, or transformers' model for any other family.
+
+Both take padded ids with their mask and give the last layer's states.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from core.bert import Bert, BertShape
+from core.folder import DenseShape, ModelFolder
+
+DECODERS = ("qwen2", "qwen3", "llama", "mistral", "gemma", "gemma2", "gemma3_text", "phi3")
+"""Families that read left to right unless told otherwise."""
+
+
+class TransformersBackbone(nn.Module):
+    """A model of the transformers library, as one function from ids to states."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the last layer's states, (batch, tokens, hidden), from (batch, tokens) twice."""
+        more = {"use_cache": False} if self.model.config.model_type in DECODERS else {}
+        out = self.model(input_ids=ids, attention_mask=mask, **more)
+        return out.last_hidden_state  # (batch, tokens, hidden)
+
+
+def load_backbone(folder: ModelFolder, *, bidirectional: bool = False) -> nn.Module:
+    """Load the transformer of a model folder, in fp32, ready to be run and not to be trained.
+
+    Args:
+        folder: What `read_folder` found.
+        bidirectional: Whether a decoder's family is read in both directions; also true where the
+            folder's configuration says so.
+
+    Raises:
+        ValueError: If the weights are missing, are not safetensors, do not fit the
+            configuration, or need code that comes with the folder.
+    """
+    check_weights(folder.transformer)
+    shape = BertShape.from_config(folder.config)
+    if shape is not None and (folder.transformer / "model.safetensors").is_file():
+        return _load_bert(folder.transformer / "model.safetensors", shape).eval()
+    both_ways = bidirectional or reads_both_ways(folder.config)
+    return _load_with_transformers(folder.transformer, both_ways).eval()
+
+
+def check_weights(folder: Path) -> None:
+    """Refuse a folder without safetensors.
+
+    Raises:
+        ValueError: Saying what the folder holds instead.
+    """
+    if any(folder.glob("model*.safetensors")):
+        return
+    if any(folder.glob("pytorch_model*.bin")):
+        raise ValueError(
+            f"{folder} holds its weights as pickle (pytorch_model.bin), which can run code and is "
+            "never read: convert it to model.safetensors"
+        )
+    raise ValueError(f"{folder} has no weights: model.safetensors is missing")
+
+
+def reads_both_ways(config: Mapping[str, Any]) -> bool:
+    """Tell whether a decoder's configuration asks for attention in both directions.
+
+    `is_causal: false` says so in words. Stella and gte-Qwen2 say it by a model class of their own
+    (`modeling_qwen.Qwen2Model`), whose only purpose is to drop the causal mask.
+    """
+    classes = config.get("auto_map") or {}
+    own = isinstance(classes, Mapping) and str(classes.get("AutoModel", "")).endswith(
+        "modeling_qwen.Qwen2Model"
+    )
+    return config.get("is_causal") is False or own
+
+
+def _load_bert(path: Path, shape: BertShape) -> Bert:
+    weights = _read_weights(path)
+    # A checkpoint saved with a head on top prefixes the encoder's own tensors.
+    weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
+    renamed = {  # BERT's first releases, converted from TensorFlow
+        name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+            "LayerNorm.beta", "LayerNorm.bias"
+        ): tensor.to(torch.float32)
+        for name, tensor in weights.items()
+        if name.startswith(("embeddings.", "encoder."))
+    }
+    renamed.pop("embeddings.position_ids", None)  # a buffer of older transformers
+    with torch.device("meta"):  # no time spent on values that are replaced at once
+        model = Bert(shape)
+    try:
+        model.load_state_dict(renamed, assign=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{path} does not fit its config.json: {reason}") from error
+    return model
+
+
+def _load_with_transformers(folder: Path, both_ways: bool) -> TransformersBackbone:
+    from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(
+            str(folder), trust_remote_code=False, local_files_only=True
+        )
+        if both_ways:
+            config.is_causal = False
+        if getattr(config, "is_encoder_decoder", False):
+            raise ValueError(f"{config.model_type} is an encoder-decoder")
+        model = AutoModel.from_pretrained(
+            str(folder),
+            config=config,
+            trust_remote_code=False,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+        )
+    except Exception as error:  # the library raises many types for a folder that does not fit
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{folder} cannot be loaded by transformers: {reason}") from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    if both_ways:
+        # Without padding there is no mask, and each attention module then goes by its own flag.
+        for module in model.modules():
+            if hasattr(module, "is_causal"):
+                module.is_causal = False
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # an encoder reads states; the pooler would only be computed
+    return TransformersBackbone(model)
+
+
+def load_dense(shape: DenseShape) -> nn.Sequential:
+    """Load one projection after pooling.
+
+    Raises:
+        ValueError: If its weights are missing or do not fit.
+    """
+    path = shape.folder / "model.safetensors"
+    if not path.is_file():
+        raise ValueError(f"{shape.folder} has no weights: model.safetensors is missing")
+    weights = _read_weights(path)
+    linear = nn.Linear(shape.inputs, shape.outputs, bias=shape.bias)
+    try:
+        named = {
+            name.removeprefix("linear."): tensor.to(torch.float32)
+            for name, tensor in weights.items()
+        }
+        linear.load_state_dict(named)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{path} does not fit its config.json: {reason}") from error
+    return nn.Sequential(linear, getattr(nn, shape.activation)()).eval()
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} cannot be read as safetensors: {error}") from error
