@@ -89,7 +89,13 @@ def embedded_sentences(texts: Sequence[str], encoding: Encoding) -> list[dict[st
 
 
 def similarity_document(
-    encoder: Encoder, texts: Sequence[str], *, metric: str = "cosine", tokens: bool = False
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    metric: str = "cosine",
+    tokens: bool = False,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Compare sentences: `{metric, sentences, matrix, pairs, tokens?}`, pairs best first.
 
@@ -98,13 +104,15 @@ def similarity_document(
         texts: Two sentences or more.
         metric: One of `METRICS`.
         tokens: Whether to add the token table of the first two sentences.
+        progress: Called after each batch.
+        cancelled: Asked before each batch; True stops.
 
     Raises:
         ValueError: If there are fewer than two sentences or too many, or the metric is unknown.
     """
     check_choice("metric", metric, METRICS)
     check_sentences(texts, at_least=2, at_most=MAX_MATRIX_SENTENCES)
-    encoding = encoder.encode(texts)
+    encoding = encoder.encode(texts, progress=progress, cancelled=cancelled)
     matrix = similarity_matrix(encoding.vectors, metric=metric)  # (sentences, sentences)
     document: dict[str, Any] = {
         "metric": metric,
@@ -134,7 +142,14 @@ def token_document(encoder: Encoder, a: str, b: str, metric: str = "cosine") -> 
 
 
 def search_document(
-    encoder: Encoder, query: str, texts: Sequence[str], *, top: int = 10, metric: str = "cosine"
+    encoder: Encoder,
+    query: str,
+    texts: Sequence[str],
+    *,
+    top: int = 10,
+    metric: str = "cosine",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Search a list: `{query, metric, hits: [{index, text, score}]}`, best first.
 
@@ -151,7 +166,8 @@ def search_document(
     check_sentences([query], at_least=1, at_most=1)
     check_sentences(texts, at_least=1, at_most=1_000_000)
     asked = encoder.encode(query, prompt=encoder.prompts.get("query", "")).vectors
-    hits = top_k(asked, encoder.encode(texts).vectors, top, metric)[0]
+    listed = encoder.encode(texts, progress=progress, cancelled=cancelled).vectors
+    hits = top_k(asked, listed, top, metric)[0]
     return {
         "query": query,
         "metric": metric,
