@@ -19,21 +19,42 @@ DECODERS = ("qwen2", "qwen3", "llama", "mistral", "gemma", "gemma2", "gemma3_tex
 """Families that read left to right unless told otherwise."""
 
 
+class Projection(nn.Module):
+    """A dense layer after pooling, with its activation."""
+
+    def __init__(self, linear: nn.Linear, activation: nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+        self.activation = activation
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether a sum goes through it term by term."""
+        return isinstance(self.activation, nn.Identity)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        return self.activation(self.linear(pooled))  # (batch, outputs)
+
+
 class TransformersBackbone(nn.Module):
     """A model of the transformers library, as one function from ids to states."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, config: Any) -> None:  # noqa: ANN401 (any family's class)
         super().__init__()
         self.model = model
+        self.layer_count: int = config.num_hidden_layers
+        self.hidden: int = config.hidden_size
+        self._options = {"use_cache": False} if config.model_type in DECODERS else {}
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the last layer's states, (batch, tokens, hidden), from (batch, tokens) twice."""
-        more = {"use_cache": False} if self.model.config.model_type in DECODERS else {}
-        out = self.model(input_ids=ids, attention_mask=mask, **more)
+        out = self.model(input_ids=ids, attention_mask=mask, **self._options)
         return out.last_hidden_state  # (batch, tokens, hidden)
 
 
-def load_backbone(folder: ModelFolder, *, bidirectional: bool = False) -> nn.Module:
+def load_backbone(
+    folder: ModelFolder, *, bidirectional: bool = False
+) -> "Bert | TransformersBackbone":
     """Load the transformer of a model folder, in fp32, ready to be run and not to be trained.
 
     Args:
@@ -139,10 +160,10 @@ def _load_with_transformers(folder: Path, both_ways: bool) -> TransformersBackbo
                 module.is_causal = False
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # an encoder reads states; the pooler would only be computed
-    return TransformersBackbone(model)
+    return TransformersBackbone(model, config)
 
 
-def load_dense(shape: DenseShape) -> nn.Sequential:
+def load_projection(shape: DenseShape) -> Projection:
     """Load one projection after pooling.
 
     Raises:
@@ -162,7 +183,7 @@ def load_dense(shape: DenseShape) -> nn.Sequential:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"{path} does not fit its config.json: {reason}") from error
-    return nn.Sequential(linear, getattr(nn, shape.activation)()).eval()
+    return Projection(linear, getattr(nn, shape.activation)()).eval()
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ docs/decisions.md has the measurements that earned it its place.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +102,7 @@ class SelfAttention(nn.Module):
             )  # (texts, heads, length, hidden / heads) each
             out = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
             mixed.append(out.transpose(1, 2).reshape(texts * length, -1))  # (rows, hidden)
-        return mixed[0] if len(mixed) == 1 else torch.cat(mixed)  # (tokens, hidden)
+        return torch.cat(mixed) if mixed else states  # (tokens, hidden)
 
 
 class AddAndNorm(nn.Module):
@@ -146,6 +146,21 @@ class Bert(nn.Module):
         layers = nn.ModuleList(BertLayer(shape) for _ in range(shape.layers))
         self.encoder = nn.ModuleDict({"layer": layers})
 
+    @property
+    def layers(self) -> list[BertLayer]:
+        """The transformer layers, the lowest first."""
+        return list(cast(nn.ModuleList, self.encoder["layer"]))  # type: ignore[arg-type]
+
+    @property
+    def layer_count(self) -> int:
+        """How many transformer layers there are."""
+        return self.shape.layers
+
+    @property
+    def hidden(self) -> int:
+        """Numbers in a token's state."""
+        return self.shape.hidden
+
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Run all layers.
 
@@ -179,7 +194,7 @@ class Bert(nn.Module):
         Returns:
             The output of layer `last`, packed, (tokens, hidden).
         """
-        for layer in self.encoder["layer"][first:last]:
+        for layer in self.layers[first:last]:
             states = layer(states, runs)  # (tokens, hidden)
         return states
 

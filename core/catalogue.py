@@ -168,7 +168,7 @@ CATALOGUE = (
         languages="English",
         licence="MIT",
         download_megabytes=6174,
-        # The card: "Usage" (prompts, 2_Dense_1024, length 512); Zhang et al. 2024 (arXiv:2412.19048)
+        # The card: "Usage" (prompts, 2_Dense_1024, 512 tokens); arXiv:2412.19048
         source="https://huggingface.co/NovaSearch/stella_en_1.5B_v5",
         prompts={
             "query": "Instruct: Given a web search query, retrieve relevant passages that answer "

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import machine
-from core.backbone import load_backbone, load_dense
+from core.backbone import Projection, TransformersBackbone, load_backbone, load_projection
 from core.bert import Bert
 from core.catalogue import EncoderSpec
 from core.config import POOLINGS, EncoderChoice, check_choice
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
         name: What it was asked for as.
         tokenizer: From text to ids.
         backbone: From ids and mask to states: `Bert` or `TransformersBackbone`.
-        dense: Projections after pooling, in order.
+        projections: Dense layers after pooling, in order.
         pooling: One of `POOLINGS`.
         normalized: Whether embeddings get length one.
         prompts: Text put before a query, by use.
@@ -74,8 +74,8 @@ class Encoder(nn.Module):
         *,
         name: str,
         tokenizer: Tokenizer,
-        backbone: nn.Module,
-        dense: nn.ModuleList,
+        backbone: Bert | TransformersBackbone,
+        projections: Sequence[Projection],
         pooling: str,
         normalized: bool,
         prompts: dict[str, str],
@@ -86,7 +86,8 @@ class Encoder(nn.Module):
         self.name = name
         self.tokenizer = tokenizer
         self.backbone = backbone
-        self.dense = dense
+        self.dense = nn.ModuleList(projections)
+        self.projections = tuple(projections)
         self.pooling = pooling
         self.normalized = normalized
         self.prompts = prompts
@@ -103,21 +104,17 @@ class Encoder(nn.Module):
     @property
     def layers(self) -> int:
         """Transformer layers."""
-        if isinstance(self.backbone, Bert):
-            return self.backbone.shape.layers
-        return int(self.backbone.model.config.num_hidden_layers)
+        return self.backbone.layer_count
 
     @property
     def hidden(self) -> int:
         """Numbers in a token's state."""
-        if isinstance(self.backbone, Bert):
-            return self.backbone.shape.hidden
-        return int(self.backbone.model.config.hidden_size)
+        return self.backbone.hidden
 
     @property
     def dimension(self) -> int:
         """Numbers in an embedding."""
-        return int(self.dense[-1][0].out_features) if len(self.dense) else self.hidden
+        return self.projections[-1].linear.out_features if self.projections else self.hidden
 
     @property
     def parameter_count(self) -> int:
@@ -139,7 +136,7 @@ class Encoder(nn.Module):
             name=self.name,
             tokenizer=self.tokenizer,
             backbone=self.backbone,
-            dense=self.dense,
+            projections=self.projections,
             pooling=self.pooling if pooling is None else pooling,
             normalized=self.normalized if normalize is None else normalize,
             prompts=self.prompts,
@@ -154,7 +151,9 @@ class Encoder(nn.Module):
             raise ValueError("this encoder is in fast precision: ask the exact one")
         fast = self._in_bf16()
         key = f"fast {self.layers}x{self.hidden} {self.device.type}"
-        return measure_fast_mode(key, self.embed, fast.embed)
+        return measure_fast_mode(
+            key, lambda texts: self.encode(texts).vectors, lambda texts: fast.encode(texts).vectors
+        )
 
     def in_fast_precision(self) -> "Encoder":
         """Return a copy of this encoder with half-precision weights.
@@ -184,7 +183,8 @@ class Encoder(nn.Module):
         """Embed one text or many.
 
         Equal texts are computed once; the rest are sorted by length and run in batches of
-        `TOKENS_PER_BATCH`.
+        `TOKENS_PER_BATCH`. A text without a single token, as an empty one is to a decoder's
+        tokenizer, has no state to pool and gets zeros.
 
         Args:
             texts: What to embed; one string counts as a list of one.
@@ -205,7 +205,7 @@ class Encoder(nn.Module):
                 raise TypeError(f"text {index} is a {type(text).__name__}, must be a string")
         different = list(dict.fromkeys(given))
         tokens = self.tokenizer.encode([prompt + text for text in different])
-        vectors = torch.empty(len(different), self.dimension)  # (different, dimension)
+        vectors = torch.zeros(len(different), self.dimension)  # (different, dimension)
         done = 0
         with self._threads_for(tokens):
             for batch in batches_by_length(tokens, self._tokens_per_batch):
@@ -243,7 +243,7 @@ class Encoder(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Embed a padded batch, (batch, tokens) twice to (batch, dimension), with gradients."""
         pooled = pool(self.backbone(ids, mask).float(), mask, self.pooling)  # (batch, hidden)
-        for projection in self.dense:
+        for projection in self.projections:
             pooled = projection(pooled)  # (batch, outputs)
         return F.normalize(pooled, dim=1) if self.normalized else pooled  # (batch, dimension)
 
@@ -304,12 +304,12 @@ def build_encoder(
     limits = (folder.max_tokens, spec.max_tokens if spec else None)
     max_tokens = min((n for n in limits if n), default=None)
     declared = folder.pooling or (spec.pooling if spec else "mean")
-    dense = [load_dense(shape) for shape in folder.dense]
+    projections = [load_projection(shape) for shape in folder.dense]
     encoder = Encoder(
         name=choice.name,
         tokenizer=load_tokenizer(folder.transformer, max_tokens, lower_case=folder.lower_case),
         backbone=load_backbone(folder, bidirectional=bool(spec and spec.bidirectional)),
-        dense=nn.ModuleList(dense),
+        projections=projections,
         pooling=choice.pooling or declared,
         normalized=folder.normalized or bool(spec and spec.normalized),
         prompts={**(spec.prompts if spec else {}), **folder.prompts},
@@ -328,9 +328,10 @@ def batches_by_length(tokens: Sequence[Tokens], budget: int) -> Iterator[list[in
         budget: The most tokens in a batch, padding included; one text alone may exceed it.
 
     Yields:
-        The indices of each batch's texts; every index once.
+        The indices of each batch's texts; every text that has tokens once.
     """
-    order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i].ids))
+    some = [index for index in range(len(tokens)) if tokens[index].ids]
+    order = sorted(some, key=lambda i: -len(tokens[i].ids))
     batch: list[int] = []
     for index in order:
         longest = len(tokens[batch[0]].ids) if batch else 0

@@ -131,9 +131,10 @@ def _read_modules(root: Path) -> ModelFolder:
     )
 
 
-def _module(root: Path, module: Any) -> tuple[str, Path]:
+def _module(root: Path, module: object) -> tuple[str, Path]:
     """Return a module's kind and folder; its class may only be sentence-transformers' own."""
-    declared = module.get("type") if isinstance(module, dict) else None
+    module = module if isinstance(module, dict) else {}
+    declared = module.get("type")
     if not isinstance(declared, str):
         raise ValueError(f"{root / 'modules.json'}: each module needs a type")
     package, kind = declared.split(".")[0], declared.split(".")[-1]
@@ -145,7 +146,7 @@ def _module(root: Path, module: Any) -> tuple[str, Path]:
         )
     path = (root / str(module.get("path", ""))).resolve()
     if not path.is_relative_to(root.resolve()):
-        raise ValueError(f"{root / 'modules.json'}: {module['path']!r} leaves the folder")
+        raise ValueError(f"{root / 'modules.json'}: {module.get('path')!r} leaves the folder")
     return kind, path
 
 
@@ -213,7 +214,7 @@ def _read_list(path: Path) -> list[Any]:
     return found
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -25,9 +25,9 @@ class Pair(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A sentence of the searched list, by index, and its score."""
+    """A sentence of the searched list, by position, and its score."""
 
-    index: int
+    position: int
     score: float
 
 
@@ -102,7 +102,7 @@ def top_k(queries: Tensor, corpus: Tensor, k: int, metric: str = "cosine") -> li
     if not k > 0:
         raise ValueError(f"k is {k}, must be at least 1: how many hits to return")
     hits: list[list[Hit]] = []
-    for some in queries.split(1024):
+    for some in torch.split(queries, 1024):
         indices, scores = _best_of(some, corpus, min(k, len(corpus)), metric)
         for row, row_scores in zip(indices.tolist(), scores.tolist(), strict=True):
             hits.append([Hit(i, s) for i, s in zip(row, row_scores, strict=True)])

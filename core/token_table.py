@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.encoder import Encoder
 from core.pooling import LINEAR_POOLINGS, pooling_weights
@@ -95,7 +95,7 @@ def why_not_exact(encoder: Encoder, metric: str = "cosine") -> str:
         return f"max pooling takes each dimension from another token, so {cells}"
     if encoder.pooling not in LINEAR_POOLINGS:
         return f"{encoder.pooling} pooling reads one token alone, so {cells}"
-    if any(not isinstance(projection[1], nn.Identity) for projection in encoder.dense):
+    if not all(projection.is_linear for projection in encoder.projections):
         return f"the encoder ends in a dense layer that is not linear, so {cells}"
     if metric not in ("cosine", "dot"):
         return f"{metric} distance is no sum over pairs of tokens, so {cells}"
@@ -117,8 +117,8 @@ def sum_terms(encoder: Encoder, states: Tensor) -> Tensor:
     weights = pooling_weights(mask, encoder.pooling)[0]  # (tokens,)
     shares = (weights / weights.sum())[:, None]  # (tokens, 1)
     terms = states.double() * shares  # (tokens, hidden)
-    for projection in encoder.dense:
-        linear = projection[0]
+    for projection in encoder.projections:
+        linear = projection.linear
         bias = None if linear.bias is None else linear.bias.double().cpu()
         terms = F.linear(terms, linear.weight.double().cpu())  # (tokens, outputs)
         terms = terms if bias is None else terms + shares * bias  # (tokens, outputs)
