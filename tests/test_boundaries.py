@@ -34,6 +34,7 @@ READING_ORDER = [
     "heads",
     "model",
     "attribution",
+    "lines",
     "data",
     "doctor",
     "floor",
