@@ -13,6 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.packed import PackableLinear
+
+PACKED_AT_MOST = 128_000_000
+"""Weights of larger models are not packed: the copy would need half a gigabyte and more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BertShape:
@@ -87,9 +92,9 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = shape.attention_heads
         self.dropout = shape.attention_dropout
-        self.query = nn.Linear(shape.hidden, shape.hidden)
-        self.key = nn.Linear(shape.hidden, shape.hidden)
-        self.value = nn.Linear(shape.hidden, shape.hidden)
+        self.query = PackableLinear(shape.hidden, shape.hidden)
+        self.key = PackableLinear(shape.hidden, shape.hidden)
+        self.value = PackableLinear(shape.hidden, shape.hidden)
 
     def forward(self, states: Tensor, runs: list[Run]) -> Tensor:
         projected = (self.query(states), self.key(states), self.value(states))
@@ -110,7 +115,7 @@ class AddAndNorm(nn.Module):
 
     def __init__(self, shape: BertShape, inner: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(inner, shape.hidden)
+        self.dense = PackableLinear(inner, shape.hidden)
         self.LayerNorm = nn.LayerNorm(shape.hidden, eps=shape.epsilon)
         self.dropout = nn.Dropout(shape.dropout)
 
@@ -126,13 +131,15 @@ class BertLayer(nn.Module):
         self.attention = nn.ModuleDict(
             {"self": SelfAttention(shape), "output": AddAndNorm(shape, shape.hidden)}
         )
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(shape.hidden, shape.intermediate)})
+        self.intermediate = nn.ModuleDict(
+            {"dense": PackableLinear(shape.hidden, shape.intermediate)}
+        )
         self.output = AddAndNorm(shape, shape.intermediate)
 
     def forward(self, states: Tensor, runs: list[Run]) -> Tensor:
         mixed = self.attention["self"](states, runs)  # (tokens, hidden)
         states = self.attention["output"](mixed, states)  # (tokens, hidden)
-        wide = F.gelu(self.intermediate["dense"](states))  # (tokens, intermediate)
+        wide = self.intermediate["dense"](states, gelu=True)  # (tokens, intermediate)
         return self.output(wide, states)  # (tokens, hidden)
 
 
@@ -160,6 +167,13 @@ class Bert(nn.Module):
     def hidden(self) -> int:
         """Numbers in a token's state."""
         return self.shape.hidden
+
+    def pack(self) -> None:
+        """Get ready for inference: keep the linear layers' weights packed, where that helps."""
+        linears = [each for each in self.modules() if isinstance(each, PackableLinear)]
+        if sum(each.weight.numel() for each in linears) <= PACKED_AT_MOST:
+            for each in linears:
+                each.pack()
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Run all layers.

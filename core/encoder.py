@@ -145,14 +145,25 @@ class Encoder(nn.Module):
         twin.precision, twin.threads, twin.busy = self.precision, self.threads, self.busy
         return twin
 
+    @property
+    def fast_key(self) -> str:
+        """Name the fast mode's self-test in this machine's kept results."""
+        return f"fast {self.layers}x{self.hidden} {self.device.type}"
+
+    @property
+    def threads_key(self) -> str:
+        """Name the thread count's self-test in this machine's kept results."""
+        return f"threads {self.layers}x{self.hidden} {self.precision}"
+
     def fast_mode(self) -> FastMode:
         """Measure the fast mode on this machine, or recall it; takes seconds the first time."""
         if self.precision == "fast":
             raise ValueError("this encoder is in fast precision: ask the exact one")
         fast = self._in_bf16()
-        key = f"fast {self.layers}x{self.hidden} {self.device.type}"
         return measure_fast_mode(
-            key, lambda texts: self.encode(texts).vectors, lambda texts: fast.encode(texts).vectors
+            self.fast_key,
+            lambda texts: self.encode(texts).vectors,
+            lambda texts: fast.encode(texts).vectors,
         )
 
     def in_fast_precision(self) -> "Encoder":
@@ -170,7 +181,13 @@ class Encoder(nn.Module):
         twin = self.with_pooling(None)
         twin.backbone = copy.deepcopy(self.backbone).to(torch.bfloat16)
         twin.precision = "fast"
-        return twin
+        return twin.ready()
+
+    def ready(self) -> "Encoder":
+        """Get ready for inference, once the weights are where they stay; returns itself."""
+        if isinstance(self.backbone, Bert):
+            self.backbone.pack()
+        return self
 
     def encode(
         self,
@@ -264,8 +281,7 @@ class Encoder(nn.Module):
         if self.device.type != "cpu" or len(tokens) < FEW_SENTENCES:
             return contextlib.nullcontext()
         some = [tokens[i].ids for i in range(0, len(tokens), max(1, len(tokens) // 24))]
-        shape = f"{self.layers}x{self.hidden} {self.precision}"
-        count = machine.fastest_threads(f"threads {shape}", lambda: self._embed_batch(some))
+        count = machine.fastest_threads(self.threads_key, lambda: self._embed_batch(some))
         return machine.torch_threads(count)
 
 
@@ -290,7 +306,7 @@ def load_encoder(choice: EncoderChoice | str = "minilm", *, threads: int | None 
     path, spec = find_encoder(choice.name)
     encoder = build_encoder(choice, read_folder(path), spec)
     encoder.threads = threads
-    encoder.to(_checked_device(choice.device))
+    encoder.to(_checked_device(choice.device)).ready()
     return encoder.in_fast_precision() if choice.precision == "fast" else encoder
 
 

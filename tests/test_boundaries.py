@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # come with later issues; a new one takes its place here in the commit that adds it.
 READING_ORDER = [
     "config",
+    "sentences",
     "task",
     "catalogue",
     "pooling",
@@ -24,6 +25,8 @@ READING_ORDER = [
     "losses",
     "tokenizer",
     "folder",
+    "packed",
+    "packed",
     "bert",
     "machine",
     "hub",
@@ -34,6 +37,7 @@ READING_ORDER = [
     "heads",
     "model",
     "attribution",
+    "lines",
     "lines",
     "data",
     "doctor",
@@ -50,6 +54,10 @@ READING_ORDER = [
     "export",
     "report",
     "documents",
+    "about",
+    "terminal",
+    "about",
+    "terminal",
     "__main__",
 ]
 
