@@ -1,0 +1,116 @@
+"""`python -m demo`: starts the page."""
+
+import argparse
+import ipaddress
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from demo.theme import launch_options  # first: it sets Gradio's environment
+
+import gradio as gr  # noqa: I001  # after the line above
+
+from core.catalogue import CATALOGUE
+from core.config import EncoderChoice
+from demo.app import build_app
+from demo.encoders import EncoderShelf
+
+HOST, PORT = "127.0.0.1", 7860
+BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Start the page and serve it until Ctrl-C; bad input exits with 2 and one sentence."""
+    given = parse(arguments)
+    try:
+        app, _ = start(given.host, given.port, given.encoder, share=given.share)
+    except (ValueError, RuntimeError) as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # a command line prints
+        raise SystemExit(BAD_INPUT) from None
+    app.block_thread()
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    names = ", ".join(spec.name for spec in CATALOGUE)
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Start Thaw's page.")
+    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", HOST))
+    parser.add_argument("--port", default=os.environ.get("GRADIO_SERVER_PORT", str(PORT)))
+    parser.add_argument(
+        "--encoder", default="minilm", help=f"{names}, a model folder or a hub name"
+    )
+    parser.add_argument("--share", action="store_true", help="also open it at a public address")
+    return parser.parse_args(arguments)
+
+
+def start(host: str, port: str | int, encoder: str, *, share: bool) -> tuple[gr.Blocks, str]:
+    """Build and launch the page, and start loading its encoder behind it.
+
+    Returns:
+        The page, and its address.
+
+    Raises:
+        ValueError: If the port is taken or no port, or there is no such encoder.
+    """
+    choice = EncoderChoice(name=encoder)
+    if encoder != EncoderChoice().name:
+        from core.hub import find_encoder
+
+        find_encoder(encoder)  # before the page is up, so that a wrong name is told at once
+    number = free_port(host, port)
+    shelf = EncoderShelf(choice, local=not share and is_loopback(host))
+    app = build_app(shelf)
+    server, address, _ = app.launch(
+        server_name=host,
+        server_port=number,
+        share=share,
+        prevent_thread_lock=True,
+        **launch_options(),
+    )
+    server.get("/healthz")(lambda: {"status": "ok", "encoder_ready": shelf.is_ready(choice)})
+    threading.Thread(target=_load_behind, args=(shelf,), daemon=True, name="thaw-load").start()
+    return app, address
+
+
+def free_port(host: str, port: str | int) -> int:
+    """Check that a port can be had.
+
+    Raises:
+        ValueError: If it is no port, or somebody else has it.
+    """
+    if not str(port).isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError(f"--port is {port}, must be 1 to 65535")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":  # as the server does: a port that was just given up is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ValueError(
+                f"port {port} on {host} cannot be had ({reason}): give another one with --port"
+            ) from error
+    return int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach a host name."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _load_behind(shelf: EncoderShelf) -> None:
+    time.sleep(0.3)  # the first answer goes out before torch takes the interpreter
+    shelf.warm_up()
+
+
+if __name__ == "__main__":
+    main()

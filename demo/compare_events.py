@@ -1,0 +1,203 @@
+"""What the events of the Compare tab do: plain values in, plain values out, no component touched."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.config import METRICS, EncoderChoice
+from demo import downloads, questions
+from demo.encoders import EncoderShelf, name_of, with_second
+from demo.examples import EXAMPLES, Example, load_example
+from demo.questions import Asked, Question, Report
+from demo.sentences import read_sentences
+from demo.toasts import as_toast
+from demo.work import Work, progress_line
+
+Updates = tuple[Any, ...]
+Document = dict[str, Any]
+
+SKIP = gr.skip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """What stands in the tab's fields.
+
+    Attributes:
+        text: Sentences, one a line, or cells of a sheet.
+        metric: One of `core.config.METRICS`.
+        second: What to lay beside, as `demo.encoders.with_second` reads it.
+        choice: The working set's encoder.
+    """
+
+    text: str
+    metric: str
+    second: str
+    choice: EncoderChoice
+
+    def question(self) -> Question:
+        """Read the sentences. Raises ValueError for what cannot be read."""
+        read = read_sentences(self.text or "")
+        return Question(
+            texts=read.texts,
+            metric=self.metric,
+            choice=self.choice,
+            second=with_second(self.choice, self.second or ""),
+            note=read.note,
+        )
+
+
+class CompareEvents:
+    """The callbacks.
+
+    Args:
+        shelf: Where encoders come from.
+    """
+
+    def __init__(self, shelf: EncoderShelf) -> None:
+        self.shelf = shelf
+
+    def compare(
+        self, text: str, metric: str, second: str, choice: EncoderChoice
+    ) -> Iterator[Updates]:
+        """Compare the sentences in the box: yields result, tokens, question, status, Stop."""
+        box = Box(text=text, metric=metric, second=second, choice=choice)
+        yield from self._compare(choice, box.question)
+
+    def again(self, question: Question, choice: EncoderChoice) -> Iterator[Updates]:
+        """Compare the same sentences with the encoder that was just chosen; yields as `compare`."""
+        yield from self._compare(choice, lambda: questions.with_choice(question, choice))
+
+    def example(self, example: Example, choice: EncoderChoice) -> Iterator[Updates]:
+        """Show an example: as `compare`, then its hits and their document.
+
+        While the built-in encoder is still loading, the results that ship with it are shown.
+        """
+        question = Question(texts=example.sentences, choice=choice, note=example.notice)
+        if choice == EncoderChoice() and not self.shelf.is_ready(choice):
+            shipped = load_example(example)
+            views = shipped["similarity"], shipped["tokens"]
+            yield *views, question, "", hidden(), shipped["search"], shipped["found"]
+            return
+        for updates in self._compare(choice, lambda: question, example.pick):
+            yield *updates, SKIP, SKIP
+        found = Work(lambda *_: questions.search(self.shelf.get, example.query, question, top=5))
+        yield *[SKIP] * 5, *found.result()
+
+    def explain(self, question: Question, pair: gr.EventData) -> Document:
+        """Show the words of the pair that was picked in the matrix or the list."""
+        picked: dict[str, Any] = pair._data or {}
+        second = picked.get("side") == "second"
+        with as_toast():
+            a, b = whole_number(picked.get("a")), whole_number(picked.get("b"))
+            return Work(
+                lambda *_: questions.explain(self.shelf.get, question, a, b, second=second)
+            ).result()
+
+    def search(
+        self, query: str, text: str, top: int, metric: str, choice: EncoderChoice
+    ) -> Iterator[Updates]:
+        """Search the sentences in the box: yields hits, their document, status, Stop."""
+        box = Box(text=text, metric=metric, second="", choice=choice)
+
+        def task(progress: Report, cancelled: Asked) -> Updates:
+            return questions.search(
+                self.shelf.get,
+                query or "",
+                box.question(),
+                top=whole_number(top),
+                progress=progress,
+                cancelled=cancelled,
+            )
+
+        work = Work(task)
+        for line in self._waiting(work, choice):
+            yield SKIP, SKIP, line, shown()
+        yield SKIP, SKIP, "", hidden()
+        with as_toast():
+            yield *work.result(), SKIP, SKIP
+
+    def open_link(self, choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
+        """Compare what a shared link holds: yields text and metric, then as `compare`."""
+        given = request.query_params
+        text, metric = str(given.get("s", "")), str(given.get("metric", ""))
+        if not text and self.shelf.default != EncoderChoice():
+            text = EXAMPLES[0].text  # what ships with the page is another encoder's
+        if not text:
+            yield (SKIP,) * 7
+            return
+        metric = metric if metric in METRICS else "cosine"
+        yield text, metric, *[SKIP] * 5
+        for updates in self.compare(text, metric, "", choice):
+            yield SKIP, SKIP, *updates
+
+    def save_similarity(self, question: Question, kind: str) -> str:
+        """Write what was compared as `csv` or `json`; the JSON is the command line's document."""
+        with as_toast():
+            work = Work(lambda *_: questions.document_of(self.shelf.get, question))
+            document = work.result()
+            as_csv = kind == "csv"
+            return (downloads.similarity_csv if as_csv else downloads.as_json)(document)
+
+    def save_search(self, found: Document | None, kind: str) -> str:
+        """Write what was found as `csv` or `json`."""
+        with as_toast():
+            if not found:
+                raise ValueError("nothing was searched for yet: write a query and press Search")
+            return (downloads.search_csv if kind == "csv" else downloads.as_json)(found)
+
+    def _compare(
+        self,
+        choice: EncoderChoice,
+        ask: Callable[[], Question],
+        pick: tuple[int, int] | None = None,
+    ) -> Iterator[Updates]:
+        def task(progress: Report, cancelled: Asked) -> tuple[Question, Document]:
+            question = ask()
+            return question, questions.compare(self.shelf.get, question, progress, cancelled)
+
+        work = Work(task)
+        for line in self._waiting(work, choice):
+            yield SKIP, SKIP, SKIP, line, shown()
+        if work.failed:
+            yield SKIP, SKIP, SKIP, "", hidden()
+        with as_toast():
+            question, view = work.result()
+            a, b = pick or view["pick"]
+            link = questions.link_of(question)
+            yield {**view, "pick": [a, b], "share": link}, SKIP, question, "", hidden()
+            words = Work(lambda *_: questions.explain(self.shelf.get, question, a, b))
+            yield SKIP, words.result(), SKIP, SKIP, SKIP
+
+    def _waiting(self, work: Work[Any], choice: EncoderChoice) -> Iterator[str]:
+        for step in work.waiting():
+            if step.total:
+                what = f"{step.done:,} of {step.total:,} sentences"
+            elif self.shelf.is_ready(choice):
+                what = "Reading the sentences…"
+            else:
+                what = f"Loading {name_of(choice)}…"
+            yield progress_line(what, step)
+
+
+def whole_number(given: object) -> int:
+    """Read a number that a browser sent.
+
+    Raises:
+        ValueError: If it is not a whole number.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
+        raise ValueError(f"{given!r} is not a whole number")
+    return int(given)
+
+
+def shown() -> dict[str, Any]:
+    """Make the Stop button appear."""
+    return gr.update(visible=True)
+
+
+def hidden() -> dict[str, Any]:
+    """Make the Stop button go."""
+    return gr.update(visible=False)

@@ -1,0 +1,165 @@
+"""The encoders that the page has loaded, shared by all visitors."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.catalogue import EncoderSpec, find_spec
+from core.config import EncoderChoice
+
+if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
+    from core.encoder import Encoder
+
+PLACES = 3
+"""How many encoders stay in memory; the one unused for longest goes first."""
+
+GetEncoder = Callable[[EncoderChoice], "Encoder"]
+
+
+class EncoderShelf:
+    """Loads an encoder on first use, once per process, and keeps the last few.
+
+    Args:
+        default: What the page starts with; it is never put away.
+        local: Whether visitors may name folders of this machine. False on a page that others
+            can open: they could learn from the answers what lies on its disk.
+    """
+
+    def __init__(self, default: EncoderChoice, *, local: bool) -> None:
+        self.default = default
+        self.local = local
+        self.failure = ""  # why the default encoder is not there
+        self._held: OrderedDict[tuple[str, str], Future[Encoder]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, choice: EncoderChoice) -> "Encoder":
+        """Return the encoder of a choice, loading it if it is not here; thread-safe.
+
+        Raises:
+            ValueError: If there is no such encoder, or it may not be named on this page.
+            RuntimeError: If a download breaks midway.
+        """
+        base = self._loaded(choice.name, choice.precision)
+        if choice.pooling is None and choice.normalize is None:
+            return base
+        return base.with_pooling(choice.pooling, choice.normalize)
+
+    def warm_up(self) -> None:
+        """Load the default encoder and run it once, so that the first click is a warm one."""
+        try:
+            self.get(self.default).encode("The first sentence pays for all.")
+        except Exception as error:  # whatever it is, the page shows it beside the encoder's name
+            self.failure = str(error)
+
+    def is_ready(self, choice: EncoderChoice) -> bool:
+        """Say whether `get` would answer at once."""
+        held = self._held.get((choice.name, choice.precision))
+        return held is not None and held.done() and held.exception() is None
+
+    def _loaded(self, name: str, precision: str) -> "Encoder":
+        key = (name, precision)
+        with self._lock:
+            held = self._held.get(key)
+            mine = held is None
+            if held is None:
+                held = self._held[key] = Future()
+            self._held.move_to_end(key)
+        if not mine:
+            return held.result()
+        try:
+            held.set_result(self._load(name, precision))
+        except BaseException as error:
+            with self._lock:
+                del self._held[key]  # so that the next one tries again
+            held.set_exception(error)
+            raise
+        self._put_away()
+        return held.result()
+
+    def _load(self, name: str, precision: str) -> "Encoder":
+        if precision == "fast":
+            return self._loaded(name, "exact").in_fast_precision()
+        from core.encoder import load_encoder
+        from core.hub import find_encoder
+
+        given = name == self.default.name  # by whoever started the server, who may name anything
+        if self.local or given or find_spec(name) is not None:
+            return load_encoder(EncoderChoice(name=name, device=self.default.device))
+        folder, _ = find_encoder(name, folders=False)
+        try:
+            encoder = load_encoder(EncoderChoice(name=str(folder), device=self.default.device))
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(folder), name)) from error
+        encoder.name = name
+        return encoder
+
+    def _put_away(self) -> None:
+        with self._lock:
+            for key in list(self._held):
+                if len(self._held) <= PLACES:
+                    return
+                if key[0] != self.default.name and self._held[key].done():
+                    del self._held[key]
+
+
+def facts_of_spec(spec: EncoderSpec) -> list[tuple[str, str]]:
+    """List what the catalogue knows of an encoder, in words; needs no torch."""
+    return [
+        ("Dimension", f"{spec.dimension:,}"),
+        ("Parameters", millions(spec.parameters)),
+        ("Layers", str(spec.layers)),
+        ("Reads up to", f"{spec.max_tokens:,} tokens"),
+        ("Own pooling", spec.pooling + (", length 1" if spec.normalized else "")),
+        ("Languages", spec.languages),
+        ("Licence", spec.licence),
+        ("Download", f"{spec.download_megabytes:,} MB"),
+        ("Source", spec.source),
+    ]
+
+
+def facts_of_encoder(encoder: "Encoder") -> list[tuple[str, str]]:
+    """List what a loaded encoder says of itself, for one that no catalogue knows."""
+    return [
+        ("Dimension", f"{encoder.dimension:,}"),
+        ("Parameters", millions(encoder.parameter_count)),
+        ("Layers", str(encoder.layers)),
+        ("Reads up to", f"{encoder.max_tokens:,} tokens"),
+        ("Own pooling", encoder.pooling + (", length 1" if encoder.normalized else "")),
+    ]
+
+
+def millions(count: int) -> str:
+    """Write a number of parameters as people say it: 22.6 million."""
+    if count < 1_000_000:
+        return f"{count:,}"
+    return f"{count / 1e9:.2f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million"
+
+
+def name_of(choice: EncoderChoice) -> str:
+    """Name a choice for people: the encoder, and what was changed about it."""
+    spec = find_spec(choice.name)
+    name = spec.label.split(",")[0] if spec else choice.name
+    parts = [name, f"{choice.pooling or (spec.pooling if spec else 'its own')} pooling"]
+    if choice.normalize is not None:
+        parts.append("length 1" if choice.normalize else "not normalised")
+    if choice.precision == "fast":
+        parts.append("fast")
+    return ", ".join(parts)
+
+
+def with_second(choice: EncoderChoice, second: str) -> EncoderChoice | None:
+    """Turn the choice in “side by side with” into an encoder choice; None for nothing.
+
+    Args:
+        choice: What the page uses now.
+        second: Empty, `pooling:` and one of the poolings, or a name of the catalogue.
+    """
+    if not second:
+        return None
+    kind, _, value = second.partition(":")
+    if kind == "pooling":
+        return replace(choice, pooling=value)
+    return EncoderChoice(name=second)

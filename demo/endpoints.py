@@ -1,0 +1,144 @@
+"""The endpoints for scripts: the command line's JSON documents over HTTP."""
+
+from typing import Any
+
+import gradio as gr
+
+from core.config import EncoderChoice
+from demo.encoders import EncoderShelf
+from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES
+from demo.sentences import MAX_CHARACTERS
+from demo.toasts import as_toast
+from demo.work import Work
+
+MOST_EMBEDDED = 1_000
+
+
+class Endpoints:
+    """What `/embed`, `/similarity` and `/search` answer.
+
+    A direct call skips the page's queue, so every limit is checked here.
+
+    Args:
+        shelf: Where encoders come from.
+    """
+
+    def __init__(self, shelf: EncoderShelf) -> None:
+        self.shelf = shelf
+
+    def embed(
+        self, sentences: list[str] | str, encoder: str = "", pooling: str = ""
+    ) -> dict[str, Any]:
+        """Embed sentences: {model, pooling, dimension, normalized, sentences: [{text, embedding, truncated}]}.
+
+        Args:
+            sentences: One sentence a line, or a list; 1 to 1,000.
+            encoder: A name of the catalogue or the hub; empty for the page's default.
+            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+        """
+
+        def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:
+            from core.documents import embed_document
+
+            return embed_document(self.shelf.get(choice), texts)
+
+        return self._answer(task, sentences, (encoder, pooling), MOST_EMBEDDED)
+
+    def similarity(
+        self,
+        sentences: list[str] | str,
+        metric: str = "cosine",
+        tokens: bool = False,
+        encoder: str = "",
+        pooling: str = "",
+    ) -> dict[str, Any]:
+        """Compare sentences: {metric, sentences, matrix, pairs: [{a, b, score}], tokens?}, pairs best first.
+
+        Args:
+            sentences: One sentence a line, or a list; 2 to 200.
+            metric: cosine, dot, euclidean or manhattan; distances are negated.
+            tokens: Add the token by token table of the first two sentences.
+            encoder: A name of the catalogue or the hub; empty for the page's default.
+            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+        """
+
+        def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:
+            from core.documents import similarity_document
+
+            return similarity_document(
+                self.shelf.get(choice), texts, metric=metric, tokens=bool(tokens)
+            )
+
+        return self._answer(task, sentences, (encoder, pooling), MOST_SENTENCES)
+
+    def search(
+        self,
+        query: str,
+        sentences: list[str] | str,
+        top: int = 10,
+        metric: str = "cosine",
+        encoder: str = "",
+        pooling: str = "",
+    ) -> dict[str, Any]:
+        """Search a list: {query, metric, hits: [{index, text, score}]}, best first.
+
+        Args:
+            query: What to look for.
+            sentences: The list, one sentence a line, or a list; up to 10,000.
+            top: How many hits to return, 1 to 50.
+            metric: cosine, dot, euclidean or manhattan; distances are negated.
+            encoder: A name of the catalogue or the hub; empty for the page's default.
+            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+        """
+
+        def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:
+            from core.documents import clean, search_document
+
+            if not isinstance(query, str):
+                raise ValueError(f"the query is a {type(query).__name__}, must be text")
+            if not 1 <= top <= MOST_HITS:
+                raise ValueError(f"top is {top}, must be 1 to {MOST_HITS}")
+            encoder_ = self.shelf.get(choice)
+            return search_document(encoder_, clean(query), texts, top=int(top), metric=metric)
+
+        return self._answer(task, sentences, (encoder, pooling), MOST_SEARCHED)
+
+    def _answer(
+        self,
+        task: Any,
+        sentences: list[str] | str,
+        asked: tuple[str, str],
+        most: int,
+    ) -> dict[str, Any]:
+        def run(*_: Any) -> dict[str, Any]:
+            from core.documents import check_sentences, split_sentences
+
+            size = len(sentences) if isinstance(sentences, str) else sum(map(_size, sentences))
+            if size > MAX_CHARACTERS:
+                raise ValueError(
+                    f"the text has {size:,} characters, must be at most {MAX_CHARACTERS:,}"
+                )
+            texts = split_sentences(sentences)
+            check_sentences(texts, at_least=1, at_most=most)
+            name, pooling = (value or None for value in asked)
+            choice = EncoderChoice(
+                name=name or self.shelf.default.name,
+                pooling=pooling or (None if name else self.shelf.default.pooling),
+                normalize=None if name else self.shelf.default.normalize,
+            )
+            return task(texts, choice)
+
+        with as_toast():
+            return Work(run).result()
+
+
+def build_endpoints(shelf: EncoderShelf) -> None:
+    """Add the endpoints to the page; call inside `gr.Blocks`."""
+    answers = Endpoints(shelf)
+    gr.api(answers.embed, api_name="embed", concurrency_limit=4)
+    gr.api(answers.similarity, api_name="similarity", concurrency_limit=4)
+    gr.api(answers.search, api_name="search", concurrency_limit=4)
+
+
+def _size(text: object) -> int:
+    return len(text) if isinstance(text, str) else 0

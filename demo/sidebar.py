@@ -1,0 +1,216 @@
+"""The working set that every tab shares: which encoder, and how it makes an embedding."""
+
+import asyncio
+import html
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from core.catalogue import CATALOGUE, find_spec
+from core.config import POOLINGS, EncoderChoice
+from demo.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
+from demo.toasts import as_toast
+from demo.work import Work, progress_line
+
+OTHER = "other"
+OWN = "own"
+NORMALIZE = (("own", None), ("length 1", True), ("as it is", False))
+PRIVATE: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "concurrency_limit": 8,
+}
+Updates = tuple[Any, ...]
+SKIP = gr.skip()
+
+
+class SidebarEvents:
+    """The callbacks: plain values in, plain values out.
+
+    Args:
+        shelf: Where encoders come from.
+    """
+
+    def __init__(self, shelf: EncoderShelf) -> None:
+        self.shelf = shelf
+
+    def change(self, choice: EncoderChoice, wanted: EncoderChoice) -> Iterator[Updates]:
+        """Load what is wanted: yields choice, facts, status.
+
+        What cannot be had leaves the old choice, and says why.
+        """
+        if wanted == choice:
+            yield (SKIP,) * 3
+            return
+        work = Work(lambda *_: (self.shelf.get(wanted), facts(self.shelf, wanted)))
+        for step in work.waiting():
+            yield SKIP, SKIP, progress_line(f"Loading {name_of(wanted)}…", step)
+        try:
+            _, found = work.result()
+        except (ValueError, RuntimeError) as error:
+            kept = f"{sentence(error)} The page keeps {name_of(choice)}."
+            yield SKIP, SKIP, f'<p class="warn" role="alert">{html.escape(kept)}</p>'
+            return
+        yield wanted, found, told(wanted, "Compare and Search now use it.")
+
+    def choose_listed(self, name: str, choice: EncoderChoice) -> Iterator[Updates]:
+        """Take an encoder of the catalogue; for another one its name is awaited."""
+        if name == OTHER:
+            yield (SKIP,) * 3
+            return
+        yield from self.choose_encoder(name, choice)
+
+    def choose_encoder(self, name: str, choice: EncoderChoice) -> Iterator[Updates]:
+        """Take another encoder, with its own pooling."""
+        with as_toast():
+            wanted = EncoderChoice(name=str(name).strip(), device=choice.device)
+            yield from self.change(choice, wanted)
+
+    def choose_pooling(self, pooling: str, choice: EncoderChoice) -> Iterator[Updates]:
+        """Pool the same states in another way."""
+        with as_toast():
+            wanted = replace(choice, pooling=None if pooling == OWN else pooling)
+            yield from self.change(choice, wanted)
+
+    def choose_normalize(self, index: int, choice: EncoderChoice) -> Iterator[Updates]:
+        """Give embeddings length one, or leave them as they are."""
+        yield from self.change(choice, replace(choice, normalize=NORMALIZE[int(index)][1]))
+
+    def choose_precision(self, precision: str, choice: EncoderChoice) -> Iterator[Updates]:
+        """Take exact or fast weights."""
+        with as_toast():
+            yield from self.change(choice, replace(choice, precision=precision))
+
+    def fields_of(self, choice: EncoderChoice) -> Updates:
+        """Return what the fields show of a choice: encoder, name, pooling, length, precision."""
+        spec = find_spec(choice.name)
+        index = next(k for k, (_, value) in enumerate(NORMALIZE) if value == choice.normalize)
+        name = gr.update(value="" if spec else choice.name, visible=spec is None)
+        fields = (spec.name if spec else OTHER, name, choice.pooling or OWN)
+        return *fields, NORMALIZE[index][0], choice.precision
+
+    def fields_unless_other(self, name: str, choice: EncoderChoice) -> Updates:
+        """As `fields_of`, but leaves the fields alone while a name is being typed."""
+        return (SKIP,) * 5 if name == OTHER else self.fields_of(choice)
+
+    def measure_fast(self, choice: EncoderChoice) -> Iterator[Updates]:
+        """Measure the fast mode on this machine: yields precision field, status."""
+        exact = replace(choice, precision="exact", pooling=None, normalize=None)
+        work = Work(lambda *_: self.shelf.get(exact).fast_mode())
+        for step in work.waiting():
+            yield SKIP, progress_line("Measuring the fast mode…", step)
+        with as_toast():
+            mode = work.result()
+        text = f"{mode}. " + (
+            "You may choose it now." if mode.offered else "Not worth having here, so not offered."
+        )
+        choices = ["exact", "fast"] if mode.offered else ["exact"]
+        yield gr.update(choices=choices), f'<p class="soft">{html.escape(text)}</p>'
+
+    async def wait_until_ready(self, choice: EncoderChoice) -> AsyncIterator[str]:
+        """Tell a page that has just opened when the encoder is there."""
+        for _ in range(1200):
+            if self.shelf.is_ready(choice):
+                yield told(choice, "Ready.")
+                return
+            if self.shelf.failure:
+                yield f'<p class="warn" role="alert">{html.escape(self.shelf.failure)}</p>'
+                return
+            await asyncio.sleep(0.1)
+
+
+def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
+    """Lay out the sidebar and wire its events; call inside `app`.
+
+    Returns:
+        The state that holds the visitor's `EncoderChoice`.
+    """
+    events, default = SidebarEvents(shelf), shelf.default
+    choice = gr.State(default)
+    spec = find_spec(default.name)
+    names = [(each.label, each.name) for each in CATALOGUE]
+    other = "a hub name or a folder…" if shelf.local else "a hub name…"
+    with gr.Sidebar(width=300, elem_id="working-set"):
+        gr.HTML("<h2>Working set</h2><p class='soft'>Every tab uses this.</p>")
+        encoder = gr.Dropdown(
+            [*names, (other, OTHER)], value=spec.name if spec else OTHER, label="Encoder",
+            filterable=False,
+        )
+        name = gr.Textbox(
+            "" if spec else default.name,
+            label="Hub name or folder" if shelf.local else "Hub name",
+            placeholder="owner/model",
+            info="Press Enter to load it",
+            visible=spec is None,
+            max_length=300,
+        )
+        pooling = gr.Dropdown(
+            [("the encoder's own", OWN), *((each, each) for each in POOLINGS)],
+            value=default.pooling or OWN, label="Pooling", filterable=False,
+            info="How the tokens' states become one embedding",
+        )
+        length = gr.Radio(
+            [label for label, _ in NORMALIZE], value="own", type="index", label="Normalise",
+            elem_classes="segments",
+        )
+        precision = gr.Radio(
+            ["exact"] if default.precision == "exact" else ["exact", "fast"],
+            value=default.precision, label="Precision", elem_classes="segments",
+        )
+        fast = gr.Button("Measure the fast mode", size="sm")
+        status = gr.HTML(
+            f'<p class="soft">{html.escape(name_of(default))}: loading…</p>',
+            elem_id="encoder-status", elem_classes="encoder-status",
+        )
+        shown = gr.HTML(facts_html(facts_of_spec(spec) if spec else []), elem_id="facts")
+    outputs = [choice, shown, status]
+    fields = [encoder, name, pooling, length, precision]
+    encoder.input(
+        lambda value: gr.update(visible=value == OTHER), encoder, name, queue=False,
+        **{key: PRIVATE[key] for key in ("show_progress", "api_visibility")},
+    )
+    changes = [
+        encoder.input(events.choose_listed, [encoder, choice], outputs, **PRIVATE),
+        name.submit(events.choose_encoder, [name, choice], outputs, **PRIVATE),
+        pooling.input(events.choose_pooling, [pooling, choice], outputs, **PRIVATE),
+        length.input(events.choose_normalize, [length, choice], outputs, **PRIVATE),
+        precision.input(events.choose_precision, [precision, choice], outputs, **PRIVATE),
+    ]
+    for change in changes[1:]:
+        change.then(events.fields_of, choice, fields, **PRIVATE)
+    changes[0].then(events.fields_unless_other, [encoder, choice], fields, **PRIVATE)
+    fast.click(events.measure_fast, choice, [precision, status], **PRIVATE)
+    app.load(events.wait_until_ready, choice, status, **{**PRIVATE, "concurrency_limit": None})
+    return choice
+
+
+def facts(shelf: EncoderShelf, choice: EncoderChoice) -> str:
+    """Return what is known of a choice's encoder as HTML; loads it if no catalogue knows it."""
+    spec = find_spec(choice.name)
+    return facts_html(facts_of_spec(spec) if spec else facts_of_encoder(shelf.get(choice)))
+
+
+def facts_html(rows: list[tuple[str, str]]) -> str:
+    """Lay out facts as a list of terms; addresses of the catalogue become links."""
+    return f"<dl class='facts'>{''.join(map(_fact, rows))}</dl>"
+
+
+def _fact(row: tuple[str, str]) -> str:
+    term, value = map(html.escape, row)
+    if value.startswith("https://huggingface.co/"):
+        shown = value.removeprefix("https://huggingface.co/").replace("/", "/<wbr>")
+        value = f'<a href="{value}" rel="noreferrer" target="_blank">{shown}</a>'
+    return f"<div><dt>{term}</dt><dd>{value}</dd></div>"
+
+
+def told(choice: EncoderChoice, what: str) -> str:
+    """Say what is used now, and what that changes."""
+    return f'<p class="soft"><b>{html.escape(name_of(choice))}.</b> {html.escape(what)}</p>'
+
+
+def sentence(error: Exception) -> str:
+    """Write an error as a sentence: a capital first, a full stop last."""
+    text = str(error)[:500]
+    return text[:1].upper() + text[1:].rstrip(".") + "."

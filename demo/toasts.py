@@ -1,0 +1,38 @@
+"""How an error reaches a visitor: one sentence, escaped, and never a traceback."""
+
+import contextlib
+import html
+import logging
+from collections.abc import Iterator
+
+import gradio as gr
+
+LOG = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def as_toast() -> Iterator[None]:
+    """Turn what core refuses into a toast, and what nobody expected into an apology and a log.
+
+    Raises:
+        gr.Error: Whenever the block raises.
+    """
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise toast(error) from error
+    except Exception as error:
+        LOG.exception("a callback failed")
+        raise gr.Error(
+            "this should not have happened: the server's log says why, the page goes on",
+            title="Not done",
+            print_exception=False,
+        ) from error
+
+
+def toast(error: Exception) -> gr.Error:
+    """Put an error's sentence into a toast; toasts render HTML, so its text is escaped."""
+    sentence = str(error)[:600]
+    return gr.Error(
+        html.escape(sentence[:1].upper() + sentence[1:]), title="Not done", print_exception=False
+    )
