@@ -3,56 +3,71 @@
 One function each, so that a script gets the same answer either way.
 """
 
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from core.config import MAX_SENTENCE_CHARACTERS, METRICS, check_choice
+import torch
+
+from core.config import MAX_MATRIX_SENTENCES, METRICS, check_choice
 from core.encoder import Encoder, Encoding, Progress
-from core.similarity import ranked_pairs, similarity_matrix, top_k
+from core.sentences import check_lengths, check_sentences, check_top, chunks
+from core.sentences import clean as clean  # the page takes text in by the same rules
+from core.sentences import split_sentences as split_sentences
+from core.similarity import Hit, ranked_pairs, similarity_matrix, top_k
 from core.token_table import token_table
 
-MAX_MATRIX_SENTENCES = 2_000
-"""A matrix of more than this is 4 million numbers of JSON, which nobody reads."""
 
+def encode_in_chunks(
+    encoder: Encoder,
+    texts: Iterable[str],
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[tuple[list[str], Encoding]]:
+    """Embed sentences as they are read, holding only some of them at a time.
 
-def split_sentences(given: str | Sequence[str]) -> list[str]:
-    """Take sentences one a line, or a list of them; blank ones are left out.
+    Args:
+        encoder: What embeds them.
+        texts: Any number of sentences.
+        progress: Called after each batch with how many are done, and how many there are; of a
+            stream, how many are read so far.
+        cancelled: Asked before each batch; True stops.
 
-    Raises:
-        ValueError: If something in the list is not text.
-    """
-    lines = given.splitlines() if isinstance(given, str) else list(given)
-    for index, line in enumerate(lines):
-        if not isinstance(line, str):
-            raise ValueError(f"sentence {index + 1} is a {type(line).__name__}, must be text")
-    return [clean(line) for line in lines if clean(line)]
-
-
-def clean(text: str) -> str:
-    """Drop surrounding space and control characters, which no encoder reads and terminals obey."""
-    kept = (" " if c in "\t\r\n\v\f\x85\u2028\u2029" else c for c in text)
-    readable = "".join(c for c in kept if unicodedata.category(c) not in ("Cc", "Cs"))
-    return readable.strip()
-
-
-def check_sentences(texts: Sequence[str], *, at_least: int, at_most: int) -> None:
-    """Refuse too few, too many or too long sentences.
+    Yields:
+        Some sentences and their embeddings, in the order of `texts`.
 
     Raises:
-        ValueError: Saying what was given and what is allowed.
+        ValueError: If a sentence is too long.
+        RuntimeError: If the encoder gives something else than numbers.
+        CancelledError: If `cancelled` answered True.
     """
-    if len(texts) < at_least:
-        need = "one sentence" if at_least == 1 else f"{at_least} sentences"
-        raise ValueError(f"there are {len(texts)} sentences, must be at least {need}")
-    if len(texts) > at_most:
-        raise ValueError(f"there are {len(texts):,} sentences, must be at most {at_most:,}")
-    for index, text in enumerate(texts):
-        if len(text) > MAX_SENTENCE_CHARACTERS:
-            raise ValueError(
-                f"sentence {index + 1} has {len(text):,} characters, must be at most "
-                f"{MAX_SENTENCE_CHARACTERS:,}: split it"
-            )
+    total = len(texts) if isinstance(texts, Sequence) else None
+    done = 0
+    for some in chunks(texts):
+        check_lengths(some, first=done)
+        report = _shifted(progress, done, total or done + len(some))
+        yield some, finite(encoder.encode(some, progress=report, cancelled=cancelled))
+        done += len(some)
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
+
+
+def finite(encoding: Encoding) -> Encoding:
+    """Pass embeddings on, if they are numbers.
+
+    Raises:
+        RuntimeError: If one is infinite or not a number, which JSON could not hold either.
+    """
+    if not torch.isfinite(encoding.vectors).all():
+        raise RuntimeError(
+            "the encoder gave embeddings that are not finite numbers: its weights are broken, or "
+            "the fast precision is too coarse for them"
+        )
+    return encoding
 
 
 def embed_document(
@@ -68,7 +83,7 @@ def embed_document(
         ValueError: If there is no sentence, or one is too long.
     """
     check_sentences(texts, at_least=1, at_most=1_000_000)
-    encoding = encoder.encode(texts, progress=progress, cancelled=cancelled)
+    encoding = finite(encoder.encode(texts, progress=progress, cancelled=cancelled))
     return {**embedding_header(encoder), "sentences": embedded_sentences(texts, encoding)}
 
 
@@ -112,7 +127,7 @@ def similarity_document(
     """
     check_choice("metric", metric, METRICS)
     check_sentences(texts, at_least=2, at_most=MAX_MATRIX_SENTENCES)
-    encoding = encoder.encode(texts, progress=progress, cancelled=cancelled)
+    encoding = finite(encoder.encode(texts, progress=progress, cancelled=cancelled))
     matrix = similarity_matrix(encoding.vectors, metric=metric)  # (sentences, sentences)
     document: dict[str, Any] = {
         "metric": metric,
@@ -144,7 +159,7 @@ def token_document(encoder: Encoder, a: str, b: str, metric: str = "cosine") -> 
 def search_document(
     encoder: Encoder,
     query: str,
-    texts: Sequence[str],
+    texts: Iterable[str],
     *,
     top: int = 10,
     metric: str = "cosine",
@@ -153,24 +168,44 @@ def search_document(
 ) -> dict[str, Any]:
     """Search a list: `{query, metric, hits: [{index, text, score}]}`, best first.
 
-    The query gets the encoder's query prompt, where it has one; the list gets none.
+    The query gets the encoder's query prompt, where it has one; the list gets none. The list is
+    embedded as it is read and only the best hits are kept.
+
+    Args:
+        encoder: What embeds them.
+        query: What to look for.
+        texts: What to search, of any length.
+        top: How many hits to return at most.
+        metric: One of `METRICS`.
+        progress: Called after each batch with how many are done, and how many there are; of a
+            stream, how many are read so far.
+        cancelled: Asked before each batch; True stops.
 
     Raises:
         ValueError: If the query or the list is empty, or top or the metric is not allowed.
     """
     check_choice("metric", metric, METRICS)
-    if not top > 0:
-        raise ValueError(f"top is {top}, must be at least 1: how many hits to return")
+    check_top(top)
     if not query:
         raise ValueError("the query is empty: write what to look for")
-    check_sentences([query], at_least=1, at_most=1)
-    check_sentences(texts, at_least=1, at_most=1_000_000)
-    asked = encoder.encode(query, prompt=encoder.prompts.get("query", "")).vectors
-    listed = encoder.encode(texts, progress=progress, cancelled=cancelled).vectors
-    hits = top_k(asked, listed, top, metric)[0]
+    check_lengths([query])
+    asked = finite(encoder.encode(query, prompt=encoder.prompts.get("query", "")))
+    best: list[tuple[Hit, str]] = []
+    read = truncated = 0
+    for some, encoding in encode_in_chunks(encoder, texts, progress=progress, cancelled=cancelled):
+        found = top_k(asked.vectors, encoding.vectors, top, metric)[0]
+        best += [(Hit(read + index, score), some[index]) for index, score in found]
+        # Python's sort is stable, so that of two equal scores the earlier sentence wins.
+        best = sorted(best, key=lambda pair: -pair[0].score)[:top]
+        read, truncated = read + len(some), truncated + sum(encoding.truncated)
+    if read == 0:
+        raise ValueError("there is no sentence to search, must be at least one sentence")
     return {
         "query": query,
         "metric": metric,
         "model": encoder.name,
-        "hits": [{"index": i, "text": texts[i], "score": score} for i, score in hits],
+        "pooling": encoder.pooling,
+        "searched": read,
+        "truncated": truncated,
+        "hits": [{"index": hit.position, "text": text, "score": hit.score} for hit, text in best],
     }

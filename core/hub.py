@@ -12,6 +12,7 @@ BUILT_IN = "minilm"
 BUILT_IN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of model.safetensors, as the hub's file list shows it for all-MiniLM-L6-v2."""
 
+_DESCRIBED = ["*.json", "*.txt"]  # configurations and vocabularies: small, and enough to plan
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -74,19 +75,12 @@ def built_in_folder() -> Path:
 def _from_hub(asked: str, hub_id: str) -> Path:
     """Return the hub cache's folder for a model, downloading what is not there yet."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    described = ["*.json", "*.txt"]  # configurations and vocabularies: small, and enough to plan
     try:
-        try:
-            folder = Path(
-                snapshot_download(hub_id, allow_patterns=described, local_files_only=True)
-            )
-            if _has_weights(folder):
-                return folder
-        except LocalEntryNotFoundError:
-            pass
-        folder = Path(snapshot_download(hub_id, allow_patterns=described))
+        kept = cached_folder(hub_id)
+        if kept is not None:
+            return kept
+        folder = Path(snapshot_download(hub_id, allow_patterns=_DESCRIBED))
     except Exception as error:  # offline, refused, no such repository: many types, one answer
         name = asked if asked == hub_id else f"{asked} ({hub_id})"
         raise ValueError(
@@ -96,12 +90,24 @@ def _from_hub(asked: str, hub_id: str) -> Path:
         ) from error
     try:
         wanted = ["model*.safetensors", *_module_weights(folder)]
-        return Path(snapshot_download(hub_id, allow_patterns=[*described, *wanted]))
+        return Path(snapshot_download(hub_id, allow_patterns=[*_DESCRIBED, *wanted]))
     except Exception as error:
         raise RuntimeError(
             f"the download of {hub_id} broke off ({_reason(error)}): run it again, what has "
             "arrived is kept"
         ) from error
+
+
+def cached_folder(hub_id: str) -> Path | None:
+    """Find a model in the hub's cache on this machine, with its weights; the hub is not asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(hub_id, allow_patterns=_DESCRIBED, local_files_only=True)
+    except LocalEntryNotFoundError:
+        return None
+    return Path(found) if _has_weights(Path(found)) else None
 
 
 def _has_weights(folder: Path) -> bool:

@@ -60,6 +60,14 @@ class FastMode:
         return f"bf16: {gain}, cosines differ by up to {self.cosine_error:.4f}"
 
 
+def kept_fast_mode(key: str) -> FastMode | None:
+    """Return what the self-test found on this machine before; None where it has not run."""
+    kept = machine.recall(key)
+    if kept is None or not {"speedup", "cosine_error"} <= kept.keys():
+        return None
+    return FastMode(speedup=kept["speedup"], cosine_error=kept["cosine_error"])
+
+
 def measure_fast_mode(
     key: str, exact: Callable[[list[str]], Tensor], fast: Callable[[list[str]], Tensor]
 ) -> FastMode:
@@ -70,9 +78,9 @@ def measure_fast_mode(
         exact: Embeds texts in fp32, (texts, dimension).
         fast: Embeds them the fast way.
     """
-    kept = machine.recall(key)
-    if kept is not None and {"speedup", "cosine_error"} <= kept.keys():
-        return FastMode(speedup=kept["speedup"], cosine_error=kept["cosine_error"])
+    kept = kept_fast_mode(key)
+    if kept is not None:
+        return kept
     texts = [*SELF_TEST_SENTENCES, *(" ".join(SELF_TEST_SENTENCES[i:]) for i in range(8))]
     ways = (exact, fast)
     seconds = [float("inf"), float("inf")]
