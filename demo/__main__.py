@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Sequence
 
-from demo.theme import launch_options  # first: it sets Gradio's environment
-
-import gradio as gr  # noqa: I001  # after the line above
+import gradio as gr
 
 from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
 from demo.app import build_app
 from demo.encoders import EncoderShelf
+from demo.theme import launch_options
 
 HOST, PORT = "127.0.0.1", 7860
 BAD_INPUT = 2

@@ -1,12 +1,12 @@
 """The page: the one module that knows every tab."""
 
+import os
 import sys
 from pathlib import Path
 
 # A Space runs this very file, which puts demo/ on the path, and not the project.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from demo.theme import STATIC  # noqa: I001  # sets Gradio's environment before Gradio is imported
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
@@ -15,6 +15,7 @@ from demo.compare_tab import build_compare_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
 from demo.sidebar import build_sidebar
+from demo.theme import STATIC
 
 HEADER = (STATIC / "header.html").read_text(encoding="utf-8")
 

@@ -105,7 +105,7 @@ def difference_in_words(first: "np.ndarray", second: "np.ndarray", *, comparable
     moved = f"from {signed(before[most])} to {signed(after[most])}"
     text = f"Side by side: {pair} change most, {moved}"
     if len(change) > 2:
-        text += f"; the order of the pairs agrees by {signed(rank_agreement(before, after))}"
+        text += f"; their order agrees by {signed(rank_agreement(before, after))} (1: the same)"
     if not comparable:
         text += ". The two score on different scales: compare the order, not the size"
     return text + "."
@@ -113,7 +113,8 @@ def difference_in_words(first: "np.ndarray", second: "np.ndarray", *, comparable
 
 def rank_agreement(first: "np.ndarray", second: "np.ndarray") -> float:
     """Return Spearman's rank correlation of two lists of scores, ties sharing their rank."""
-    ranks = [np.unique(scores, return_inverse=True, return_counts=True) for scores in (first, second)]
+    both = (first, second)
+    ranks = [np.unique(scores, return_inverse=True, return_counts=True) for scores in both]
     means = [(np.cumsum(counts) - (counts - 1) / 2)[inverse] for _, inverse, counts in ranks]
     spread = means[0].std() * means[1].std()
     if spread == 0:
@@ -136,7 +137,7 @@ def token_view(table: "TokenTable", texts: tuple[str, str], places: tuple[int, i
     score = signed(table.score)
     first, second = places
     return {
-        "title": f"Which words make {first + 1} and {second + 1} {score} alike",
+        "title": f"Which words make {first + 1} and {second + 1} alike ({score})",
         "first": first,
         "second": second,
         "texts": [shorten(text) for text in texts],
@@ -196,10 +197,12 @@ def search_view(document: View, *, searched: int, seconds: float) -> View:
     """Lay out a search document."""
     hits = document["hits"]
     best = hits[0]
+    cut = document.get("truncated", 0)
+    note = f" {cut:,} of them are longer than the encoder reads." if cut else ""
     return {
         "metric": document["metric"],
         "lead": f"Closest: sentence {best['index'] + 1} ({signed(best['score'])}).",
-        "rest": f"Best {len(hits)} of {searched:,}, {milliseconds(seconds)}.",
+        "rest": f"Best {len(hits)} of {searched:,}, {milliseconds(seconds)}.{note}",
         "hits": [{**hit, "text": shorten(hit["text"])} for hit in hits],
     }
 

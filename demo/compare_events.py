@@ -1,4 +1,4 @@
-"""What the events of the Compare tab do: plain values in, plain values out, no component touched."""
+"""What the events of the Compare tab do: plain values in, plain values out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ Updates = tuple[Any, ...]
 Document = dict[str, Any]
 
 SKIP = gr.skip()
+SEARCH_AGAIN = {"empty": "Press Search to search the sentences as they are now."}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class CompareEvents:
     def compare(
         self, text: str, metric: str, second: str, choice: EncoderChoice
     ) -> Iterator[Updates]:
-        """Compare the sentences in the box: yields result, tokens, question, status, Stop."""
+        """Compare the sentences in the box: yields result, tokens, question, status, Stop, hits."""
         box = Box(text=text, metric=metric, second=second, choice=choice)
         yield from self._compare(choice, box.question)
 
@@ -71,7 +72,7 @@ class CompareEvents:
         yield from self._compare(choice, lambda: questions.with_choice(question, choice))
 
     def example(self, example: Example, choice: EncoderChoice) -> Iterator[Updates]:
-        """Show an example: as `compare`, then its hits and their document.
+        """Show an example: as `compare`, then the document of its hits.
 
         While the built-in encoder is still loading, the results that ship with it are shown.
         """
@@ -82,7 +83,7 @@ class CompareEvents:
             yield *views, question, "", hidden(), shipped["search"], shipped["found"]
             return
         for updates in self._compare(choice, lambda: question, example.pick):
-            yield *updates, SKIP, SKIP
+            yield *updates, SKIP
         found = Work(lambda *_: questions.search(self.shelf.get, example.query, question, top=5))
         yield *[SKIP] * 5, *found.result()
 
@@ -126,10 +127,10 @@ class CompareEvents:
         if not text and self.shelf.default != EncoderChoice():
             text = EXAMPLES[0].text  # what ships with the page is another encoder's
         if not text:
-            yield (SKIP,) * 7
+            yield (SKIP,) * 8
             return
         metric = metric if metric in METRICS else "cosine"
-        yield text, metric, *[SKIP] * 5
+        yield text, metric, *[SKIP] * 6
         for updates in self.compare(text, metric, "", choice):
             yield SKIP, SKIP, *updates
 
@@ -160,16 +161,17 @@ class CompareEvents:
 
         work = Work(task)
         for line in self._waiting(work, choice):
-            yield SKIP, SKIP, SKIP, line, shown()
+            yield SKIP, SKIP, SKIP, line, shown(), SKIP
         if work.failed:
-            yield SKIP, SKIP, SKIP, "", hidden()
+            yield SKIP, SKIP, SKIP, "", hidden(), SKIP
         with as_toast():
             question, view = work.result()
             a, b = pick or view["pick"]
             link = questions.link_of(question)
-            yield {**view, "pick": [a, b], "share": link}, SKIP, question, "", hidden()
+            drawn = {**view, "pick": [a, b], "share": link}
+            yield drawn, SKIP, question, "", hidden(), SEARCH_AGAIN
             words = Work(lambda *_: questions.explain(self.shelf.get, question, a, b))
-            yield SKIP, words.result(), SKIP, SKIP, SKIP
+            yield SKIP, words.result(), SKIP, SKIP, SKIP, SKIP
 
     def _waiting(self, work: Work[Any], choice: EncoderChoice) -> Iterator[str]:
         for step in work.waiting():

@@ -51,7 +51,7 @@ class Parts(NamedTuple):
     @property
     def compared(self) -> list[Any]:
         """What a comparison updates."""
-        return [self.result, self.tokens, self.shown, self.status, self.stop]
+        return [self.result, self.tokens, self.shown, self.status, self.stop, self.hits]
 
 
 def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> None:
@@ -76,9 +76,7 @@ def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> 
             **PRIVATE,
         )
         _wire_downloads(events, parts)
-        app.load(
-            events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL
-        )
+        app.load(events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL)
 
 
 def _lay_out(default: EncoderChoice) -> Parts:
@@ -107,14 +105,20 @@ def _lay_out(default: EncoderChoice) -> Parts:
                 METRICS, value="cosine", label="Measure", elem_classes="segments", scale=3
             )
             second = gr.Dropdown(
-                SECOND, value="", label="Side by side with", scale=2, min_width=210, filterable=False
+                SECOND,
+                value="",
+                label="Side by side with",
+                scale=2,
+                min_width=210,
+                filterable=False,
             )
             compare = gr.Button("Compare", variant="primary", scale=0, min_width=130)
         with gr.Row(elem_classes="status-row"):
             status = gr.HTML("", elem_classes="status", elem_id="status")
             stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
     result = picture(
-        "result", "thaw.result(element, props, watch, (pair) => trigger('pick', pair))",
+        "result",
+        "thaw.result(element, props, watch, (pair) => trigger('pick', pair))",
         shipped["similarity"] if built_in else None,
     )
     tokens = picture(
@@ -122,8 +126,21 @@ def _lay_out(default: EncoderChoice) -> Parts:
     )
     query, top, search, hits, found = _lay_out_search(shipped if built_in else None)
     return Parts(
-        box, metric, second, compare, status, stop, examples, result, tokens, query, top, search,
-        hits, gr.State(asked), found,
+        box,
+        metric,
+        second,
+        compare,
+        status,
+        stop,
+        examples,
+        result,
+        tokens,
+        query,
+        top,
+        search,
+        hits,
+        gr.State(asked),
+        found,
     )
 
 
@@ -148,7 +165,7 @@ def _lay_out_search(
     return query, top, search, hits, found
 
 
-def picture(name: str, script: str, value: Any) -> gr.HTML:
+def picture(name: str, script: str, value: dict[str, Any] | None) -> gr.HTML:
     """Return a place where static/*.js draws: the markup never changes, only `value` does."""
     return gr.HTML(
         value,
@@ -177,7 +194,7 @@ def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> li
         ),
         choice.change(events.again, [parts.shown, choice], parts.compared, **SEVERAL),
     ]
-    shows = [*parts.compared, parts.hits, parts.found]
+    shows = [*parts.compared, parts.found]
     fills = [parts.box, parts.query, parts.metric, parts.second]
     for button, example in zip(parts.examples, EXAMPLES, strict=True):
         values = (example.text, example.query, "cosine", "")
@@ -201,6 +218,6 @@ def _wire_downloads(events: CompareEvents, parts: Parts) -> None:
         for name, what, write, state in sources:
             for kind, media in KINDS.items():
                 button = gr.Button(f"{what}, {kind.upper()}", size="sm", scale=0, min_width=0)
-                button.click(
-                    partial(write, kind=kind), state, text, **SEVERAL
-                ).success(None, text, None, js=SAVE_JS.format(name=f"{name}.{kind}", kind=media))
+                button.click(partial(write, kind=kind), state, text, **SEVERAL).success(
+                    None, text, None, js=SAVE_JS.format(name=f"{name}.{kind}", kind=media)
+                )

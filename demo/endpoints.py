@@ -1,12 +1,14 @@
 """The endpoints for scripts: the command line's JSON documents over HTTP."""
 
+from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
+from gradio.events import api
 
 from core.config import EncoderChoice
+from core.sentences import check_sentences, clean, split_sentences
 from demo.encoders import EncoderShelf
-from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES
+from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES, Asked, Report
 from demo.sentences import MAX_CHARACTERS
 from demo.toasts import as_toast
 from demo.work import Work
@@ -29,7 +31,9 @@ class Endpoints:
     def embed(
         self, sentences: list[str] | str, encoder: str = "", pooling: str = ""
     ) -> dict[str, Any]:
-        """Embed sentences: {model, pooling, dimension, normalized, sentences: [{text, embedding, truncated}]}.
+        """Embed sentences.
+
+        Answers {model, pooling, dimension, normalized, sentences: [{text, embedding, truncated}]}.
 
         Args:
             sentences: One sentence a line, or a list; 1 to 1,000.
@@ -52,7 +56,9 @@ class Endpoints:
         encoder: str = "",
         pooling: str = "",
     ) -> dict[str, Any]:
-        """Compare sentences: {metric, sentences, matrix, pairs: [{a, b, score}], tokens?}, pairs best first.
+        """Compare sentences.
+
+        Answers {metric, sentences, matrix, pairs: [{a, b, score}], tokens?}, pairs best first.
 
         Args:
             sentences: One sentence a line, or a list; 2 to 200.
@@ -80,7 +86,9 @@ class Endpoints:
         encoder: str = "",
         pooling: str = "",
     ) -> dict[str, Any]:
-        """Search a list: {query, metric, hits: [{index, text, score}]}, best first.
+        """Search a list.
+
+        Answers {query, metric, hits: [{index, text, score}]}, best first.
 
         Args:
             query: What to look for.
@@ -92,7 +100,7 @@ class Endpoints:
         """
 
         def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:
-            from core.documents import clean, search_document
+            from core.documents import search_document
 
             if not isinstance(query, str):
                 raise ValueError(f"the query is a {type(query).__name__}, must be text")
@@ -105,14 +113,12 @@ class Endpoints:
 
     def _answer(
         self,
-        task: Any,
+        task: Callable[[list[str], EncoderChoice], dict[str, Any]],
         sentences: list[str] | str,
         asked: tuple[str, str],
         most: int,
     ) -> dict[str, Any]:
-        def run(*_: Any) -> dict[str, Any]:
-            from core.documents import check_sentences, split_sentences
-
+        def run(_: Report, __: Asked) -> dict[str, Any]:
             size = len(sentences) if isinstance(sentences, str) else sum(map(_size, sentences))
             if size > MAX_CHARACTERS:
                 raise ValueError(
@@ -135,9 +141,9 @@ class Endpoints:
 def build_endpoints(shelf: EncoderShelf) -> None:
     """Add the endpoints to the page; call inside `gr.Blocks`."""
     answers = Endpoints(shelf)
-    gr.api(answers.embed, api_name="embed", concurrency_limit=4)
-    gr.api(answers.similarity, api_name="similarity", concurrency_limit=4)
-    gr.api(answers.search, api_name="search", concurrency_limit=4)
+    api(answers.embed, api_name="embed", concurrency_limit=4)
+    api(answers.similarity, api_name="similarity", concurrency_limit=4)
+    api(answers.search, api_name="search", concurrency_limit=4)
 
 
 def _size(text: object) -> int:

@@ -103,8 +103,8 @@ EXAMPLES = (
     Example(
         name="languages",
         title="Two languages",
-        notice="This encoder learned English: it puts two German sentences together because they "
-        "are German, and misses that 1 and 2 mean the same. A multilingual encoder does not.",
+        notice="This encoder learned English: it finds 2 and 6 most alike, two German sentences "
+        "that say different things, and misses that 1 and 2 say the same.",
         sentences=(
             "The weather is beautiful today.",
             "Das Wetter ist heute schön.",

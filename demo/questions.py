@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
+from core.sentences import clean
 from demo import charts
 from demo.encoders import GetEncoder, name_of
 
@@ -35,7 +36,7 @@ class Question:
 
     texts: tuple[str, ...]
     metric: str = "cosine"
-    choice: EncoderChoice = EncoderChoice()
+    choice: EncoderChoice = field(default_factory=EncoderChoice)
     second: EncoderChoice | None = None
     note: str = ""
 
@@ -148,7 +149,7 @@ def search(
     Raises:
         ValueError: If the query or the list is empty, or the list is too long.
     """
-    from core.documents import clean, search_document
+    from core.documents import search_document
 
     count = len(question.texts)
     if count > MOST_SEARCHED:

@@ -3,6 +3,8 @@
 import csv
 from dataclasses import dataclass
 
+from core.sentences import split_sentences
+
 MAX_CHARACTERS = 2_000_000
 """What one box may hold: 200 sentences of 10,000 characters, or 10,000 of 200."""
 
@@ -30,8 +32,6 @@ def read_sentences(box: str) -> Sentences:
     Raises:
         ValueError: If the box holds more text than the page reads, or the cells make no sense.
     """
-    from core.documents import split_sentences
-
     if len(box) > MAX_CHARACTERS:
         raise ValueError(
             f"the text has {len(box):,} characters, must be at most {MAX_CHARACTERS:,}: "

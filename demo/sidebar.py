@@ -132,10 +132,12 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
     spec = find_spec(default.name)
     names = [(each.label, each.name) for each in CATALOGUE]
     other = "a hub name or a folder…" if shelf.local else "a hub name…"
-    with gr.Sidebar(width=300, elem_id="working-set"):
-        gr.HTML("<h2>Working set</h2><p class='soft'>Every tab uses this.</p>")
+    with gr.Sidebar(width=290, elem_id="working-set"):
+        gr.HTML("<h2>Working set</h2><p class='soft'>What every tab works with.</p>")
         encoder = gr.Dropdown(
-            [*names, (other, OTHER)], value=spec.name if spec else OTHER, label="Encoder",
+            [*names, (other, OTHER)],
+            value=spec.name if spec else OTHER,
+            label="Encoder",
             filterable=False,
         )
         name = gr.Textbox(
@@ -148,27 +150,38 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
         )
         pooling = gr.Dropdown(
             [("the encoder's own", OWN), *((each, each) for each in POOLINGS)],
-            value=default.pooling or OWN, label="Pooling", filterable=False,
+            value=default.pooling or OWN,
+            label="Pooling",
+            filterable=False,
             info="How the tokens' states become one embedding",
         )
         length = gr.Radio(
-            [label for label, _ in NORMALIZE], value="own", type="index", label="Normalise",
+            [label for label, _ in NORMALIZE],
+            value="own",
+            type="index",
+            label="Normalise",
             elem_classes="segments",
         )
         precision = gr.Radio(
             ["exact"] if default.precision == "exact" else ["exact", "fast"],
-            value=default.precision, label="Precision", elem_classes="segments",
+            value=default.precision,
+            label="Precision",
+            elem_classes="segments",
         )
         fast = gr.Button("Measure the fast mode", size="sm")
         status = gr.HTML(
             f'<p class="soft">{html.escape(name_of(default))}: loading…</p>',
-            elem_id="encoder-status", elem_classes="encoder-status",
+            elem_id="encoder-status",
+            elem_classes="encoder-status",
         )
         shown = gr.HTML(facts_html(facts_of_spec(spec) if spec else []), elem_id="facts")
     outputs = [choice, shown, status]
     fields = [encoder, name, pooling, length, precision]
     encoder.input(
-        lambda value: gr.update(visible=value == OTHER), encoder, name, queue=False,
+        lambda value: gr.update(visible=value == OTHER),
+        encoder,
+        name,
+        queue=False,
         **{key: PRIVATE[key] for key in ("show_progress", "api_visibility")},
     )
     changes = [

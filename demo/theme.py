@@ -1,10 +1,7 @@
 """The look of the page: Gradio's theme in Thaw's palette, and what `launch` needs for it."""
 
-import os
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
@@ -92,9 +89,13 @@ ROLES = {  # Gradio's variable: the colour of the palette
 
 def build_theme() -> gr.themes.Base:
     """Build Gradio's theme in the palette, with fonts that every system has."""
-    sizes = {"radius_size": gr.themes.sizes.radius_md, "spacing_size": gr.themes.sizes.spacing_md}
     theme = gr.themes.Base(
-        primary_hue="sky", neutral_hue="slate", font=SANS, font_mono=MONO, **sizes
+        primary_hue="sky",
+        neutral_hue="slate",
+        font=SANS,
+        font_mono=MONO,
+        radius_size=gr.themes.sizes.radius_md,
+        spacing_size=gr.themes.sizes.spacing_md,
     )
     colours: dict[str, str] = {}
     for variable, name in ROLES.items():

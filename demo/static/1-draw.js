@@ -9,7 +9,7 @@ window.thaw = (() => {
       else if (name === "style") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
       else node.setAttribute(name, value === true ? "" : value);
     }
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
       if (child === null || child === undefined || child === false) continue;
       node.append(child instanceof Node ? child : document.createTextNode(String(child)));
     }

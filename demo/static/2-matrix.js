@@ -12,7 +12,11 @@
                low: number(-most, 2), high: number(most, 2, true), zero: "0" };
     }
     if (picture.scale === "cosine") {
-      return { of: (v) => Math.min(1, Math.abs(v)), negative: (v) => v < -0.005, low: "0", high: "1" };
+      const others = picture.matrix.flatMap((row, i) => row.filter((_, j) => j > i));
+      // Large maps use the whole ramp, as no number stands beside a colour there.
+      const top = picture.matrix.length <= MOST_ROWS ? 1 : Math.max(0.1, ...others);
+      return { of: (v) => Math.min(1, Math.abs(v) / top), negative: (v) => v < -0.005, low: "0",
+               high: top === 1 ? "1" : number(top, 2), below: others.some((v) => v < -0.005) };
     }
     const others = picture.matrix.flatMap((row, i) => row.filter((_, j) => j !== i));
     const low = Math.min(...others), high = Math.max(...others);
@@ -23,10 +27,10 @@
 
   function legend(scale) {
     return h("div", { class: "legend", "aria-hidden": "true" },
-      scale.zero ? [h("span", {}, "less alike ", scale.low), h("i", { class: "ramp two" }),
-                    h("span", {}, scale.high, " more alike")]
-                 : [h("span", {}, "less alike ", scale.low), h("i", { class: "ramp" }),
-                    h("span", {}, scale.high, " more alike")]);
+      h("span", {}, h("span", { class: "say" }, "less alike "), scale.low),
+      h("i", { class: scale.zero ? "ramp two" : "ramp" }),
+      h("span", {}, scale.high, h("span", { class: "say" }, " more alike")),
+      scale.below && [h("i", { class: "swatch" }), h("span", {}, "below 0")]);
   }
 
   function figure(host, picture, onPick) {
@@ -41,9 +45,7 @@
     };
     const grid = n <= MOST_ROWS ? table(picture, scale, tell, onPick)
                                 : canvas(picture, scale, tell, onPick);
-    const hint = n <= MOST_ROWS
-      ? "Point at a cell to read its pair; click it, or press Enter, to see which words made it."
-      : "Point at the map to read a pair; click, or walk with the arrow keys and press Enter.";
+    const hint = "Pick a cell to see which words made it: click, tap, or arrow keys and Enter.";
     readout.append(h("span", { class: "soft" }, picture.scale === "difference" ? picture.hint : hint));
     host.append(h("figure", { class: "matrix" },
       picture.title && h("figcaption", {}, picture.title), grid.node, legend(scale), readout));
@@ -72,7 +74,7 @@
         return cell;
       })));
     const node = h("div", { class: "scroll" }, h("table", {
-      class: "heat", role: "grid", "aria-label": picture.name, "aria-readonly": "true",
+      class: `heat${n > 12 ? " close" : ""}${picture.numbersOnly ? " bare" : ""}`, role: "grid", "aria-label": picture.name, "aria-readonly": "true",
       "data-n": n, style: { "--n": n },
     }, h("thead", {}, h("tr", {}, h("td", {}),
         picture.sentences.map((text, j) => h("th", { scope: "col", title: text }, j + 1)))),

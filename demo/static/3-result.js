@@ -84,11 +84,12 @@
             numbersOnly: window.innerWidth < 620 }, "first");
     } else {
       host.classList.add("three");
+      host.style.setProperty("--figure", `${Math.max(230, 32 * view.sentences.length + 40)}px`);
       add({ matrix: view.matrix, title: view.label, name: view.label, numbersOnly: true }, "first");
       add({ matrix: view.second.matrix, title: view.second.label, name: view.second.label,
             numbersOnly: true }, "second");
       add({ matrix: view.second.difference, scale: "difference", numbersOnly: true,
-            title: "What changes: second minus first", name: "Difference, second minus first",
+            title: "Second minus first", name: "Difference, second minus first",
             hint: "Hatched: less alike in the second." }, "second");
     }
     return { host, grids };
@@ -106,7 +107,7 @@
     const onPick = (i, j, side) => choose(i, j, side || "first");
     const made = matrices(view, onPick);
     grids = made.grids;
-    const alone = view.second || n > 8;
+    const alone = view.second || n > 6;
     const listed = view.second || window.innerWidth < 620 || n > 24;
     host.replaceChildren(answer(view), h("section", { class: alone ? "card result" : "card result beside" },
       h("div", {}, listed && n <= 40 && sentenceList(view), made.host), pairList(view, onPick)));

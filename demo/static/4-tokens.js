@@ -5,18 +5,18 @@
   const MOST_LINKS = 14;
   const MOST_WORDS = 40;
 
-  function linksOf(view) {
+  function linksOf(view, count = MOST_LINKS) {
     const all = [];
     view.table.forEach((row, i) => row.forEach((value, j) => all.push({ i, j, value })));
     const most = Math.max(...all.map((link) => Math.abs(link.value)), 1e-9);
-    const strong = all.filter((link) => Math.abs(link.value) > 0.25 * most);
+    const strong = all.filter((link) => count > MOST_LINKS || Math.abs(link.value) > 0.25 * most);
     strong.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-    return { most, strong: strong.slice(0, MOST_LINKS) };
+    return { most, strong: strong.slice(0, count) };
   }
 
   function links(view, most, strong) {
     const height = ROW * Math.max(view.a.length, view.b.length);
-    const y = (k, n) => (k + 0.5) * ROW + (height - n * ROW) / 2;
+    const y = (k, n) => (k + 0.5) * height / n;
     const lines = strong.slice().reverse().map(({ i, j, value }) => {
       const soft = view.a[i].special || view.b[j].special;
       const [from, to] = [y(i, view.a.length), y(j, view.b.length)];
@@ -57,7 +57,8 @@
   }
 
   function strongest(view, strong) {
-    return h("ol", { class: "strongest" }, strong.slice(0, 12).map(({ i, j, value }) => h("li", {},
+    const between = strong.filter(({ i, j }) => !view.a[i].special && !view.b[j].special);
+    return h("ol", { class: "strongest" }, between.slice(0, 12).map(({ i, j, value }) => h("li", {},
       words(view.a[i].text), " and ", words(view.b[j].text), " ", h("b", {}, number(value, 3)))));
   }
 
@@ -80,31 +81,18 @@
 
   function draw(host, view) {
     const { most, strong } = linksOf(view);
+    const all = linksOf(view, 400).strong;
     const small = view.a.length <= MOST_WORDS && view.b.length <= MOST_WORDS;
     host.replaceChildren(h("section", { class: "card tokens" },
       h("h3", {}, view.title), h("p", { class: "pair" },
         h("span", {}, h("b", {}, view.first + 1), " ", words(view.texts[0], "clip")),
         h("span", {}, h("b", {}, view.second + 1), " ", words(view.texts[1], "clip"))),
-      small ? h("div", { class: "two" }, aligned(view, most, strong), wordTable(view, most))
+      small ? h("div", { class: view.b.length > 10 ? "two wide" : "two" }, aligned(view, most, strong), wordTable(view, most))
             : [h("p", { class: "soft" }, `Too many words for the picture (${view.a.length} and ${view.b.length}): the strongest pairs of words.`),
-               strongest(view, strong)],
+               strongest(view, all)],
       h("p", { class: "sum" }, view.sum), view.notes.map((note) => h("p", { class: "soft" }, note))));
     light(host);
   }
 
   window.thaw.tokens = (element, props, watch) => window.thaw.keep(element, props, watch, draw);
-
-  /* The hits of a search, as bars. */
-  window.thaw.hits = (element, props, watch) => window.thaw.keep(element, props, watch, (host, view) => {
-    const scores = view.hits.map((hit) => hit.score);
-    const low = view.metric === "cosine" ? 0 : Math.min(...scores), high = view.metric === "cosine" ? 1 : Math.max(...scores);
-    const width = (score) => Math.max(0.01, Math.min(1, (Math.abs(score) - Math.abs(low)) / (high - low || 1)));
-    const strength = (score) => view.metric === "cosine" ? width(score) : Math.max(0.02, (score - low) / (high - low || 1));
-    host.replaceChildren(h("p", { class: "found" }, h("b", {}, view.lead), " ", view.rest),
-      h("ol", { class: "hits" }, view.hits.map((hit) => h("li", {},
-        h("span", { class: "score" }, number(hit.score, 2)),
-        h("span", { class: "text" }, words(hit.text), h("span", { class: "soft" }, ` ${hit.index + 1}`),
-          h("i", { class: hit.score < 0 && view.metric === "cosine" ? "meter negative" : "meter", "aria-hidden": "true",
-                   style: { "--v": strength(hit.score).toFixed(3) } }))))));
-  });
 })();
