@@ -1,315 +1,14 @@
-"""The command line: `python -m core COMMAND`, with one JSON document from each by `--json`.
+"""The command line: `python -m core COMMAND`. How a command ends: its exit code, and one sentence.
 
-Exit codes: 0 done, 1 failed while running, 2 bad input, 130 Ctrl-C. What is heavy is imported
-where it is first needed: `--help` and bad input are answered before torch is there.
+Exit codes: 0 done, 1 failed while running, 2 bad input, 130 Ctrl-C.
 """
 
-import contextlib
 import io
-import itertools
-import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-from typer.exceptions import TyperException
-
-from core import terminal
-from core.config import (
-    MAX_MATRIX_SENTENCES,
-    METRICS,
-    POOLINGS,
-    PRECISIONS,
-    EncoderChoice,
-    check_choice,
-)
-from core.data import Sentences, given_sentences, open_sentences
-from core.export import EmbeddingWriter, JsonWriter, check_target, embeddings_file
-from core.sentences import check_sentences, check_top
-
-if TYPE_CHECKING:
-    from core.encoder import Encoder
-
-DEFAULT_OUT = "sentence_embeddings.json"
-
-app = typer.Typer(
-    name="core",
-    help="Embed sentences, compare them and search them with a sentence encoder.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT...", help="Sentences.", show_default=False),
-]
-File = Annotated[
-    str | None,
-    typer.Option(
-        "--file",
-        metavar="F",
-        help="Sentences: TXT (one a line), CSV, TSV, JSONL or Parquet; - is standard input.",
-    ),
-]
-Column = Annotated[
-    str | None, typer.Option("--column", metavar="NAME", help="The column of sentences.")
-]
-EncoderName = Annotated[
-    str,
-    typer.Option("--encoder", metavar="E", help="A catalogue name, a folder or a hub name."),
-]
-Pooling = Annotated[
-    str | None, typer.Option("--pooling", metavar="P", help=f"One of: {', '.join(POOLINGS)}.")
-]
-Normalize = Annotated[
-    bool | None, typer.Option("--normalize/--no-normalize", help="Give embeddings length one.")
-]
-Precision = Annotated[
-    str, typer.Option("--precision", metavar="|".join(PRECISIONS), help="fp32, or faster.")
-]
-Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", help="Threads to encode with.")
-]
-Device = Annotated[
-    str | None, typer.Option("--device", metavar="D", help="cpu, cuda, mps; else the best.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and no more.")]
-Metric = Annotated[
-    str, typer.Option("--metric", metavar="M", help=f"One of: {', '.join(METRICS)}.")
-]
-
-
-@app.command()
-def info(
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    threads: Threads = None,
-    device: Device = None,
-    self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure the thread count and the fast precision.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show versions, devices, threads and the encoder."""
-    choice = EncoderChoice(name=encoder, pooling=pooling, normalize=normalize, device=device)
-    with terminal.waiting("measuring" if self_test else "looking around"):
-        from core.about import info_document
-
-        document = info_document(choice, threads=threads, self_test=self_test)
-    if as_json:
-        _print_json(document)
-    else:
-        terminal.show_info(document)
-
-
-@app.command()
-def embed(
-    texts: Texts = None,
-    file: File = None,
-    column: Column = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            metavar="F",
-            help="Where to write: .json, .csv, .npy or .parquet. Without it, "
-            f"{DEFAULT_OUT} here; with --json, nowhere.",
-        ),
-    ] = None,
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
-    """Turn sentences into embeddings, and write them to a file."""
-    choice = _choice(encoder, pooling, normalize, precision, device)
-    name = out if out is not None or as_json else DEFAULT_OUT
-    target = None if name is None else check_target(Path(name))
-    if target is not None and file is not None and Path(file).resolve() == target:
-        raise ValueError(f"--out {name} is the file that is read: give another")
-    with _sentences(texts, file, column) as sentences:
-        listed = _begun(sentences)
-        model = _load(choice, threads)
-        truncated, header = _embed(model, listed, sentences, target, as_json)
-    _say_what_was_left_out(sentences, truncated, model)
-    if name is not None and not as_json:
-        terminal.show_written(sentences.read, header, name)
-
-
-def _embed(
-    model: "Encoder",
-    listed: Iterator[str],
-    sentences: Sentences,
-    target: Path | None,
-    as_json: bool,
-) -> tuple[int, dict[str, Any]]:
-    """Embed a stream into a file, standard output or both; say how many were truncated."""
-    from core.documents import embedding_header, encode_in_chunks
-
-    header, truncated = embedding_header(model), 0
-    with contextlib.ExitStack() as stack:
-        writers: list[EmbeddingWriter] = []
-        if target is not None:
-            writers.append(stack.enter_context(embeddings_file(target, header)))
-        if as_json:
-            printed = JsonWriter(sys.stdout.buffer, header)
-            writers.append(printed)
-        bar = stack.enter_context(terminal.Bar(sentences))
-        for some, encoding in encode_in_chunks(model, listed, progress=bar.update):
-            truncated += sum(encoding.truncated)
-            for writer in writers:
-                writer.write(some, encoding)
-        if as_json:
-            printed.finish()
-            sys.stdout.flush()
-    return truncated, header
-
-
-@app.command()
-def similarity(
-    texts: Texts = None,
-    file: File = None,
-    column: Column = None,
-    metric: Metric = "cosine",
-    tokens: Annotated[
-        bool,
-        typer.Option("--tokens", help="Show which tokens make it, for the first two sentences."),
-    ] = False,
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
-    """Compare sentences with each other: two or more, every pair."""
-    choice = _choice(encoder, pooling, normalize, precision, device)
-    check_choice("metric", metric, METRICS)
-    with _sentences(texts, file, column) as sentences:
-        listed = list(itertools.islice(sentences, MAX_MATRIX_SENTENCES + 1))
-        if len(listed) > MAX_MATRIX_SENTENCES:
-            raise ValueError(
-                f"{sentences.name} has more than {MAX_MATRIX_SENTENCES:,} sentences, the most "
-                "that are compared with each other: give fewer, or search them with search"
-            )
-        check_sentences(listed, at_least=2, at_most=MAX_MATRIX_SENTENCES)
-        model = _load(choice, threads)
-        from core.documents import similarity_document
-
-        with terminal.Bar(sentences) as bar:
-            document = similarity_document(
-                model, listed, metric=metric, tokens=tokens, progress=bar.update
-            )
-    _say_what_was_left_out(sentences, sum(document["truncated"]), model)
-    if as_json:
-        _print_json(document)
-    else:
-        terminal.show_similarity(document)
-
-
-@app.command()
-def search(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
-    file: File = None,
-    column: Column = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="How many hits to show.")] = 10,
-    metric: Metric = "cosine",
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find the sentences of a file that are most like a query."""
-    choice = _choice(encoder, pooling, normalize, precision, device)
-    check_choice("metric", metric, METRICS)
-    check_top(top)
-    asked = "".join(given_sentences([query], "the query"))
-    if file is None:
-        raise ValueError("there is nothing to search: give --file F, or --file - to pipe it in")
-    with _sentences(None, file, column) as sentences:
-        listed = _begun(sentences)
-        model = _load(choice, threads)
-        from core.documents import search_document
-
-        with terminal.Bar(sentences) as bar:
-            document = search_document(
-                model, asked, listed, top=top, metric=metric, progress=bar.update
-            )
-    _say_what_was_left_out(sentences, document["truncated"], model)
-    if as_json:
-        _print_json(document)
-    else:
-        terminal.show_hits(document)
-
-
-def _choice(
-    name: str, pooling: str | None, normalize: bool | None, precision: str, device: str | None
-) -> EncoderChoice:
-    return EncoderChoice(
-        name=name, pooling=pooling, normalize=normalize, precision=precision, device=device
-    )
-
-
-def _sentences(texts: list[str] | None, file: str | None, column: str | None) -> Sentences:
-    """Open what a command was given: sentences, or a file of them."""
-    if texts and file is not None:
-        raise ValueError("there are sentences and --file: give either")
-    if file is None and column is not None:
-        raise ValueError("--column names a column of a file: give --file too")
-    if file is None and not texts:
-        raise ValueError("there is nothing to read: give sentences, or --file F")
-    if file == "-" and sys.stdin is not None and sys.stdin.isatty():
-        terminal.say("reading standard input, one sentence a line; end with Ctrl-D")
-    sentences = given_sentences(texts or []) if file is None else open_sentences(file, column)
-    for note in sentences.notes:
-        terminal.say(note)
-    return sentences
-
-
-def _begun(sentences: Sentences) -> Iterator[str]:
-    """Read the first sentence now, so that a file without any is refused before torch loads."""
-    listed = iter(sentences)
-    return itertools.chain([next(listed)], listed)
-
-
-def _load(choice: EncoderChoice, threads: int | None) -> "Encoder":
-    with terminal.waiting(f"loading {choice.name}"):
-        from core.encoder import load_encoder
-
-        return load_encoder(choice, threads=threads)
-
-
-def _say_what_was_left_out(sentences: Sentences, truncated: int, model: "Encoder") -> None:
-    if sentences.skipped:
-        many = f"{sentences.skipped:,} empty {sentences.unit}"
-        terminal.say(f"{many}s were skipped" if sentences.skipped > 1 else f"{many} was skipped")
-    if truncated:
-        terminal.say(
-            f"{truncated:,} of {sentences.read:,} sentences "
-            f"{'are' if truncated > 1 else 'is'} longer than the {model.max_tokens:,} tokens that "
-            f"{model.name} reads: the rest was left out"
-        )
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    """Print a document as UTF-8, which JSON is, whatever the terminal's own encoding."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.write(b"\n")
-    sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -321,24 +20,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed while running, 2 bad input, 130 Ctrl-C.
     """
-    _prepare_output()
-    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return int(app(given or ["--help"], prog_name="python -m core", standalone_mode=False) or 0)
-    except TyperException as error:
-        message = error.format_message()
-        if "No such option" in message:
-            message += " A sentence that starts with - goes after --."
-        return _fail(error.exit_code, message)
+        _prepare_output()
+        from core.commands import run  # here, so that Ctrl-C while it is imported is Ctrl-C too
+
+        return run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has had enough
         return 1
     except ValueError as error:
         return _fail(2, str(error))
-    except (OSError, RuntimeError, MemoryError) as error:
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(1, f"{error.strerror}{where}" if error.strerror else str(error))
+    except (RuntimeError, MemoryError) as error:
         return _fail(1, str(error) or type(error).__name__)
-    except Exception as error:
+    except Exception as error:  # a fault of ours: one sentence that finds the place
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         return _fail(1, f"a fault in Thaw ({type(error).__name__} at {where}): {error}")
@@ -356,7 +54,9 @@ def _prepare_output() -> None:
 
 
 def _fail(code: int, message: str) -> int:
-    terminal.say(f"error: {' '.join(message.split())}")
+    from core.terminal import say
+
+    say(f"error: {' '.join(message.split())}")
     return code
 
 

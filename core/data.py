@@ -4,10 +4,8 @@ Everything is read as a stream and bounded before it is held: a file may have mi
 sentences, but no line or cell may go on without end.
 """
 
-import csv
 import io
 import itertools
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,17 +14,7 @@ from typing import Any
 from core.config import MAX_SENTENCE_CHARACTERS
 from core.lines import Lines
 from core.sentences import clean
-
-MAX_COLUMNS = 10_000
-
-COLUMN_NAMES = (
-    *("text", "sentence", "sentences", "content", "body", "review", "comment", "message"),
-    *("question", "query", "headline", "title", "description", "document", "utterance", "tweet"),
-)
-"""Names by which a column of sentences is guessed, the likeliest first."""
-
-Cells = Iterator[tuple[int, str | None]]
-"""Each line or row by its number, and the text in it, if any."""
+from core.tables import Cells, ParquetColumn, csv_cells, json_cells
 
 _KINDS = {  # how a file's name ends → how it is read
     "": "txt",
@@ -152,18 +140,24 @@ def open_sentences(given: str, column: str | None = None) -> Sentences:
     try:
         kind = _kind(path)
         if kind == "parquet":
-            return _read_parquet(path, column)
+            notes: list[str] = []
+            found = ParquetColumn(path, column, notes)
+            return Sentences(
+                given, iter(found), unit="row", notes=notes, share=found.share, close=found.close
+            )
         file = path.open("rb")
     except OSError as error:
         raise ValueError(f"{given[:200]} cannot be opened: {error.strerror}") from error
     try:
         size = path.stat().st_size
-        found = _read_text(given, file, kind, column, lambda: file.tell() / size if size else 0.0)
+        sentences = _read_text(
+            given, file, kind, column, lambda: file.tell() / size if size else 0.0
+        )
     except BaseException:
         file.close()
         raise
-    found.close = file.close
-    return found
+    sentences.close = file.close
+    return sentences
 
 
 def _kind(path: Path) -> str:
@@ -202,179 +196,7 @@ def _read_text(
             raise ValueError(f"{name} has one sentence a line and no columns: drop --column")
         cells: Cells = ((lines.number, text) for text in texts)
     elif kind == "jsonl":
-        cells = _json_cells(lines, texts, column, notes)
+        cells = json_cells(lines, texts, column, notes)
     else:
-        cells = _csv_cells(name, texts, kind, column, notes)
+        cells = csv_cells(name, texts, kind, column, notes)
     return Sentences(name, cells, notes=notes, share=share)
-
-
-def _csv_cells(
-    name: str, texts: Iterator[str], kind: str, column: str | None, notes: list[str]
-) -> Cells:
-    """Read the header now, and return the cells of one column, to be read later."""
-    first = next(texts, "")
-    delimiter = "\t" if kind == "tsv" else max(",;\t", key=first.count)
-    if kind == "csv" and delimiter != ",":
-        notes.append(f"{name}: columns are parted by {'tabs' if delimiter != ';' else ';'}")
-    rows = _csv_rows(name, itertools.chain([first], texts), delimiter)
-    header = [clean(cell) for cell in next(rows, (1, []))[1]]
-    place = choose_column(name, header, column, notes)
-
-    def cells() -> Cells:
-        for number, row in rows:
-            if any(row[len(header) :]):
-                raise ValueError(
-                    f"{name}: line {number:,} has {len(row):,} cells and the header has "
-                    f"{len(header):,}: put quotes round a cell that holds {delimiter!r}"
-                )
-            yield number, row[place] if place < len(row) else None
-
-    return cells()
-
-
-def _csv_rows(name: str, texts: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Parse CSV strictly: each row with the line it starts in, as quoted cells may hold lines."""
-    reader = csv.reader(texts, delimiter=delimiter, strict=True)
-    while True:
-        number = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            reason = str(error)
-            if "unexpected end" in reason or "field larger" in reason:
-                reason = "a quote opens there and does not close, or a cell is too long"
-            elif "expected after" in reason:
-                reason = "a quote closes before its cell ends; a quote inside is written twice"
-            raise ValueError(f"{name}: line {number:,} is not CSV: {reason}") from error
-        if row is None:
-            return
-        yield number, row
-
-
-def _json_cells(lines: Lines, texts: Iterator[str], column: str | None, notes: list[str]) -> Cells:
-    """Read up to the first object now, and return the texts of one key, to be read later."""
-    rows = ((lines.number, _parsed(lines, text)) for text in texts)
-    head: list[tuple[int, Any]] = []
-    for pair in rows:
-        head.append(pair)
-        if pair[1] is not None:
-            break
-    key = column
-    if head and isinstance(head[-1][1], dict):
-        names = list(head[-1][1])
-        key = names[choose_column(lines.name, names, column, notes)]
-
-    def cells() -> Cells:
-        for number, row in itertools.chain(head, rows):
-            found = row.get(key) if isinstance(row, dict) else row
-            if found is not None and not isinstance(found, str):
-                kind = {"dict": "an object", "list": "a list"}.get(type(found).__name__, "no text")
-                where = f"line {number:,}" + (f", {key!r}" if isinstance(row, dict) else "")
-                raise ValueError(f"{lines.name}: {where} holds {kind}, must be text in quotes")
-            yield number, found
-
-    return cells()
-
-
-def _parsed(lines: Lines, text: str) -> Any:  # noqa: ANN401 (any JSON)
-    if not text.strip():
-        return None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} at character {error.pos + 1:,}"
-    except (ValueError, RecursionError):
-        reason = "a number is too long, or lists lie too deep in each other"
-    raise ValueError(f"{lines.name}: line {lines.number:,} is not JSON: {reason}")
-
-
-def _read_parquet(path: Path, column: str | None) -> Sentences:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
-    notes: list[str] = []
-    try:
-        schema = file.schema_arrow
-        texts = [field.name for field in schema if _is_text(field.type)]
-        names = texts if column is None and texts else list(schema.names)
-        name = names[choose_column(str(path), names, column, notes)]
-        if name not in texts:
-            raise ValueError(
-                f"{path}: column {name!r} holds {schema.field(name).type}, must be text"
-            )
-    except BaseException:
-        file.close()
-        raise
-    rows = file.metadata.num_rows
-    read = 0
-
-    def cells() -> Cells:
-        nonlocal read
-        try:
-            for batch in file.iter_batches(batch_size=256, columns=[name]):
-                for text in batch.column(0).to_pylist():
-                    read += 1
-                    yield read, text
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(
-                f"{path} cannot be read beyond row {read:,}: {_first_line(error)}"
-            ) from error
-
-    def share() -> float:
-        return read / rows if rows else 0.0
-
-    return Sentences(str(path), cells(), unit="row", notes=notes, share=share, close=file.close)
-
-
-def _is_text(kind: Any) -> bool:  # noqa: ANN401 (pyarrow has no types)
-    import pyarrow.types as t
-
-    inner = kind.value_type if t.is_dictionary(kind) else kind
-    return bool(t.is_string(inner) or t.is_large_string(inner) or t.is_string_view(inner))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:150]
-
-
-def choose_column(name: str, columns: Sequence[str], asked: str | None, notes: list[str]) -> int:
-    """Find the column of sentences by the name asked for, or guess it.
-
-    Args:
-        name: What the file is called in messages.
-        columns: The names it has, in order.
-        asked: The one wanted, or None to guess: by `COLUMN_NAMES`, or the only one there is.
-        notes: A guess is added here, in words.
-
-    Returns:
-        Its place in `columns`.
-
-    Raises:
-        ValueError: If it is not there, is there twice, or none can be guessed; the sentence
-            names those there are.
-    """
-    if len(columns) > MAX_COLUMNS:
-        raise ValueError(f"{name} has {len(columns):,} columns, must be at most {MAX_COLUMNS:,}")
-    there = ", ".join(repr(each[:40]) for each in columns[:12])
-    there += f" and {len(columns) - 12:,} more" if len(columns) > 12 else ""
-    if asked is None:
-        lowered = [each.strip().lower() for each in columns]
-        known = next((each for each in COLUMN_NAMES if each in lowered), None)
-        if known is None and len(columns) != 1:
-            raise ValueError(
-                f"{name}: no column is called {', '.join(COLUMN_NAMES[:3])} or the like; name "
-                f"one with --column: it has {there or 'none'}"
-            )
-        place = lowered.index(known) if known else 0
-        how = "guessed; --column names another" if len(columns) > 1 else "the only one"
-        notes.append(f"{name}: reading column {columns[place][:40]!r} ({how})")
-        return place
-    matches = [place for place, each in enumerate(columns) if each == asked]
-    if len(matches) != 1:
-        often = f"{len(matches)} columns" if matches else "no column"
-        raise ValueError(f"{name} has {often} {asked!r}; it has {there or 'none'}")
-    return matches[0]

@@ -181,7 +181,12 @@ def embeddings_file(path: Path, header: Mapping[str, Any]) -> Iterator[Embedding
     """
     with replaced_whole(path) as file:
         writer = _writer_for(path.suffix.lower(), file, header)
-        yield writer
+        try:
+            yield writer
+        except BaseException:
+            with contextlib.suppress(Exception):  # pyarrow's writer must not outlive its file
+                writer.finish()
+            raise
         writer.finish()
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
     TaskProgressColumn,
@@ -84,6 +83,7 @@ class Bar:
         self._start = self._last = time.monotonic()
         self._progress: Progress | None = None
         self._task = TaskID(0)
+        self._share = 0.0
 
     def __enter__(self) -> "Bar":
         return self
@@ -94,26 +94,31 @@ class Bar:
 
     def update(self, done: int, _: int = 0) -> None:
         """Show how many sentences are embedded."""
-        total, now = self._sentences.expected, time.monotonic()
+        expected, now = self._sentences.expected, time.monotonic()
+        if expected:
+            self._share = max(self._share, done / expected)
         if self._console.is_terminal and now - self._start > _SECONDS_WITHOUT_BAR:
             progress = self._progress or self._begin()
-            progress.update(self._task, completed=done, total=total)
+            total = 1.0 if expected else None  # a share, as a total that moves upsets the clock
+            count = f"{done:,} sentences"
+            progress.update(self._task, completed=self._share, total=total, count=count)
         elif not self._console.is_terminal and now - self._last > _SECONDS_BETWEEN_LINES:
             self._last = now
-            say(f"embedded {done:,} sentences" + (f" of about {total:,}" if total else ""))
+            of = f", {self._share:.0%}" if expected else ""
+            say(f"embedded {done:,} sentences{of}")
 
     def _begin(self) -> Progress:
         self._progress = Progress(
             TextColumn("embedding"),
             BarColumn(),
             TaskProgressColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
         )
-        self._task = self._progress.add_task("")
+        self._task = self._progress.add_task("", total=None, count="")
         self._progress.start()
         return self._progress
 
@@ -127,10 +132,12 @@ def show_similarity(document: dict[str, Any]) -> None:
         console.print()
     if 2 < len(sentences) <= MATRIX_SENTENCES:
         matrix = _matrix(document["matrix"])
-        if console.measure(matrix).minimum <= console.width:
+        if _fits(console, matrix):
             console.print(matrix)
             console.print()
     console.print(_pairs(document))
+    if document["metric"] in ("euclidean", "manhattan"):
+        console.print("a distance is negated: higher is more alike")
     hidden = len(document["pairs"]) - SHOWN_PAIRS
     if hidden > 0:
         console.print(f"and {hidden:,} pairs that are less alike; --json lists all")
@@ -147,10 +154,15 @@ def _plain_table(**options: Any) -> Table:  # noqa: ANN401 (rich's own)
     return Table(box=None, padding=(0, 2, 0, 0), **options)
 
 
+def _fits(console: Console, table: Table) -> bool:
+    unbounded = console.options.update(width=10_000)
+    return console.measure(table, options=unbounded).maximum <= console.width
+
+
 def _numbered(sentences: Sequence[str]) -> Table:
     table = _plain_table(show_header=False)
     table.add_column(justify="right", style="cyan", no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column()
     for number, text in enumerate(sentences, 1):
         table.add_row(str(number), _line(text))
     return table
@@ -160,12 +172,14 @@ def _matrix(matrix: Sequence[Sequence[float]]) -> Table:
     table = _plain_table(show_header=True)
     table.add_column("", justify="right", style="cyan", no_wrap=True)
     others = [cell for a, row in enumerate(matrix) for b, cell in enumerate(row) if a != b]
+    digits = 2 if max(map(abs, others)) < 10 else 1
     for number in range(1, len(matrix) + 1):
         header = Text(str(number), style="cyan")
         table.add_column(header, justify="right", no_wrap=True)
     for a, row in enumerate(matrix):
         styles = ["dim" if a == b else _weight(cell, others) for b, cell in enumerate(row)]
-        cells = [Text(f"{cell:.2f}", style=s) for cell, s in zip(row, styles, strict=True)]
+        shown = [f"{round(cell, digits) + 0.0:.{digits}f}" for cell in row]  # no -0.00
+        cells = [Text(cell, style=s) for cell, s in zip(shown, styles, strict=True)]
         table.add_row(str(a + 1), *cells)
     return table
 
@@ -181,8 +195,8 @@ def _pairs(document: dict[str, Any]) -> Table:
     table = _plain_table(show_header=True)
     table.add_column(document["metric"], justify="right", style="bold", no_wrap=True)
     table.add_column("", justify="right", style="cyan", no_wrap=True)
-    table.add_column("pair", no_wrap=True, ratio=1)
-    table.add_column("", no_wrap=True, ratio=1)
+    table.add_column("pair")
+    table.add_column("")
     for pair in document["pairs"][:SHOWN_PAIRS]:
         a, b = pair["a"], pair["b"]
         numbers = f"{a + 1} · {b + 1}"
@@ -192,7 +206,7 @@ def _pairs(document: dict[str, Any]) -> Table:
 
 def _show_tokens(console: Console, tokens: dict[str, Any], metric: str) -> None:
     table = _token_table(tokens)
-    if console.measure(table).minimum <= console.width:
+    if _fits(console, table):
         console.print(table)
     else:
         console.print(_best_cells(tokens))
@@ -225,7 +239,7 @@ def _best_cells(tokens: dict[str, Any]) -> Table:
     ranked = sorted(zip(cells, pieces, strict=True), key=lambda pair: -pair[0])
     table = _plain_table(show_header=False)
     table.add_column(justify="right", style="bold", no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column()
     for cell, (a, b) in ranked[:SHOWN_CELLS]:
         table.add_row(f"{cell:.3f}", _line(f"{a} · {b}"))
     return table
@@ -236,7 +250,7 @@ def show_hits(document: dict[str, Any]) -> None:
     table = _plain_table(show_header=True)
     table.add_column(document["metric"], justify="right", style="bold", no_wrap=True)
     table.add_column("sentence", justify="right", style="cyan", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("")
     for hit in document["hits"]:
         table.add_row(f"{hit['score']:.4f}", f"{hit['index'] + 1:,}", _line(hit["text"]))
     _output().print(table)
@@ -271,7 +285,8 @@ def show_info(document: dict[str, Any]) -> None:
     console.print()
     console.print(_catalogue(document["catalogue"]))
     console.print()
-    console.print(_line(f"self-tests are kept in {document['kept']}; --self-test runs them"))
+    kept = Text(readable(f"self-tests are kept in {document['kept']}; --self-test runs them"))
+    console.print(kept, soft_wrap=True)
 
 
 def _facts(facts: dict[str, str]) -> Table:
@@ -306,12 +321,11 @@ def _encoder_facts(encoder: dict[str, Any], fast: dict[str, Any] | None) -> dict
 def _catalogue(specs: Sequence[dict[str, Any]]) -> Table:
     table = _plain_table(show_header=True)
     table.add_column("catalogue", style="cyan", no_wrap=True)
-    for heading in ("layers", "dimension", "parameters", "tokens"):
+    for heading in ("layers", "numbers", "weights", "tokens"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("pooling", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("download", justify="right", no_wrap=True)
     for spec in specs:
-        size = f"{spec['download_megabytes']:,} MB to fetch"
         table.add_row(
             spec["name"],
             str(spec["layers"]),
@@ -319,6 +333,6 @@ def _catalogue(specs: Sequence[dict[str, Any]]) -> Table:
             f"{spec['parameters'] / 1e6:,.0f}M",
             str(spec["max_tokens"]),
             spec["pooling"],
-            "here" if spec["here"] else size,
+            "here" if spec["here"] else f"{spec['download_megabytes']:,} MB",
         )
     return table

@@ -37,8 +37,11 @@ READING_ORDER = [
     "heads",
     "model",
     "attribution",
+    "corpus",
     "lines",
+    "tables",
     "lines",
+    "tables",
     "data",
     "doctor",
     "floor",
@@ -56,8 +59,10 @@ READING_ORDER = [
     "documents",
     "about",
     "terminal",
+    "commands",
     "about",
     "terminal",
+    "commands",
     "__main__",
 ]
 
