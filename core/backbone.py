@@ -37,6 +37,10 @@ class Projection(nn.Module):
         return self.activation(self.linear(pooled))  # (batch, outputs)
 
 
+class _EnoughLayersError(Exception):
+    """Ends a forward pass once the layers that were asked for have been run."""
+
+
 class TransformersBackbone(nn.Module):
     """A model of the transformers library, as one function from ids to states."""
 
@@ -51,6 +55,48 @@ class TransformersBackbone(nn.Module):
         """Return the last layer's states, (batch, tokens, hidden), from (batch, tokens) twice."""
         out = self.model(input_ids=ids, attention_mask=mask, **self._options)
         return out.last_hidden_state  # (batch, tokens, hidden)
+
+    def layer_states(self, ids: Tensor, mask: Tensor, highest: int) -> list[Tensor]:
+        """Return the states of the embeddings and of each layer up to one; none above is run.
+
+        The last layer's are the model's output, which a decoder's family normalises once more.
+
+        Args:
+            ids: Token ids, padded, (batch, tokens).
+            mask: 1 for a real token, 0 for padding, (batch, tokens).
+            highest: The highest layer wanted, 0 to the number of layers.
+
+        Returns:
+            `highest` + 1 tensors, layer 0 (the embeddings) first, (batch, tokens, hidden) each.
+        """
+        found: list[Tensor] = []
+
+        def keep(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+            found.append(given[0] if given else named["hidden_states"])  # what a layer is given
+            if len(found) > highest:
+                raise _EnoughLayersError
+
+        hooks = [layer.register_forward_pre_hook(keep, with_kwargs=True) for layer in self.layers()]
+        try:
+            found.append(self(ids, mask))  # the last layer's come out at the end
+        except _EnoughLayersError:
+            pass
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    def layers(self) -> list[nn.Module]:
+        """Find the transformer layers, the lowest first.
+
+        Raises:
+            ValueError: If the model keeps them in no list that is as long as its configuration
+                says.
+        """
+        for module in self.model.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
+                return list(module)
+        raise ValueError(f"{type(self.model).__name__} keeps its layers in no list that is known")
 
 
 def load_backbone(

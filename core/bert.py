@@ -153,7 +153,6 @@ class Bert(nn.Module):
         layers = nn.ModuleList(BertLayer(shape) for _ in range(shape.layers))
         self.encoder = nn.ModuleDict({"layer": layers})
 
-    @property
     def layers(self) -> list[BertLayer]:
         """The transformer layers, the lowest first."""
         return list(cast(nn.ModuleList, self.encoder["layer"]))  # type: ignore[arg-type]
@@ -185,16 +184,38 @@ class Bert(nn.Module):
         Returns:
             The last layer's states, zeros where there is padding, (batch, tokens, hidden).
         """
-        real = mask.to(torch.bool)  # (batch, tokens)
-        runs = equal_length_runs(real.sum(dim=1).tolist())
-        positions = (real.cumsum(dim=1) - 1)[real]  # (packed tokens,)
-        states = self.embeddings(ids[real], positions)  # (packed tokens, hidden)
+        states, runs = self.embed(ids, mask)  # (packed tokens, hidden)
         states = self.run_layers(states, runs, 0, self.shape.layers)  # (packed tokens, hidden)
-        if bool(real.all()):
-            return states.view(*ids.shape, -1)  # (batch, tokens, hidden)
-        padded = states.new_zeros(*ids.shape, self.shape.hidden)  # (batch, tokens, hidden)
-        padded[real] = states
-        return padded
+        return unpacked(states, mask)  # (batch, tokens, hidden)
+
+    def layer_states(self, ids: Tensor, mask: Tensor, highest: int) -> list[Tensor]:
+        """Return the states of the embeddings and of each layer up to one; none above is run.
+
+        Args:
+            ids: Token ids, padded, (batch, tokens).
+            mask: 1 for a real token, 0 for padding, (batch, tokens).
+            highest: The highest layer wanted, 0 to the number of layers.
+
+        Returns:
+            `highest` + 1 tensors, layer 0 (the embeddings) first, (batch, tokens, hidden) each.
+        """
+        states, runs = self.embed(ids, mask)  # (packed tokens, hidden)
+        found = [unpacked(states, mask)]
+        for layer in range(highest):
+            states = self.run_layers(states, runs, layer, layer + 1)  # (packed tokens, hidden)
+            found.append(unpacked(states, mask))
+        return found
+
+    def embed(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, list[Run]]:
+        """Look up the embeddings of the real tokens alone.
+
+        Returns:
+            Layer 0's states, packed, (tokens, hidden), and where the texts lie in them.
+        """
+        real = mask.to(torch.bool)  # (batch, tokens)
+        positions = (real.cumsum(dim=1) - 1)[real]  # (packed tokens,)
+        runs = equal_length_runs(real.sum(dim=1).tolist())
+        return self.embeddings(ids[real], positions), runs  # (packed tokens, hidden)
 
     def run_layers(self, states: Tensor, runs: list[Run], first: int, last: int) -> Tensor:
         """Run layers `first` + 1 to `last`, counted as people do: 0 is the embeddings' output.
@@ -208,9 +229,19 @@ class Bert(nn.Module):
         Returns:
             The output of layer `last`, packed, (tokens, hidden).
         """
-        for layer in self.layers[first:last]:
+        for layer in self.layers()[first:last]:
             states = layer(states, runs)  # (tokens, hidden)
         return states
+
+
+def unpacked(states: Tensor, mask: Tensor) -> Tensor:
+    """Lay packed states (tokens, hidden) out again, (batch, tokens, hidden), zeros for padding."""
+    real = mask.to(torch.bool)  # (batch, tokens)
+    if bool(real.all()):
+        return states.view(*mask.shape, -1)  # (batch, tokens, hidden)
+    padded = states.new_zeros(*mask.shape, states.shape[-1])  # (batch, tokens, hidden)
+    padded[real] = states
+    return padded
 
 
 def equal_length_runs(lengths: list[int]) -> list[Run]:
