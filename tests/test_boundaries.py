@@ -26,7 +26,6 @@ READING_ORDER = [
     "tokenizer",
     "folder",
     "packed",
-    "packed",
     "bert",
     "machine",
     "hub",
@@ -38,8 +37,6 @@ READING_ORDER = [
     "model",
     "attribution",
     "corpus",
-    "lines",
-    "tables",
     "lines",
     "tables",
     "data",
@@ -57,9 +54,6 @@ READING_ORDER = [
     "export",
     "report",
     "documents",
-    "about",
-    "terminal",
-    "commands",
     "about",
     "terminal",
     "commands",
@@ -104,6 +98,10 @@ def breaches(module: str, source: str) -> list[str]:
         elif top == "core" and inner not in before:
             found.append(f"{at} imports {name}, which is not before it in READING_ORDER")
     return found
+
+
+def test_every_module_has_one_place() -> None:
+    assert len(set(READING_ORDER)) == len(READING_ORDER)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "core").rglob("*.py")), ids=lambda path: path.stem)
