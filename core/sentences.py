@@ -63,7 +63,7 @@ def check_lengths(texts: Sequence[str], *, first: int = 0) -> None:
     for index, text in enumerate(texts, first):
         if len(text) > MAX_SENTENCE_CHARACTERS:
             raise ValueError(
-                f"sentence {index + 1} has {len(text):,} characters, must be at most "
+                f"sentence {index + 1:,} has {len(text):,} characters, must be at most "
                 f"{MAX_SENTENCE_CHARACTERS:,}: split it"
             )
 

@@ -120,7 +120,7 @@ class ParquetColumn:
         import pyarrow.parquet as pq
 
         self._path = path
-        self._broken = (pa.ArrowException, OSError)
+        self._broken = (pa.ArrowException, OSError, UnicodeDecodeError)
         self._read = 0
         try:
             self._file = pq.ParquetFile(path)
