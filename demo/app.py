@@ -28,11 +28,11 @@ def build_app(shelf: EncoderShelf | None = None) -> gr.Blocks:
     """
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
     with gr.Blocks(title="Thaw", analytics_enabled=False, fill_width=True) as app:
+        build_endpoints(shelf)  # first, so that no listener takes their names
         choice = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():
             build_compare_tab(app, shelf, choice)
-        build_endpoints(shelf)
     return app
 
 

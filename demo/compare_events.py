@@ -10,7 +10,7 @@ from core.config import METRICS, EncoderChoice
 from demo import downloads, questions
 from demo.encoders import EncoderShelf, name_of, with_second
 from demo.examples import EXAMPLES, Example, load_example
-from demo.questions import Asked, Question, Report
+from demo.questions import Asked, Question, Report, whole_number
 from demo.sentences import read_sentences
 from demo.toasts import as_toast
 from demo.work import Work, progress_line
@@ -182,17 +182,6 @@ class CompareEvents:
             else:
                 what = f"Loading {name_of(choice)}…"
             yield progress_line(what, step)
-
-
-def whole_number(given: object) -> int:
-    """Read a number that a browser sent.
-
-    Raises:
-        ValueError: If it is not a whole number.
-    """
-    if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
-        raise ValueError(f"{given!r} is not a whole number")
-    return int(given)
 
 
 def shown() -> dict[str, Any]:

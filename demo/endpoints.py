@@ -8,7 +8,7 @@ from gradio.events import api
 from core.config import EncoderChoice
 from core.sentences import check_sentences, clean, split_sentences
 from demo.encoders import EncoderShelf
-from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES, Asked, Report
+from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES, Asked, Report, whole_number
 from demo.sentences import MAX_CHARACTERS
 from demo.toasts import as_toast
 from demo.work import Work
@@ -104,10 +104,10 @@ class Endpoints:
 
             if not isinstance(query, str):
                 raise ValueError(f"the query is a {type(query).__name__}, must be text")
-            if not 1 <= top <= MOST_HITS:
+            if not 1 <= whole_number(top) <= MOST_HITS:
                 raise ValueError(f"top is {top}, must be 1 to {MOST_HITS}")
-            encoder_ = self.shelf.get(choice)
-            return search_document(encoder_, clean(query), texts, top=int(top), metric=metric)
+            found = self.shelf.get(choice)
+            return search_document(found, clean(query), texts, top=int(top), metric=metric)
 
         return self._answer(task, sentences, (encoder, pooling), MOST_SEARCHED)
 
@@ -119,6 +119,9 @@ class Endpoints:
         most: int,
     ) -> dict[str, Any]:
         def run(_: Report, __: Asked) -> dict[str, Any]:
+            if not isinstance(sentences, str | list):
+                kind = type(sentences).__name__
+                raise ValueError(f"sentences is a {kind}, must be text or a list of texts")
             size = len(sentences) if isinstance(sentences, str) else sum(map(_size, sentences))
             if size > MAX_CHARACTERS:
                 raise ValueError(

@@ -58,6 +58,17 @@ def check_count(count: int, *, most: int = MOST_SENTENCES) -> None:
         )
 
 
+def whole_number(given: object) -> int:
+    """Read a number that a browser sent.
+
+    Raises:
+        ValueError: If it is not a whole number.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
+        raise ValueError(f"{given!r} is not a whole number")
+    return int(given)
+
+
 def compare(
     get_encoder: GetEncoder,
     question: Question,

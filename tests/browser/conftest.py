@@ -1,0 +1,117 @@
+"""A real Chromium and a real server, once per session; every page is checked for errors."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+Browser, Page = sync_api.Browser, sync_api.Page
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium; skip without one, unless THAW_REQUIRE_BROWSER=1."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        if os.environ.get("THAW_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"no browser: install one of {', '.join(BROWSERS)}")
+        pytest.skip("no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=program, headless=True, args=list(FLAGS)
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Start the page as a person would, and wait until its encoder is there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "demo", "--port", str(port)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_ready(process, address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait_until_ready(process: "subprocess.Popen[str]", address: str) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the page did not start: {process.communicate()[0]}")
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:
+                if b"true" in answer.read():
+                    return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    pytest.fail("the page was not ready after 90 seconds")
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens the page; afterwards nothing may have gone wrong on it."""
+    wrong: list[str] = []
+    contexts = []
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+        page.on("dialog", lambda dialog: (wrong.append("a dialog opened"), dialog.dismiss()))
+        page.on(
+            "console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None
+        )
+        page.on("request", lambda request: _check_local(request.url, server, wrong))
+
+    def opened(
+        path: str = "/", *, width: int = 1200, height: int = 900, theme: str = "light"
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        page.goto(f"{server}{path}{'&' if '?' in path else '?'}__theme={theme}")
+        page.wait_for_selector("#hits-picture[data-drawn]")
+        page.wait_for_selector("#encoder-status:has-text('Ready.')", state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def _check_local(url: str, server: str, wrong: list[str]) -> None:
+    if not url.startswith((server, "data:", "blob:")):
+        wrong.append(f"a request left the machine: {url}")
