@@ -1,0 +1,84 @@
+"""Multinomial logistic regression, fitted to its one best solution: the measure of a layer.
+
+A linear head trained to convergence, without steps, rates or seeds: what it reaches says what
+can be read off the states, and nothing else.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.task import IGNORED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logistic:
+    """A fitted classifier on raw (unscaled) features.
+
+    Attributes:
+        weight: (classes, features).
+        bias: (classes,).
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Return logits, (rows, classes), from (rows, features)."""
+        return features.to(self.weight.dtype) @ self.weight.T + self.bias  # (rows, classes)
+
+
+def fit_logistic(
+    features: Tensor, labels: Tensor, classes: int, *, penalty: float, steps: int = 100
+) -> Logistic:
+    """Fit by L-BFGS: mean cross-entropy plus `penalty` / 2 times the squared weights.
+
+    Features are standardised inside, so that one penalty suits every layer, and the result is
+    written back for raw features. The bias is not penalised.
+
+    Args:
+        features: (rows, features).
+        labels: Class numbers; rows of `IGNORED` count for nothing, (rows,).
+        classes: How many classes there are.
+        penalty: Strength of the L2 penalty, in nats per squared standardised weight.
+        steps: The most L-BFGS iterations.
+
+    Returns:
+        The classifier, in fp32.
+
+    Raises:
+        ValueError: If the shapes differ, no row has a label, or a label is out of range.
+
+    Source:
+        Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4; Liu & Nocedal 1989.
+    """
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
+        given = f"{tuple(features.shape)} and {tuple(labels.shape)}"
+        raise ValueError(f"features and labels are {given}, must be (rows, features) and (rows,)")
+    kept = labels != IGNORED  # (rows,)
+    if not kept.any():
+        raise ValueError("no row has a label: there is nothing to fit")
+    features, labels = features[kept].float(), labels[kept]
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise ValueError(f"labels run to {int(labels.max())}, must be 0 to {classes - 1}")
+    mean, scale = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)
+    scaled = (features - mean) / scale  # (rows, features)
+    weight = torch.zeros(classes, features.shape[1], requires_grad=True)
+    bias = torch.zeros(classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias], max_iter=steps, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(F.linear(scaled, weight, bias), labels)
+        loss = loss + penalty / 2 * weight.square().sum()
+        loss.backward()
+        return float(loss.detach())
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    raw = weight.detach() / scale  # (classes, features)
+    return Logistic(weight=raw, bias=bias.detach() - raw @ mean)
