@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.config import ASSETS
 from core.metrics import cohen_kappa, span_scores
-from core.task import ENTITIES, SENTIMENT, TOPIC, Span, check_spans
+from core.task import ENTITIES, SENTIMENT, TOPIC, Example, Label, Span, check_spans
 
 FOLDER = ASSETS / "corpus"
 SECOND_PASS = "second-pass"
@@ -51,6 +51,13 @@ class CorpusRow:
         """Train, validation or test (70, 15, 15 %), by its group, whatever else is added."""
         draw = int.from_bytes(hashlib.sha256(self.group.encode()).digest()[:8], "big") % 100
         return "train" if draw < 70 else "validation" if draw < 85 else "test"
+
+    @property
+    def example(self) -> Example:
+        """The row as what a head learns from."""
+        labels: dict[str, Label] = {TOPIC.name: self.topic, SENTIMENT.name: self.sentiment}
+        labels[ENTITIES.name] = self.entities
+        return Example(text=self.text, labels=labels, group=self.group)
 
 
 def load_corpus(folder: Path = FOLDER) -> list[CorpusRow]:

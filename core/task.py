@@ -1,7 +1,7 @@
 """What a head learns to say: a task is data, a name, a kind and its labels."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 OUTSIDE = "O"
@@ -52,6 +52,25 @@ class Span(NamedTuple):
     start: int
     end: int
     label: str
+
+
+Label = str | tuple[Span, ...] | None
+"""Of a sentence task its label, of a token task its spans; None where it was not labelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One labelled sentence.
+
+    Attributes:
+        text: The sentence.
+        labels: By task's name; a task may be missing.
+        group: Shared by sentences that must not be told apart by a split; empty for none.
+    """
+
+    text: str
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    group: str = ""
 
 
 TOPIC = Task(

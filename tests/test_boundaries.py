@@ -23,6 +23,7 @@ READING_ORDER = [
     "metrics",
     "calibration",
     "losses",
+    "logistic",
     "tokenizer",
     "folder",
     "packed",

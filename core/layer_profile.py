@@ -1,0 +1,213 @@
+"""What can be read off each layer: the accuracy of a linear head, layer by layer, no training.
+
+One pass over the data, then one convex fit per layer, task and fold.
+
+Source:
+    Alain & Bengio 2016, "Understanding intermediate layers using linear classifier probes"
+    (arXiv:1610.01644); Tenney et al. 2019 (arXiv:1905.05950) for the picture by layer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.encoder import CancelledError, Encoder, Progress
+from core.logistic import fit_logistic
+from core.machine import torch_threads
+from core.metrics import (
+    Interval,
+    bootstrap_interval,
+    confusion_matrix,
+    macro_f1,
+    wilson_interval,
+)
+from core.prefix import LayerStates, compute_layer_states
+from core.task import IGNORED, Example, Span, Task, spans_of, tags_of
+
+FOLDS = 3
+PENALTY = {"sentence": 0.1, "token": 0.01}
+"""L2 penalties that suit frozen states; docs/decisions.md has the sweep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerScore:
+    """What a linear head that reads one layer reaches on rows it did not see.
+
+    Attributes:
+        layer: 0 is the embeddings.
+        scores: By metric: `accuracy` and `macro_f1`, or `f1` for a token task.
+    """
+
+    layer: int
+    scores: dict[str, Interval]
+
+    @property
+    def main(self) -> float:
+        """The score that layers are compared by."""
+        return self.scores["f1" if "f1" in self.scores else "accuracy"].mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerProfile:
+    """The scores of every layer for every task.
+
+    Attributes:
+        tasks: By task's name, layers 0 to the last.
+    """
+
+    tasks: dict[str, tuple[LayerScore, ...]]
+
+    @property
+    def best(self) -> dict[str, int]:
+        """The layer with the highest score for each task; of equal ones the lower."""
+        return {
+            name: max(scores, key=lambda score: (score.main, -score.layer)).layer
+            for name, scores in self.tasks.items()
+        }
+
+
+def layer_profile(
+    encoder: Encoder,
+    examples: Sequence[Example],
+    tasks: Sequence[Task],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> LayerProfile:
+    """Cross-validate a linear head on every layer, for every task.
+
+    Args:
+        encoder: The network, frozen.
+        examples: Labelled sentences; any may lack any label.
+        tasks: What to predict.
+        seed: Deals the groups into folds.
+        progress: Called while the sentences run through the network.
+        cancelled: Asked now and then; True stops.
+
+    Raises:
+        ValueError: If a task has too few labelled groups to deal into folds.
+        CancelledError: If `cancelled` answered True.
+    """
+    tokens = any(task.kind == "token" for task in tasks)
+    texts = [example.text for example in examples]
+    profile: dict[str, tuple[LayerScore, ...]] = {}
+    with compute_layer_states(
+        encoder, texts, tokens=tokens, progress=progress, cancelled=cancelled
+    ) as states:
+        for task in tasks:
+            scores = []
+            folds = deal_folds(examples, task, seed)
+            score = _score_sentences if task.kind == "sentence" else _score_tokens
+            for layer in range(states.layer_count + 1):
+                if cancelled is not None and cancelled():
+                    raise CancelledError(f"stopped at layer {layer} of {task.name}")
+                # These products are small: a second thread costs more than it does.
+                with torch_threads(1):
+                    found = score(states, examples, task, folds, layer)
+                scores.append(LayerScore(layer=layer, scores=found))
+            profile[task.name] = tuple(scores)
+    return LayerProfile(tasks=profile)
+
+
+def deal_folds(examples: Sequence[Example], task: Task, seed: int) -> list[list[int]]:
+    """Deal the examples that carry a task's label into folds, groups whole, labels even.
+
+    Returns:
+        The indices of each fold's examples.
+
+    Raises:
+        ValueError: If fewer groups than folds carry a label.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    labelled = [
+        i for i, example in enumerate(examples) if example.labels.get(task.name) is not None
+    ]
+    groups = [examples[i].group or str(i) for i in labelled]
+    if len(set(groups)) < FOLDS:
+        raise ValueError(
+            f"task {task.name} has {len(set(groups))} labelled groups of rows, needs {FOLDS}"
+        )
+    strata = [_stratum(examples[i], task) for i in labelled]
+    splitter = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    dealt = splitter.split(labelled, strata, groups)
+    return [[labelled[i] for i in held_out] for _, held_out in dealt]
+
+
+def _stratum(example: Example, task: Task) -> str:
+    label = example.labels[task.name]
+    if isinstance(label, str):
+        return label
+    return "+".join(sorted({span.label for span in label or ()})) or "none"
+
+
+def _score_sentences(
+    states: LayerStates, examples: Sequence[Example], task: Task, folds: list[list[int]], layer: int
+) -> dict[str, Interval]:
+    rows = sorted(i for fold in folds for i in fold)
+    number = {label: index for index, label in enumerate(task.labels)}
+    labels = torch.full((len(examples),), IGNORED)  # (examples,)
+    for i in rows:
+        labels[i] = number[str(examples[i].labels[task.name])]
+    predicted = torch.full_like(labels, IGNORED)  # (examples,)
+    for held_out in folds:
+        train = labels.clone()
+        train[held_out] = IGNORED
+        fitted = fit_logistic(states.pooled[layer], train, len(number), penalty=PENALTY["sentence"])
+        predicted[held_out] = fitted.scores(states.pooled[layer][held_out]).argmax(dim=1)
+    true, found = labels[rows].numpy(), predicted[rows].numpy()
+    confusion = confusion_matrix(true, found, len(number))
+    return {
+        "accuracy": wilson_interval(int(np.trace(confusion)), len(rows)),
+        "macro_f1": bootstrap_interval(
+            lambda some: macro_f1(confusion_matrix(true[some], found[some], len(number))),
+            len(rows),
+            samples=200,
+        ),
+    }
+
+
+def _score_tokens(
+    states: LayerStates, examples: Sequence[Example], task: Task, folds: list[list[int]], layer: int
+) -> dict[str, Interval]:
+    assert states.tokens is not None
+    number = {tag: index for index, tag in enumerate(task.classes)}
+    rows = sorted(i for fold in folds for i in fold)
+    true: dict[int, tuple[Span, ...]] = {}
+    labels = torch.full((states.tokens.shape[1],), IGNORED)  # (all tokens,)
+    for i in rows:
+        spans = examples[i].labels[task.name]
+        true[i] = spans if isinstance(spans, tuple) else ()
+        pieces = states.pieces[i]
+        tags = torch.tensor([number[tag] for tag in tags_of(pieces.spans, true[i])])  # (tokens,)
+        tags[torch.tensor(pieces.special)] = IGNORED
+        labels[states.starts[i] : states.starts[i + 1]] = tags
+    found: dict[int, tuple[Span, ...]] = {}
+    for held_out in folds:
+        train = labels.clone()
+        train[states.token_rows(held_out)] = IGNORED
+        fitted = fit_logistic(
+            states.tokens[layer], train, len(number), penalty=PENALTY["token"], steps=40
+        )
+        for i in held_out:
+            scores = fitted.scores(states.tokens[layer, states.starts[i] : states.starts[i + 1]])
+            found[i] = read_spans(examples[i].text, states.pieces[i].spans, scores, task)
+    right = np.array([len(set(true[i]) & set(found[i])) for i in rows])
+    total = np.array([len(true[i]) + len(found[i]) for i in rows])
+
+    def f1(some: np.ndarray) -> float:
+        return float(2 * right[some].sum() / total[some].sum()) if total[some].sum() else 0.0
+
+    return {"f1": bootstrap_interval(f1, len(rows), samples=500)}
+
+
+def read_spans(
+    text: str, pieces: Sequence[tuple[int, int]], scores: Tensor, task: Task
+) -> tuple[Span, ...]:
+    """Read spans off a token head's scores, (tokens, classes), by each token's best tag."""
+    tags = [task.classes[best] for best in scores.argmax(dim=1).tolist()]
+    return tuple(spans_of(text, pieces, tags))

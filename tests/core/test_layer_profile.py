@@ -1,0 +1,99 @@
+import random
+
+import pytest
+import torch
+
+from core.corpus import load_corpus
+from core.encoder import CancelledError, Encoder
+from core.layer_profile import FOLDS, LayerProfile, LayerScore, deal_folds, layer_profile
+from core.metrics import Interval
+from core.task import ENTITIES, SENTIMENT, SHIPPED_TASKS, TOPIC, Example, Task
+
+COLOUR = Task(name="colour", kind="sentence", labels=("red", "blue"))
+
+
+def some_examples(count: int) -> list[Example]:
+    rows = load_corpus()
+    random.Random(0).shuffle(rows)
+    return [row.example for row in rows[:count]]
+
+
+@pytest.mark.slow
+def test_the_profile_of_the_corpus_beats_chance_and_peaks_below_the_top(
+    default_encoder: Encoder,
+) -> None:
+    profile = layer_profile(default_encoder, some_examples(240), SHIPPED_TASKS)
+    for task, chance in ((TOPIC, 0.3), (SENTIMENT, 0.45)):
+        scores = profile.tasks[task.name]
+        assert len(scores) == default_encoder.layers + 1
+        assert scores[profile.best[task.name]].scores["accuracy"].low > chance
+    entities = profile.tasks[ENTITIES.name]
+    best = profile.best[ENTITIES.name]
+    assert 0 < best < default_encoder.layers
+    assert entities[best].main > entities[0].main + 0.1
+    for layer, score in enumerate(entities):
+        assert score.layer == layer
+        assert score.scores["f1"].low <= score.main <= score.scores["f1"].high
+
+
+def test_a_task_written_in_the_words_themselves_is_read_off_the_embeddings(
+    default_encoder: Encoder,
+) -> None:
+    said = {"red": "apple tomato cherry", "blue": "sky ocean jeans"}
+    examples = [
+        Example(text=f"{word} number {i}", labels={"colour": colour})
+        for colour, words in said.items()
+        for i in range(8)
+        for word in words.split()
+    ]
+    profile = layer_profile(default_encoder, examples, [COLOUR])
+    assert profile.tasks["colour"][0].main > 0.95
+
+
+def test_rows_without_a_label_take_no_part(default_encoder: Encoder) -> None:
+    labelled = [
+        Example(text=f"the {'sky' if i % 2 else 'apple'} {i}", labels={"colour": c})
+        for i, c in enumerate(["red", "blue"] * 9)
+    ]
+    unlabelled = [Example(text="no label at all"), Example(text="none", labels={"colour": None})]
+    a = layer_profile(default_encoder, labelled, [COLOUR])
+    b = layer_profile(default_encoder, [*labelled, *unlabelled], [COLOUR])
+    assert a.best == b.best
+    for first, second in zip(a.tasks["colour"], b.tasks["colour"], strict=True):
+        assert first.main == pytest.approx(second.main)
+
+
+def test_folds_hold_every_labelled_row_once_and_groups_whole() -> None:
+    labels = ["red", "blue"] * 15
+    examples = [
+        Example(text=str(i), labels={"colour": label}, group=f"g{i // 4}")
+        for i, label in enumerate(labels)
+    ]
+    folds = deal_folds(examples, COLOUR, seed=0)
+    assert len(folds) == FOLDS
+    assert sorted(i for fold in folds for i in fold) == list(range(30))
+    where = {i: number for number, fold in enumerate(folds) for i in fold}
+    assert all(where[i] == where[i - i % 4] for i in range(30))
+    assert deal_folds(examples, COLOUR, seed=0) == folds
+    assert deal_folds(examples, COLOUR, seed=1) != folds
+
+
+def test_too_few_groups_are_refused_in_a_sentence() -> None:
+    examples = [Example(text="a", labels={"colour": "red"}, group="g")] * 9
+    with pytest.raises(ValueError, match="task colour has 1 labelled groups of rows, needs 3"):
+        deal_folds(examples, COLOUR, seed=0)
+
+
+def test_of_layers_that_score_the_same_the_lower_is_best() -> None:
+    def at(layer: int, score: float) -> LayerScore:
+        interval = Interval(mean=score, low=score, high=score)
+        return LayerScore(layer=layer, scores={"accuracy": interval})
+
+    profile = LayerProfile(tasks={"colour": (at(0, 0.5), at(1, 0.7), at(2, 0.7))})
+    assert profile.best == {"colour": 1}
+
+
+def test_a_profile_stops_when_asked(tiny_encoder: Encoder) -> None:
+    with pytest.raises(CancelledError):
+        layer_profile(tiny_encoder, some_examples(30), [TOPIC], cancelled=lambda: True)
+    assert torch.is_grad_enabled()
