@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Sequence
 
 import gradio as gr
@@ -16,9 +15,12 @@ from core.config import EncoderChoice
 from demo.app import build_app
 from demo.encoders import EncoderShelf
 from demo.theme import launch_options
+from demo.work import close
 
 HOST, PORT = "127.0.0.1", 7860
 BAD_INPUT = 2
+QUIET_SECONDS = 2.0
+"""torch is imported when a first page is drawn, or after this: both at once slow the page."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ValueError, RuntimeError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # a command line prints
         raise SystemExit(BAD_INPUT) from None
-    app.block_thread()
+    try:
+        app.block_thread()
+    finally:
+        close()
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -107,7 +112,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _load_behind(shelf: EncoderShelf) -> None:
-    time.sleep(0.3)  # the first answer goes out before torch takes the interpreter
+    shelf.visited.wait(QUIET_SECONDS)
     shelf.warm_up()
 
 

@@ -13,12 +13,13 @@ from demo.examples import EXAMPLES, Example, load_example
 from demo.questions import Asked, Question, Report, whole_number
 from demo.sentences import read_sentences
 from demo.toasts import as_toast
-from demo.work import Work, progress_line
+from demo.work import RunningWork, Work, progress_line
 
 Updates = tuple[Any, ...]
 Document = dict[str, Any]
 
 SKIP = gr.skip()
+STOPPED = '<p class="progress">Stopped; what was there before is still there.</p>'
 SEARCH_AGAIN = {"empty": "Press Search to search the sentences as they are now."}
 
 
@@ -59,19 +60,35 @@ class CompareEvents:
 
     def __init__(self, shelf: EncoderShelf) -> None:
         self.shelf = shelf
+        self._running = RunningWork()
+        self.stop = self._running.stop
 
     def compare(
-        self, text: str, metric: str, second: str, choice: EncoderChoice
+        self, text: str, metric: str, second: str, choice: EncoderChoice, request: gr.Request
     ) -> Iterator[Updates]:
         """Compare the sentences in the box: yields result, tokens, question, status, Stop, hits."""
         box = Box(text=text, metric=metric, second=second, choice=choice)
-        yield from self._compare(choice, box.question)
+        yield from self._compare(choice, box.question, request)
 
-    def again(self, question: Question, choice: EncoderChoice) -> Iterator[Updates]:
+    def again(
+        self, question: Question, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Compare the same sentences with the encoder that was just chosen; yields as `compare`."""
-        yield from self._compare(choice, lambda: questions.with_choice(question, choice))
+        moved = questions.with_choice
+        yield from self._compare(choice, lambda: moved(question, choice), request)
 
-    def example(self, example: Example, choice: EncoderChoice) -> Iterator[Updates]:
+    def example(self, example: Example) -> Callable[..., Iterator[Updates]]:
+        """Return the callback of an example's button."""
+
+        # Gradio reads what to pass from the annotations, which a functools.partial has not.
+        def show(choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
+            yield from self._example(example, choice, request)
+
+        return show
+
+    def _example(
+        self, example: Example, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Show an example: as `compare`, then the document of its hits.
 
         While the built-in encoder is still loading, the results that ship with it are shown.
@@ -82,7 +99,7 @@ class CompareEvents:
             views = shipped["similarity"], shipped["tokens"]
             yield *views, question, "", hidden(), shipped["search"], shipped["found"]
             return
-        for updates in self._compare(choice, lambda: question, example.pick):
+        for updates in self._compare(choice, lambda: question, request, example.pick):
             yield *updates, SKIP
         found = Work(lambda *_: questions.search(self.shelf.get, example.query, question, top=5))
         yield *[SKIP] * 5, *found.result()
@@ -98,7 +115,13 @@ class CompareEvents:
             ).result()
 
     def search(
-        self, query: str, text: str, top: int, metric: str, choice: EncoderChoice
+        self,
+        query: str,
+        text: str,
+        top: int,
+        metric: str,
+        choice: EncoderChoice,
+        request: gr.Request,
     ) -> Iterator[Updates]:
         """Search the sentences in the box: yields hits, their document, status, Stop."""
         box = Box(text=text, metric=metric, second="", choice=choice)
@@ -114,9 +137,11 @@ class CompareEvents:
             )
 
         work = Work(task)
-        for line in self._waiting(work, choice):
+        for line in self._waiting(work, choice, request):
             yield SKIP, SKIP, line, shown()
-        yield SKIP, SKIP, "", hidden()
+        yield SKIP, SKIP, STOPPED if work.stopped else "", hidden()
+        if work.stopped:
+            return
         with as_toast():
             yield *work.result(), SKIP, SKIP
 
@@ -131,7 +156,7 @@ class CompareEvents:
             return
         metric = metric if metric in METRICS else "cosine"
         yield text, metric, *[SKIP] * 6
-        for updates in self.compare(text, metric, "", choice):
+        for updates in self.compare(text, metric, "", choice, request):
             yield SKIP, SKIP, *updates
 
     def save_similarity(self, question: Question, kind: str) -> str:
@@ -153,6 +178,7 @@ class CompareEvents:
         self,
         choice: EncoderChoice,
         ask: Callable[[], Question],
+        request: gr.Request,
         pick: tuple[int, int] | None = None,
     ) -> Iterator[Updates]:
         def task(progress: Report, cancelled: Asked) -> tuple[Question, Document]:
@@ -160,10 +186,12 @@ class CompareEvents:
             return question, questions.compare(self.shelf.get, question, progress, cancelled)
 
         work = Work(task)
-        for line in self._waiting(work, choice):
+        for line in self._waiting(work, choice, request):
             yield SKIP, SKIP, SKIP, line, shown(), SKIP
         if work.failed:
-            yield SKIP, SKIP, SKIP, "", hidden(), SKIP
+            yield SKIP, SKIP, SKIP, STOPPED if work.stopped else "", hidden(), SKIP
+        if work.stopped:
+            return
         with as_toast():
             question, view = work.result()
             a, b = pick or view["pick"]
@@ -173,8 +201,10 @@ class CompareEvents:
             words = Work(lambda *_: questions.explain(self.shelf.get, question, a, b))
             yield SKIP, words.result(), SKIP, SKIP, SKIP, SKIP
 
-    def _waiting(self, work: Work[Any], choice: EncoderChoice) -> Iterator[str]:
-        for step in work.waiting():
+    def _waiting(
+        self, work: Work[Any], choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[str]:
+        for step in self._running.steps(work, request):
             if step.total:
                 what = f"{step.done:,} of {step.total:,} sentences"
             elif self.shelf.is_ready(choice):

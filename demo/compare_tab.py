@@ -65,16 +65,9 @@ def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> 
     with gr.Tab("Compare", id="compare"):
         parts = _lay_out(shelf.default)
         events = CompareEvents(shelf)
-        running = _wire_questions(events, parts, choice)
+        _wire_questions(events, parts, choice)
         parts.result.pick(events.explain, parts.shown, parts.tokens, **SEVERAL)
-        parts.stop.click(
-            lambda: ("Stopped; what was there before is still there.", gr.update(visible=False)),
-            None,
-            [parts.status, parts.stop],
-            cancels=running,
-            queue=False,
-            **PRIVATE,
-        )
+        parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
         _wire_downloads(events, parts)
         app.load(events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL)
 
@@ -177,30 +170,22 @@ def picture(name: str, script: str, value: dict[str, Any] | None) -> gr.HTML:
     )
 
 
-def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> list[Any]:
-    """Wire what asks the encoder; returns the events that Stop stops."""
+def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> None:
+    """Wire what asks the encoder."""
     fields = [parts.box, parts.metric, parts.second, choice]
     asked = [parts.compare.click, parts.box.submit, parts.metric.input, parts.second.input]
     searched = [parts.search.click, parts.query.submit]
     searching = [parts.query, parts.box, parts.top, parts.metric, choice]
-    running = [
-        gr.on(asked, events.compare, fields, parts.compared, trigger_mode="always_last", **SEVERAL),
-        gr.on(
-            searched,
-            events.search,
-            searching,
-            [parts.hits, parts.found, parts.status, parts.stop],
-            **SEVERAL,
-        ),
-        choice.change(events.again, [parts.shown, choice], parts.compared, **SEVERAL),
-    ]
+    found = [parts.hits, parts.found, parts.status, parts.stop]
+    gr.on(asked, events.compare, fields, parts.compared, trigger_mode="always_last", **SEVERAL)
+    gr.on(searched, events.search, searching, found, **SEVERAL)
+    choice.change(events.again, [parts.shown, choice], parts.compared, **SEVERAL)
     shows = [*parts.compared, parts.found]
     fills = [parts.box, parts.query, parts.metric, parts.second]
     for button, example in zip(parts.examples, EXAMPLES, strict=True):
         values = (example.text, example.query, "cosine", "")
         button.click(lambda values=values: values, None, fills, queue=False, **PRIVATE)
-        running.append(button.click(partial(events.example, example), choice, shows, **SEVERAL))
-    return running
+        button.click(events.example(example), choice, shows, **SEVERAL)
 
 
 def _wire_downloads(events: CompareEvents, parts: Parts) -> None:

@@ -31,6 +31,7 @@ class EncoderShelf:
     def __init__(self, default: EncoderChoice, *, local: bool) -> None:
         self.default = default
         self.local = local
+        self.visited = threading.Event()  # somebody's page is drawn
         self.failure = ""  # why the default encoder is not there
         self._held: OrderedDict[tuple[str, str], Future[Encoder]] = OrderedDict()
         self._lock = threading.Lock()

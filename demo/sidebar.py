@@ -12,7 +12,7 @@ from core.catalogue import CATALOGUE, find_spec
 from core.config import POOLINGS, EncoderChoice
 from demo.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
 from demo.toasts import as_toast
-from demo.work import Work, progress_line
+from demo.work import RunningWork, StoppedError, Work, progress_line
 
 OTHER = "other"
 OWN = "own"
@@ -35,53 +35,77 @@ class SidebarEvents:
 
     def __init__(self, shelf: EncoderShelf) -> None:
         self.shelf = shelf
+        self._running = RunningWork()
+        self.stop = self._running.stop
 
-    def change(self, choice: EncoderChoice, wanted: EncoderChoice) -> Iterator[Updates]:
-        """Load what is wanted: yields choice, facts, status.
+    def change(
+        self, choice: EncoderChoice, wanted: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
+        """Load what is wanted: yields choice, facts, status, Stop.
 
         What cannot be had leaves the old choice, and says why.
         """
         if wanted == choice:
-            yield (SKIP,) * 3
+            yield (SKIP,) * 4
             return
         work = Work(lambda *_: (self.shelf.get(wanted), facts(self.shelf, wanted)))
-        for step in work.waiting():
-            yield SKIP, SKIP, progress_line(f"Loading {name_of(wanted)}…", step)
+        for step in self._running.steps(work, request):
+            line = progress_line(f"Loading {name_of(wanted)}…", step)
+            yield SKIP, SKIP, line, gr.update(visible=True)
         try:
             _, found = work.result()
+        except StoppedError:
+            yield SKIP, SKIP, told(choice, "Stopped; the page keeps it."), gr.update(visible=False)
+            return
         except (ValueError, RuntimeError) as error:
             kept = f"{sentence(error)} The page keeps {name_of(choice)}."
-            yield SKIP, SKIP, f'<p class="warn" role="alert">{html.escape(kept)}</p>'
+            warning = f'<p class="warn" role="alert">{html.escape(kept)}</p>'
+            yield SKIP, SKIP, warning, gr.update(visible=False)
             return
-        yield wanted, found, told(wanted, "Compare and Search now use it.")
+        yield (
+            wanted,
+            found,
+            told(wanted, "Compare and Search now use it."),
+            gr.update(visible=False),
+        )
 
-    def choose_listed(self, name: str, choice: EncoderChoice) -> Iterator[Updates]:
+    def choose_listed(
+        self, name: str, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Take an encoder of the catalogue; for another one its name is awaited."""
         if name == OTHER:
-            yield (SKIP,) * 3
+            yield (SKIP,) * 4
             return
-        yield from self.choose_encoder(name, choice)
+        yield from self.choose_encoder(name, choice, request)
 
-    def choose_encoder(self, name: str, choice: EncoderChoice) -> Iterator[Updates]:
+    def choose_encoder(
+        self, name: str, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Take another encoder, with its own pooling."""
         with as_toast():
             wanted = EncoderChoice(name=str(name).strip(), device=choice.device)
-            yield from self.change(choice, wanted)
+            yield from self.change(choice, wanted, request)
 
-    def choose_pooling(self, pooling: str, choice: EncoderChoice) -> Iterator[Updates]:
+    def choose_pooling(
+        self, pooling: str, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Pool the same states in another way."""
         with as_toast():
             wanted = replace(choice, pooling=None if pooling == OWN else pooling)
-            yield from self.change(choice, wanted)
+            yield from self.change(choice, wanted, request)
 
-    def choose_normalize(self, index: int, choice: EncoderChoice) -> Iterator[Updates]:
+    def choose_normalize(
+        self, index: int, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Give embeddings length one, or leave them as they are."""
-        yield from self.change(choice, replace(choice, normalize=NORMALIZE[int(index)][1]))
+        yield from self.change(choice, replace(choice, normalize=NORMALIZE[int(index)][1]), request)
 
-    def choose_precision(self, precision: str, choice: EncoderChoice) -> Iterator[Updates]:
+    def choose_precision(
+        self, precision: str, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
         """Take exact or fast weights."""
         with as_toast():
-            yield from self.change(choice, replace(choice, precision=precision))
+            yield from self.change(choice, replace(choice, precision=precision), request)
 
     def fields_of(self, choice: EncoderChoice) -> Updates:
         """Return what the fields show of a choice: encoder, name, pooling, length, precision."""
@@ -95,22 +119,25 @@ class SidebarEvents:
         """As `fields_of`, but leaves the fields alone while a name is being typed."""
         return (SKIP,) * 5 if name == OTHER else self.fields_of(choice)
 
-    def measure_fast(self, choice: EncoderChoice) -> Iterator[Updates]:
-        """Measure the fast mode on this machine: yields precision field, status."""
+    def measure_fast(self, choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
+        """Measure the fast mode on this machine: yields precision field, status, Stop."""
         exact = replace(choice, precision="exact", pooling=None, normalize=None)
         work = Work(lambda *_: self.shelf.get(exact).fast_mode())
-        for step in work.waiting():
-            yield SKIP, progress_line("Measuring the fast mode…", step)
+        for step in self._running.steps(work, request):
+            yield SKIP, progress_line("Measuring the fast mode…", step), gr.update(visible=True)
+        yield SKIP, told(choice, "Stopped." if work.stopped else ""), gr.update(visible=False)
+        if work.stopped:
+            return
         with as_toast():
             mode = work.result()
-        text = f"{mode}. " + (
-            "You may choose it now." if mode.offered else "Not worth having here, so not offered."
-        )
+        verdict = "You may choose it now." if mode.offered else "Not worth having here."
         choices = ["exact", "fast"] if mode.offered else ["exact"]
-        yield gr.update(choices=choices), f'<p class="soft">{html.escape(text)}</p>'
+        text = html.escape(f"{mode}. {verdict}")
+        yield gr.update(choices=choices), f'<p class="soft">{text}</p>', SKIP
 
     async def wait_until_ready(self, choice: EncoderChoice) -> AsyncIterator[str]:
         """Tell a page that has just opened when the encoder is there."""
+        self.shelf.visited.set()
         for _ in range(1200):
             if self.shelf.is_ready(choice):
                 yield told(choice, "Ready.")
@@ -174,8 +201,9 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
             elem_id="encoder-status",
             elem_classes="encoder-status",
         )
+        stop = gr.Button("Stop", variant="stop", size="sm", visible=False)
         shown = gr.HTML(facts_html(facts_of_spec(spec) if spec else []), elem_id="facts")
-    outputs = [choice, shown, status]
+    outputs = [choice, shown, status, stop]
     fields = [encoder, name, pooling, length, precision]
     encoder.input(
         lambda value: gr.update(visible=value == OTHER),
@@ -194,7 +222,10 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
     for change in changes[1:]:
         change.then(events.fields_of, choice, fields, **PRIVATE)
     changes[0].then(events.fields_unless_other, [encoder, choice], fields, **PRIVATE)
-    fast.click(events.measure_fast, choice, [precision, status], **PRIVATE)
+    fast.click(events.measure_fast, choice, [precision, status, stop], **PRIVATE)
+    stop.click(
+        events.stop, None, None, queue=False, show_progress="hidden", api_visibility="private"
+    )
     app.load(events.wait_until_ready, choice, status, **{**PRIVATE, "concurrency_limit": None})
     return choice
 

@@ -236,6 +236,39 @@ def test_downloads_are_the_documents_and_no_cell_is_a_formula(
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "@", "+"))]
 
 
+def test_long_work_shows_how_far_it_is_and_can_be_stopped(open_page: Open) -> None:
+    page = open_page()
+    write(page, "\n".join(f"{number} " + "a long sentence goes on " * 60 for number in range(200)))
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("#status progress")).to_be_visible(timeout=15_000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Stopped", timeout=15_000)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    assert "Most alike: 1 and 4" in page.locator(".answer").inner_text(), "nothing is lost"
+    compare(page, "It works.\nIt does not work.")
+    expect(page.locator(".answer b")).to_contain_text("1 and 2 are 0.")
+
+
+def test_a_large_map_is_read_by_keyboard(open_page: Open) -> None:
+    page = open_page()
+    compare(page, "\n".join(f"Sentence number {number} of many." for number in range(40)))
+    page.locator(".map").focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(page.locator(".map [aria-live]")).to_contain_text(re.compile(r"^\d+ and \d+: 0\.\d\d"))
+    i, j = re.findall(r"\d+", page.locator(".map [aria-live]").inner_text())[:2]
+    page.keyboard.press("Enter")
+    expect(page.locator(".tokens h3")).to_contain_text(f"Which words make {i} and {j} alike")
+
+
+def test_the_fast_mode_is_measured_on_demand(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Measure the fast mode").click()
+    status = page.locator("#encoder-status")
+    expect(status).to_contain_text("the speed of exact", timeout=90_000)
+    expect(status).to_contain_text("cosines differ by up to")
+
+
 def test_a_link_opens_with_its_sentences(open_page: Open) -> None:
     page = open_page()
     compare(page, "A dog barks.\nA cat & a <b>mouse</b>.")

@@ -1,9 +1,10 @@
 import threading
 import time
 
+import gradio as gr
 import pytest
 
-from demo.work import Waiting, Work, progress_line
+from demo.work import RunningWork, StoppedError, Waiting, Work, progress_line
 
 
 def test_quick_work_shows_no_progress() -> None:
@@ -44,3 +45,29 @@ def test_a_progress_line_escapes_what_it_says() -> None:
     line = progress_line("<b>", Waiting(done=1, total=2, seconds=0.6))
     assert "&lt;b&gt;" in line
     assert 'value="1" max="2"' in line
+
+
+def test_stopped_work_ends_at_once_even_if_its_task_cannot() -> None:
+    release = threading.Event()
+    work = Work(lambda *_: release.wait(30))
+    steps = work.waiting()
+    next(steps)
+    work.stop()
+    assert list(steps) == []
+    with pytest.raises(StoppedError):
+        work.result()
+    release.set()
+
+
+def test_stop_finds_the_work_of_its_own_page_only() -> None:
+    mine, other = gr.Request(session_hash="mine"), gr.Request(session_hash="other")
+    running, release = RunningWork(), threading.Event()
+    work = Work(lambda *_: release.wait(30))
+    steps = running.steps(work, mine)
+    next(steps)
+    running.stop(other)
+    assert not work.stopped
+    running.stop(mine)
+    assert work.stopped
+    assert list(steps) == []
+    release.set()
