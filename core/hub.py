@@ -16,13 +16,11 @@ _DESCRIBED = ["*.json", "*.txt"]  # configurations and vocabularies: small, and 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def find_encoder(name: str, *, folders: bool = True) -> tuple[Path, EncoderSpec | None]:
+def find_encoder(name: str) -> tuple[Path, EncoderSpec | None]:
     """Find an encoder's folder, fetching it from the hub where that is what the name asks for.
 
     Args:
         name: A short name of the catalogue, a folder, or a hub name such as `owner/model`.
-        folders: Whether a folder of this machine may be named; False never looks for one, so
-            that a visitor cannot learn which there are.
 
     Returns:
         The folder, and what the catalogue knows of it, if anything.
@@ -34,13 +32,13 @@ def find_encoder(name: str, *, folders: bool = True) -> tuple[Path, EncoderSpec 
     spec = find_spec(name)
     if spec is not None and spec.name == BUILT_IN:
         return built_in_folder(), spec
-    if folders and spec is None and Path(name).expanduser().is_dir():
+    if spec is None and Path(name).expanduser().is_dir():
         return Path(name).expanduser(), None
     if spec is None and not _HUB_NAME.fullmatch(name):
         known = ", ".join(each.name for each in CATALOGUE)
         raise ValueError(
-            f"there is no encoder {name!r}: give one of {known}, "
-            f"{'a model folder, ' if folders else ''}or a hub name such as owner/model"
+            f"there is no encoder {name!r}: give one of {known}, a model folder, or a hub name "
+            "such as owner/model"
         )
     return _from_hub(name, spec.hub_id if spec else name), spec
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.catalogue import EncoderSpec, find_spec
+from core.catalogue import CATALOGUE, EncoderSpec, find_spec
 from core.config import EncoderChoice
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
@@ -24,8 +24,8 @@ class EncoderShelf:
 
     Args:
         default: What the page starts with; it is never put away.
-        local: Whether visitors may name folders of this machine. False on a page that others
-            can open: they could learn from the answers what lies on its disk.
+        local: Whether visitors may name folders of this machine and any model of the hub. False
+            on a page that others can open: they could learn what lies on its disk, or fill it.
     """
 
     def __init__(self, default: EncoderChoice, *, local: bool) -> None:
@@ -84,18 +84,15 @@ class EncoderShelf:
         if precision == "fast":
             return self._loaded(name, "exact").in_fast_precision()
         from core.encoder import load_encoder
-        from core.hub import find_encoder
 
         given = name == self.default.name  # by whoever started the server, who may name anything
-        if self.local or given or find_spec(name) is not None:
-            return load_encoder(EncoderChoice(name=name, device=self.default.device))
-        folder, _ = find_encoder(name, folders=False)
-        try:
-            encoder = load_encoder(EncoderChoice(name=str(folder), device=self.default.device))
-        except ValueError as error:
-            raise ValueError(str(error).replace(str(folder), name)) from error
-        encoder.name = name
-        return encoder
+        if not (self.local or given or find_spec(name)):
+            known = ", ".join(spec.name for spec in CATALOGUE)
+            raise ValueError(
+                f"this page is open to others and has no encoder {name!r}: give one of {known}, or "
+                "start Thaw on your own machine, where any encoder will do"
+            )
+        return load_encoder(EncoderChoice(name=name, device=self.default.device))
 
     def _put_away(self) -> None:
         with self._lock:

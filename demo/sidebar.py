@@ -158,18 +158,19 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
     choice = gr.State(default)
     spec = find_spec(default.name)
     names = [(each.label, each.name) for each in CATALOGUE]
-    other = "a hub name or a folder…" if shelf.local else "a hub name…"
+    # An open page offers the catalogue, and what it was started with if that is something else.
+    other = [("a hub name or a folder…", OTHER)] if shelf.local or spec is None else []
     with gr.Sidebar(width=290, elem_id="working-set"):
         gr.HTML("<h2>Working set</h2><p class='soft'>What every tab works with.</p>")
         encoder = gr.Dropdown(
-            [*names, (other, OTHER)],
+            [*names, *other],
             value=spec.name if spec else OTHER,
             label="Encoder",
             filterable=False,
         )
         name = gr.Textbox(
             "" if spec else default.name,
-            label="Hub name or folder" if shelf.local else "Hub name",
+            label="Hub name or folder",
             placeholder="owner/model",
             info="Press Enter to load it",
             visible=spec is None,

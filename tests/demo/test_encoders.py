@@ -57,13 +57,20 @@ def test_a_visitor_of_an_open_page_learns_nothing_of_its_folders(
     shelf = EncoderShelf(EncoderChoice(), local=False)
     said = []
     for name in ("owner/here", "owner/gone"):
-        with pytest.raises(ValueError, match="not in the cache of the Hugging Face Hub") as error:
+        with pytest.raises(ValueError, match="this page is open to others") as error:
             shelf.get(EncoderChoice(name=name))
         said.append(str(error.value).replace(name, "…"))
     assert said[0] == said[1], "a folder that is there must read like one that is not"
     for path in (str(family_folder("minilm")), "/etc", "../..", "~"):
-        with pytest.raises(ValueError, match="there is no encoder"):
+        with pytest.raises(ValueError, match="this page is open to others"):
             shelf.get(EncoderChoice(name=path))
+
+
+def test_an_open_page_still_has_what_its_owner_started_it_with(
+    family_folder: Callable[[str], Path],
+) -> None:
+    default = EncoderChoice(name=str(family_folder("minilm")))
+    assert EncoderShelf(default, local=False).get(default).name == default.name
 
 
 def test_a_failed_load_is_tried_again(tmp_path: Path) -> None:
