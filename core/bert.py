@@ -18,6 +18,13 @@ from core.packed import PackableLinear
 PACKED_AT_MOST = 128_000_000
 """Weights of larger models are not packed: the copy would need half a gigabyte and more."""
 
+ROWS_STEP = 256
+"""For inference a batch of more rows than this is rounded up to a multiple of it.
+
+Tensors of ever new sizes leave holes in the heap, and oneDNN keeps something for every size it
+meets: embedding a long file grew by a gigabyte. Batches of a few sizes stay level.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BertShape:
@@ -107,7 +114,7 @@ class SelfAttention(nn.Module):
             )  # (texts, heads, length, hidden / heads) each
             out = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
             mixed.append(out.transpose(1, 2).reshape(texts * length, -1))  # (rows, hidden)
-        return torch.cat(mixed) if mixed else states  # (tokens, hidden)
+        return with_rows(torch.cat(mixed), len(states)) if mixed else states  # (tokens, hidden)
 
 
 class AddAndNorm(nn.Module):
@@ -210,12 +217,16 @@ class Bert(nn.Module):
         """Look up the embeddings of the real tokens alone.
 
         Returns:
-            Layer 0's states, packed, (tokens, hidden), and where the texts lie in them.
+            Layer 0's states, packed, (tokens, hidden), and where the texts lie in them. Without
+            gradients, rows of zeros may follow the last text.
         """
         real = mask.to(torch.bool)  # (batch, tokens)
         positions = (real.cumsum(dim=1) - 1)[real]  # (packed tokens,)
         runs = equal_length_runs(real.sum(dim=1).tolist())
-        return self.embeddings(ids[real], positions), runs  # (packed tokens, hidden)
+        states = self.embeddings(ids[real], positions)  # (packed tokens, hidden)
+        if not torch.is_grad_enabled() and len(states) > ROWS_STEP:
+            states = with_rows(states, -(-len(states) // ROWS_STEP) * ROWS_STEP)
+        return states, runs
 
     def run_layers(self, states: Tensor, runs: list[Run], first: int, last: int) -> Tensor:
         """Run layers `first` + 1 to `last`, counted as people do: 0 is the embeddings' output.
@@ -234,10 +245,17 @@ class Bert(nn.Module):
         return states
 
 
+def with_rows(states: Tensor, rows: int) -> Tensor:
+    """Add rows of zeros until there are `rows`, (rows, hidden)."""
+    missing = rows - len(states)
+    return F.pad(states, (0, 0, 0, missing)) if missing else states  # (rows, hidden)
+
+
 def unpacked(states: Tensor, mask: Tensor) -> Tensor:
     """Lay packed states (tokens, hidden) out again, (batch, tokens, hidden), zeros for padding."""
     real = mask.to(torch.bool)  # (batch, tokens)
-    if bool(real.all()):
+    states = states[: int(real.sum())]  # (tokens, hidden), without the rows after the last text
+    if len(states) == real.numel():
         return states.view(*mask.shape, -1)  # (batch, tokens, hidden)
     padded = states.new_zeros(*mask.shape, states.shape[-1])  # (batch, tokens, hidden)
     padded[real] = states

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import BertConfig, BertModel
 
 from core.backbone import load_backbone
-from core.bert import Bert, BertShape, Run, equal_length_runs
+from core.bert import ROWS_STEP, Bert, BertShape, Run, equal_length_runs
 from core.folder import read_folder
 
 
@@ -48,6 +48,24 @@ def test_the_packed_forward_equals_transformers_on_any_lengths(
     real = mask.bool()
     torch.testing.assert_close(ours[real], theirs[real], atol=2e-6, rtol=1e-5)
     assert not ours[~real].any(), "padding gets zeros"
+
+
+def test_a_large_batch_is_rounded_up_for_inference_and_equals_transformers() -> None:
+    lengths = [3 + n % 15 for n in range(60)]
+    ids = torch.randint(0, 50, (60, 17), generator=torch.Generator().manual_seed(1))
+    mask = (torch.arange(17) < torch.tensor(lengths)[:, None]).long()
+    assert sum(lengths) > ROWS_STEP, "needs a large batch"
+    with torch.inference_mode():
+        states, _ = OURS.embed(ids, mask)
+        assert len(states) % ROWS_STEP == 0
+        ours = OURS(ids, mask)
+        theirs = THEIRS(input_ids=ids, attention_mask=mask).last_hidden_state
+        found = OURS.layer_states(ids, mask, 3)
+    real = mask.bool()
+    torch.testing.assert_close(ours[real], theirs[real], atol=2e-6, rtol=1e-5)
+    assert not ours[~real].any(), "padding gets zeros"
+    torch.testing.assert_close(found[3], ours)
+    assert len(OURS.embed(ids, mask)[0]) == sum(lengths), "no row more with gradients"
 
 
 def test_gradients_equal_those_of_transformers() -> None:
