@@ -12,8 +12,8 @@ PRECISIONS = ("exact", "fast")
 MAX_SENTENCE_CHARACTERS = 100_000
 """What one sentence may hold anywhere; far more than any encoder reads before it truncates."""
 
-MAX_MATRIX_SENTENCES = 2_000
-"""A matrix of more than this is 4 million numbers of JSON, which nobody reads."""
+MAX_MATRIX_SENTENCES = 1_000
+"""The matrix of more, with its pairs, would be over 50 MB of JSON, which nobody reads."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -364,7 +364,7 @@ def bad_files(tmp_path: Path) -> None:
         ("embed", ("--file", "f.csv", "--out", "f.csv"), "is the file that is read"),
         ("similarity", (A,), "there is one sentence, must be at least 2 sentences"),
         ("similarity", (A, B, "--metric", "taxi"), "metric is 'taxi', must be one of: cosine,"),
-        ("similarity", ("--file", "many.txt"), "has more than 2,000 sentences"),
+        ("similarity", ("--file", "many.txt"), "has more than 1,000 sentences"),
         ("search", ("a", "--file", "f.txt", "--top", "0"), "top is 0, must be at least 1"),
         ("search", ("a", "--file", "f.txt", "--top", "x"), "invalid value for '--top'"),
         ("search", ("a", "--file", "f.txt", "--metric", "x"), "metric is 'x'"),
@@ -382,7 +382,7 @@ def bad_files(tmp_path: Path) -> None:
 def test_bad_input_is_one_sentence_and_exit_code_2(
     command: str, given: tuple[str, ...], message: str, run: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "many.txt").write_text("".join(f"ferry {n}\n" for n in range(2_001)))
+    (tmp_path / "many.txt").write_text("".join(f"ferry {n}\n" for n in range(1_001)))
     before = sorted(tmp_path.iterdir())
     code, out, err = run(command, *given)
     assert (code, out) == (2, "")
