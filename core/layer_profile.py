@@ -29,7 +29,7 @@ from core.task import IGNORED, Example, Span, Task, spans_of, tags_of
 
 FOLDS = 3
 PENALTY = {"sentence": 0.1, "token": 0.01}
-"""L2 penalties that suit frozen states; docs/decisions.md has the sweep."""
+"""L2 penalties on standardised states, the same for every layer, so that layers compare."""
 
 
 @dataclass(frozen=True, kw_only=True)
