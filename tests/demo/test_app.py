@@ -54,6 +54,18 @@ def approximately(found: Any, expected: Any) -> None:  # noqa: ANN401
         assert found == expected
 
 
+def test_plain_http_needs_the_text_alone(address: str, default_encoder: Encoder) -> None:
+    call = f"{address}gradio_api/call/v2/similarity"
+    body = json.dumps({"sentences": "\n".join(TEXTS)}).encode()
+    asked = urllib.request.Request(call, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{call}/{event}", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    data = lines[lines.index("event: complete") + 1].removeprefix("data: ")
+    approximately(json.loads(data), [similarity_document(default_encoder, TEXTS)])
+
+
 def test_similarity_is_the_command_lines_document(client: Client, default_encoder: Encoder) -> None:
     expected = similarity_document(default_encoder, TEXTS, metric="dot", tokens=True)
     approximately(client.predict("\n".join(TEXTS), "dot", True, api_name="/similarity"), expected)
