@@ -203,7 +203,7 @@ def _load_with_transformers(folder: Path, both_ways: bool) -> TransformersBackbo
             str(folder), trust_remote_code=False, local_files_only=True
         )
         if both_ways:
-            config.is_causal = False
+            config.is_causal = False  # for every layer, with padding and without
         if getattr(config, "is_encoder_decoder", False):
             raise ValueError(f"{config.model_type} is an encoder-decoder")
         model = AutoModel.from_pretrained(
@@ -220,11 +220,6 @@ def _load_with_transformers(folder: Path, both_ways: bool) -> TransformersBackbo
     finally:
         if bars:
             logging.enable_progress_bar()
-    if both_ways:
-        # Without padding there is no mask, and each attention module then goes by its own flag.
-        for module in model.modules():
-            if hasattr(module, "is_causal"):
-                module.is_causal = False
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # an encoder reads states; the pooler would only be computed
     return TransformersBackbone(model, config)
