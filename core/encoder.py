@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import hashlib
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from core.config import POOLINGS, EncoderChoice, check_choice
 from core.folder import ModelFolder, read_folder
 from core.hub import find_encoder
 from core.pooling import pool
-from core.precision import FastMode, measure_fast_mode
+from core.precision import FastMode, kept_fast_mode, measure_fast_mode
 from core.tokenizer import Pieces, Tokenizer, Tokens, load_tokenizer
 
 TOKENS_PER_BATCH = 4096
@@ -145,10 +146,18 @@ class Encoder(nn.Module):
         twin.precision, twin.threads, twin.busy = self.precision, self.threads, self.busy
         return twin
 
+    def fingerprint(self) -> str:
+        """Tell these weights from any others, by a sample of every tensor."""
+        digest = hashlib.sha256()
+        for name, weight in self.named_parameters():
+            digest.update(name.encode())
+            digest.update(weight.detach().flatten()[:64].float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
     @property
     def fast_key(self) -> str:
         """Name the fast mode's self-test in this machine's kept results."""
-        return f"fast {self.layers}x{self.hidden} {self.device.type}"
+        return f"fast {self.fingerprint()} {self.pooling} {self.device.type}"
 
     @property
     def threads_key(self) -> str:
@@ -159,11 +168,13 @@ class Encoder(nn.Module):
         """Measure the fast mode on this machine, or recall it; takes seconds the first time."""
         if self.precision == "fast":
             raise ValueError("this encoder is in fast precision: ask the exact one")
+        key = self.fast_key
+        kept = kept_fast_mode(key)
+        if kept is not None:
+            return kept
         fast = self._in_bf16()
         return measure_fast_mode(
-            self.fast_key,
-            lambda texts: self.encode(texts).vectors,
-            lambda texts: fast.encode(texts).vectors,
+            key, lambda texts: self.encode(texts).vectors, lambda texts: fast.encode(texts).vectors
         )
 
     def in_fast_precision(self) -> "Encoder":
@@ -252,6 +263,8 @@ class Encoder(nn.Module):
     def token_states(self, text: str) -> tuple[Pieces, Tensor]:
         """Return a text's pieces and the last layer's state of each, (tokens, hidden)."""
         pieces = self.tokenizer.pieces(text)
+        if not pieces.ids:  # an empty text, to a tokenizer without special tokens
+            return pieces, torch.zeros(0, self.hidden)
         ids = torch.tensor([pieces.ids], device=self.device)  # (1, tokens)
         with self.busy:
             states = self.backbone(ids, torch.ones_like(ids))[0]  # (tokens, hidden)

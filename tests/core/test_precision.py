@@ -1,10 +1,13 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 
 import core.precision
 from core.config import EncoderChoice
 from core.encoder import Encoder, load_encoder
-from core.precision import FastMode, measure_fast_mode
+from core.precision import FastMode, kept_fast_mode, measure_fast_mode
 from core.similarity import similarity_matrix
 
 
@@ -27,8 +30,26 @@ def test_the_measured_error_is_the_largest_difference_of_a_cosine(
     assert mode.cosine_error == pytest.approx(wrong.abs().max().item(), abs=1e-4)
     assert 0 < mode.cosine_error < 0.05
     assert mode.speedup > 0
-    again = measure_fast_mode("tiny", pytest.fail, pytest.fail)
-    assert again == mode, "a kept result is not measured again"
+    assert kept_fast_mode("tiny") == mode
+
+
+def test_a_kept_result_is_not_measured_again(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode = tiny_encoder.fast_mode()
+    monkeypatch.setattr(Encoder, "_in_bf16", lambda _: pytest.fail("copied the weights again"))
+    assert tiny_encoder.fast_mode() == mode
+
+
+def test_other_weights_of_the_same_shape_and_another_pooling_are_measured_for_themselves(
+    family_folder: Callable[[str], Path],
+) -> None:
+    first, second = (load_encoder(str(family_folder("minilm"))) for _ in range(2))
+    assert first.fast_key == second.fast_key
+    assert first.with_pooling("cls").fast_key != first.fast_key
+    with torch.no_grad():
+        second.backbone.encoder["layer"][1].output.dense.weight[0, 0] += 1
+    assert first.fast_key != second.fast_key
 
 
 @pytest.mark.parametrize("speedup", [0.12, 3.0])

@@ -1,3 +1,5 @@
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from core.encoder import Encoder, load_encoder
 from core.similarity import similarity_matrix
 from core.token_table import by_word, token_table
+from tests.tiny_models import write_modules
 
 A, B = "The ferry doesn't serve sushi.", "Boats are delayed again"
 IDENTITY, TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
@@ -60,9 +63,6 @@ def test_where_pooling_makes_a_sum_impossible_the_table_says_why(
 def test_a_dense_layer_that_bends_makes_a_sum_impossible_and_a_linear_one_does_not(
     family_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    import shutil
-
-    from tests.tiny_models import write_modules
 
     for activation, exact in ((TANH, False), (IDENTITY, True)):
         folder = Path(shutil.copytree(family_folder("minilm"), tmp_path / str(exact)))
@@ -100,3 +100,16 @@ def test_cells_that_are_cosines_are_averaged_over_a_word(tiny_encoder: Encoder) 
     words = by_word(token_table(tiny_encoder.with_pooling("cls"), A, B))
     assert words.table.abs().max() <= 1 + 1e-6
     assert not torch.isnan(words.table).any()
+
+
+def test_a_text_without_a_single_token_gives_an_empty_table(
+    family_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(family_folder("stella-1.5b"), tmp_path / "no-end-token"))
+    declared = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(declared | {"add_eos_token": False}))
+    encoder = load_encoder(str(folder))
+    assert encoder.tokenizer.encode([""])[0].ids == [], "needs a text of no tokens"
+    table = token_table(encoder, "", B)
+    assert table.table.shape == (0, len(table.b))
+    assert table.score == 0.0
