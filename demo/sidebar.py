@@ -119,6 +119,10 @@ class SidebarEvents:
         """As `fields_of`, but leaves the fields alone while a name is being typed."""
         return (SKIP,) * 5 if name == OTHER else self.fields_of(choice)
 
+    def fields_unless_refused(self, name: str, choice: EncoderChoice) -> Updates:
+        """As `fields_of`, but leaves a name that could not be had standing, to be corrected."""
+        return self.fields_of(choice) if str(name).strip() == choice.name else (SKIP,) * 5
+
     def measure_fast(self, choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
         """Measure the fast mode on this machine: yields precision field, status, Stop."""
         exact = replace(choice, precision="exact", pooling=None, normalize=None)
@@ -220,9 +224,10 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
         length.input(events.choose_normalize, [length, choice], outputs, **PRIVATE),
         precision.input(events.choose_precision, [precision, choice], outputs, **PRIVATE),
     ]
-    for change in changes[1:]:
-        change.then(events.fields_of, choice, fields, **PRIVATE)
     changes[0].then(events.fields_unless_other, [encoder, choice], fields, **PRIVATE)
+    changes[1].then(events.fields_unless_refused, [name, choice], fields, **PRIVATE)
+    for change in changes[2:]:
+        change.then(events.fields_of, choice, fields, **PRIVATE)
     fast.click(events.measure_fast, choice, [precision, status, stop], **PRIVATE)
     stop.click(
         events.stop, None, None, queue=False, show_progress="hidden", api_visibility="private"

@@ -194,6 +194,21 @@ def test_an_encoder_that_is_not_here_is_told_in_one_sentence_and_the_old_one_sta
     expect(page.locator(".answer")).to_contain_text("MiniLM, mean pooling")
 
 
+def test_a_name_that_cannot_be_had_stays_in_its_field_to_be_corrected(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page()
+    page.get_by_label("Encoder", exact=True).first.click()
+    page.get_by_role("option", name="a hub name or a folder…").click()
+    field = page.get_by_placeholder("owner/model")
+    for name, said in ((str(tmp_path), "is no model folder"), ("<b>x</b>", "there is no encoder")):
+        field.fill(name)
+        field.press("Enter")
+        expect(page.get_by_role("alert").filter(has_text=re.compile(said, re.I))).to_be_visible()
+        page.wait_for_timeout(500)  # what follows the message must not take the name away
+        expect(field).to_have_value(name)
+
+
 def test_an_example_fills_the_box_and_is_computed(open_page: Open) -> None:
     page = open_page()
     before = drawn(page, "hits")

@@ -7,7 +7,7 @@ import pytest
 from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
 from demo.encoders import EncoderShelf, facts_of_encoder, facts_of_spec
-from demo.sidebar import OTHER, OWN, SidebarEvents, facts_html
+from demo.sidebar import OTHER, OWN, SKIP, SidebarEvents, facts_html
 
 REQUEST = gr.Request(session_hash="one page")
 
@@ -47,6 +47,13 @@ def test_the_fields_show_a_choice_again(events: SidebarEvents) -> None:
     assert (listed[0], *listed[2:]) == ("mpnet", "cls", "length 1", "exact")
     folder = events.fields_of(events.shelf.default)
     assert (folder[0], folder[2]) == (OTHER, OWN)
+
+
+def test_a_name_that_was_refused_stays_to_be_corrected(events: SidebarEvents) -> None:
+    kept = events.fields_unless_refused("/no/such", EncoderChoice())
+    assert all(field == SKIP for field in kept)
+    taken = events.fields_unless_refused(" bge-large ", EncoderChoice(name="bge-large"))
+    assert taken[0] == "bge-large"
 
 
 @pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
