@@ -1,4 +1,4 @@
-"""The corpus that ships with Thaw: sentences labelled by hand, read and checked line by line.
+"""The corpus that ships with Thaw: labelled sentences, read and checked line by line.
 
 python -m core.corpus    prints the tables of the data card, assets/corpus/README.md
 """
