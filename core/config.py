@@ -47,6 +47,42 @@ class EncoderChoice:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class DataChoice:
+    """Which labelled data, and how its columns become texts and tasks.
+
+    Attributes:
+        source: A file, or the word `corpus`.
+        text_column: The column of sentences; None guesses.
+        label_columns: As typed, `NAME` or `TASK=NAME`; empty guesses.
+        tasks: Names of the tasks wanted; empty is all.
+        renames: Labels renamed, as typed: `FROM=TO`, or `TASK:FROM=TO`.
+        split_column: The column that names each row's split; None for none.
+        group_column: The column that names rows that belong together; None for none.
+        rows: Take a stratified sample of this many rows; None is all.
+        seed: Draws the sample.
+
+    Raises:
+        ValueError: If the source is empty or `rows` is not positive.
+    """
+
+    source: str
+    text_column: str | None = None
+    label_columns: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
+    split_column: str | None = None
+    group_column: str | None = None
+    rows: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.source.strip():
+            raise ValueError("no data is named: give a file, or the word corpus")
+        if self.rows is not None and not self.rows > 0:
+            raise ValueError(f"rows is {self.rows}, must be at least 1")
+
+
 def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:
     """Refuse a value that is not one of the allowed ones.
 
