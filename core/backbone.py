@@ -3,7 +3,7 @@
 Both take padded ids with their mask and give the last layer's states.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,58 @@ class TransformersBackbone(nn.Module):
                 hook.remove()
         return found
 
+    def embed_packed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return layer 0's states of the real tokens, one text after another, (tokens, hidden)."""
+        return self.layer_states(ids, mask, 0)[0][mask.bool()]  # (tokens, hidden)
+
+    def packed_layers(
+        self, states: Tensor, lengths: Sequence[int], first: int, last: int
+    ) -> list[Tensor]:
+        """Run layers `first` + 1 to `last` on packed states.
+
+        The model runs as it always does, with its masks and positions, but has only these layers
+        while it does, and the first of them is given `states`.
+
+        Args:
+            states: The output of layer `first`, one text after another, (tokens, hidden).
+            lengths: Each text's tokens.
+            first: The layer that `states` come from, 0 to the number of layers.
+            last: The highest layer wanted, from `first` on.
+
+        Returns:
+            The outputs of layers `first` to `last`, (tokens, hidden) each.
+        """
+        if first == last:
+            return [states]
+        counts = torch.tensor(list(lengths), device=states.device)  # (batch,)
+        mask = torch.arange(int(counts.max()), device=states.device) < counts[:, None]
+        padded = states.new_zeros(*mask.shape, states.shape[1])  # (batch, tokens, hidden)
+        padded[mask] = states
+        found: list[Tensor] = []
+
+        def give(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:  # noqa: ANN401 (torch's signature)
+            if given:
+                return (padded, *given[1:]), named
+            return given, {**named, "hidden_states": padded}
+
+        def keep(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:  # noqa: ANN401 (any family's output)
+            found.append(out if isinstance(out, Tensor) else out[0])  # (batch, tokens, hidden)
+
+        holder, name, layers = self._place_of_layers()
+        hooks = [layers[first].register_forward_pre_hook(give, with_kwargs=True)]
+        hooks += [layer.register_forward_hook(keep) for layer in layers[first:last]]
+        setattr(holder, name, nn.ModuleList(layers[first:last]))
+        try:
+            # The ids are looked up and thrown away: `give` puts the states in their place.
+            out = self(mask.new_zeros(mask.shape, dtype=torch.int64), mask.to(torch.int64))
+        finally:
+            setattr(holder, name, layers)
+            for hook in hooks:
+                hook.remove()
+        if last == self.layer_count:
+            found[-1] = out  # a decoder's family normalises the last layer's once more
+        return [states, *(each[mask] for each in found)]  # (tokens, hidden) each
+
     def layers(self) -> list[nn.Module]:
         """Find the transformer layers, the lowest first.
 
@@ -93,9 +145,14 @@ class TransformersBackbone(nn.Module):
             ValueError: If the model keeps them in no list that is as long as its configuration
                 says.
         """
-        for module in self.model.modules():
-            if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
-                return list(module)
+        return list(self._place_of_layers()[2])
+
+    def _place_of_layers(self) -> tuple[nn.Module, str, nn.ModuleList]:
+        """Find the list of layers, the module that holds it and its name there."""
+        for holder in self.model.modules():
+            for name, module in holder.named_children():
+                if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
+                    return holder, name, module
         raise ValueError(f"{type(self.model).__name__} keeps its layers in no list that is known")
 
 

@@ -5,7 +5,7 @@ either way unchanged. Layers can be run from any one to any other, which the fro
 docs/decisions.md has the measurements that earned it its place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -211,6 +211,31 @@ class Bert(nn.Module):
         for layer in range(highest):
             states = self.run_layers(states, runs, layer, layer + 1)  # (packed tokens, hidden)
             found.append(unpacked(states, mask))
+        return found
+
+    def embed_packed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return layer 0's states of the real tokens, one text after another, (tokens, hidden)."""
+        states, _ = self.embed(ids, mask)  # (packed tokens, hidden)
+        return states[: int(mask.sum())]  # (tokens, hidden), without the rows after the last text
+
+    def packed_layers(
+        self, states: Tensor, lengths: Sequence[int], first: int, last: int
+    ) -> list[Tensor]:
+        """Run layers `first` + 1 to `last` on packed states.
+
+        Args:
+            states: The output of layer `first`, one text after another, (tokens, hidden).
+            lengths: Each text's tokens; texts of one length are best neighbours.
+            first: The layer that `states` come from, 0 to the number of layers.
+            last: The highest layer wanted, from `first` on.
+
+        Returns:
+            The outputs of layers `first` to `last`, (tokens, hidden) each.
+        """
+        runs = equal_length_runs(list(lengths))
+        found = [states]
+        for layer in range(first, last):
+            found.append(self.run_layers(found[-1], runs, layer, layer + 1))  # (tokens, hidden)
         return found
 
     def embed(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, list[Run]]:

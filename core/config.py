@@ -83,6 +83,53 @@ class DataChoice:
             raise ValueError(f"rows is {self.rows}, must be at least 1")
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingChoice:
+    """How to train.
+
+    Attributes:
+        epochs: The most passes over the rows.
+        seed: Draws the order of the rows, the initial heads and dropout.
+        encoder_rate: Learning rate of what trains in the encoder; None is the strategy's own.
+        head_rate: Learning rate of the heads; None is the strategy's own.
+        batch: Sentences in a step.
+        weight_decay: AdamW's, on weight matrices alone.
+        warmup: The share of the steps over which the rates rise.
+        clip: The largest norm of the gradient.
+        patience: Epochs without a better score on the validation rows before it stops.
+        bf16: Whether matrix products run in bfloat16.
+        threads: torch threads; None leaves them as they are.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    epochs: int = 4
+    seed: int = 0
+    encoder_rate: float | None = None
+    head_rate: float | None = None
+    batch: int = 32
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    clip: float = 1.0
+    patience: int = 3
+    bf16: bool = False
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "patience"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
+        for name in ("encoder_rate", "head_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not 0 < rate <= 1:
+                raise ValueError(f"{name} is {rate}, must be above 0 and at most 1")
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is {self.warmup}, must be a share from 0 to 1")
+        if not (self.weight_decay >= 0 and self.clip > 0):
+            raise ValueError("weight_decay must be 0 or more, clip above 0")
+
+
 def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:
     """Refuse a value that is not one of the allowed ones.
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 class PackableLinear(nn.Linear):
     """`torch.nn.Linear`, and the same on a packed copy of its weight once `pack` was called.
 
-    The copy is used without gradients only, and dropped as soon as the weight is seen to have
-    been changed or moved. Its parameters and their names are those of `torch.nn.Linear`.
+    The copy is used without gradients only, and dropped as soon as the weight is seen to train,
+    or to have been changed or moved. Its parameters and their names are those of `torch.nn.Linear`.
     """
 
     _packed: Tensor | None = None
@@ -37,7 +37,9 @@ class PackableLinear(nn.Linear):
 
     def forward(self, states: Tensor, *, gelu: bool = False) -> Tensor:
         """Project (tokens, inputs) to (tokens, outputs), with a GELU behind it if asked."""
-        if self._packed is not None and self._packed_from != self._weight_state():
+        # A fused optimiser writes weights without a trace: one that trains is never used packed.
+        stale = self.weight.requires_grad or self._packed_from != self._weight_state()
+        if self._packed is not None and stale:
             self.unpack()
         if self._packed is None or torch.is_grad_enabled() or not states.numel():
             projected = F.linear(states, self.weight, self.bias)  # (tokens, outputs)

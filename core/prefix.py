@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
 from core.pooling import mean_pool
-from core.tokenizer import Pieces
+from core.tokenizer import Pieces, Tokens
 
 TOKENS_PER_BATCH = 2048
 """Batches depend on the texts alone, so that the same texts give the same states bit for bit."""
@@ -148,3 +148,129 @@ def _run(
         states.pooled[layer, batch] = mean_pool(found.float(), mask).cpu()  # (batch, hidden)
         if states.tokens is not None and rows is not None:
             states.tokens[layer, rows] = found[mask.bool()].half().cpu()  # (rows, hidden)
+
+
+class FrozenStates:
+    """What the frozen bottom of a network gives for some texts: the token states of a few layers.
+
+    Use it as a context, or close it.
+
+    Attributes:
+        layers: Which layers are kept, the lowest first.
+        lengths: Each text's tokens, (texts,).
+    """
+
+    def __init__(self, layers: Sequence[int], lengths: Sequence[int]) -> None:
+        self.layers = tuple(layers)
+        self.lengths = torch.tensor(list(lengths), dtype=torch.int64)  # (texts,)
+        self._ends = self.lengths.cumsum(dim=0)  # (texts,)
+        self._states: dict[int, Tensor] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def in_files(self) -> bool:
+        """Whether the states went past the memory budget, to files."""
+        return self._folder is not None
+
+    def rows(self, texts: Sequence[int]) -> Tensor:
+        """Find where the tokens of some texts lie, in the order of the texts, (tokens,)."""
+        spans = [
+            torch.arange(int(self._ends[i] - self.lengths[i]), int(self._ends[i])) for i in texts
+        ]
+        return torch.cat(spans) if spans else torch.empty(0, dtype=torch.int64)  # (tokens,)
+
+    def take(self, texts: Sequence[int]) -> dict[int, Tensor]:
+        """Return the kept states of some texts, one text after another, (tokens, hidden) each."""
+        rows = self.rows(texts)  # (tokens,)
+        return {layer: states[rows] for layer, states in self._states.items()}
+
+    def close(self) -> None:
+        """Let go of the states, and of the files they may lie in."""
+        self._states = {}
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _make_room(self, hidden: int, memory_bytes: int) -> None:
+        tokens = int(self.lengths.sum())
+        shape = (tokens, hidden)
+        if 4 * len(self.layers) * tokens * hidden <= memory_bytes:
+            self._states = {layer: torch.empty(shape) for layer in self.layers}
+            return
+        self._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
+        for layer in self.layers:
+            path = Path(self._folder.name) / f"layer-{layer}.f32"
+            mapped = np.memmap(path, dtype=np.float32, mode="w+", shape=shape)
+            self._states[layer] = torch.from_numpy(mapped)  # (tokens, hidden)
+
+
+def compute_frozen_states(
+    encoder: Encoder,
+    ids: Sequence[Sequence[int]],
+    layers: Sequence[int],
+    *,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> FrozenStates:
+    """Run texts through the frozen bottom of a network once, and keep the states of some layers.
+
+    Batches depend on the texts alone, so that the same texts give the same states bit for bit.
+
+    Args:
+        encoder: The network, in eval mode up to the highest of the layers.
+        ids: Each text's token ids.
+        layers: Which layers to keep, 0 being the embeddings.
+        memory_bytes: States beyond this much go to files.
+        progress: Called after each batch with texts done and texts in all.
+        cancelled: Asked before each batch; True stops.
+
+    Raises:
+        ValueError: If there is no such layer.
+        CancelledError: If `cancelled` answered True; nothing is left behind.
+    """
+    wanted = sorted(set(layers))
+    if not wanted or not 0 <= wanted[0] <= wanted[-1] <= encoder.layers:
+        raise ValueError(f"layers are {wanted}, must be some of 0 to {encoder.layers}")
+    tokens = [Tokens(ids=list(each), truncated=False) for each in ids]
+    states = FrozenStates(wanted, [len(each) for each in ids])
+    states._make_room(encoder.hidden, memory_bytes)
+    done = 0
+    try:
+        for batch in batches_by_length(tokens, TOKENS_PER_BATCH):
+            if cancelled is not None and cancelled():
+                raise CancelledError(f"stopped after {done} of {len(ids)} sentences")
+            _run_frozen(encoder, states, batch, [tokens[i].ids for i in batch])
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(ids))
+    except BaseException:
+        states.close()
+        raise
+    return states
+
+
+@torch.no_grad()
+def _run_frozen(
+    encoder: Encoder, states: FrozenStates, batch: list[int], ids: list[list[int]]
+) -> None:
+    padded, mask = pad(ids)  # (batch, tokens) each
+    padded, mask = padded.to(encoder.device), mask.to(encoder.device)
+    rows = states.rows(batch)  # (tokens,)
+    with encoder.busy:
+        embedded = encoder.backbone.embed_packed(padded, mask)  # (tokens, hidden)
+        lengths = [len(each) for each in ids]
+        found = encoder.backbone.packed_layers(embedded, lengths, 0, states.layers[-1])
+    for layer in states.layers:
+        states._states[layer][rows] = found[layer][: len(rows)].float().cpu()  # (tokens, hidden)

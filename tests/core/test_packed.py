@@ -56,3 +56,18 @@ def test_a_copy_and_a_move_start_unpacked_with_the_same_weights() -> None:
 def test_other_types_and_devices_are_left_alone() -> None:
     assert not can_pack(torch.ones(2, 2, dtype=torch.float64))
     assert not can_pack(torch.ones(2, 2, device="meta"))
+
+
+def test_a_weight_that_a_fused_optimiser_changed_is_not_read_from_its_old_copy() -> None:
+    linear = PackableLinear(8, 4).requires_grad_(False)
+    states = torch.randn(3, 8)
+    linear.pack()
+    linear.requires_grad_(True)
+    optimizer = torch.optim.AdamW(linear.parameters(), lr=0.1, fused=True)
+    linear(states).sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        assert torch.equal(linear(states), F.linear(states, linear.weight, linear.bias))
+    linear.requires_grad_(False)
+    with torch.no_grad():
+        assert torch.equal(linear(states), F.linear(states, linear.weight, linear.bias))

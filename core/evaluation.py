@@ -1,0 +1,228 @@
+"""How good a model is on labelled rows: its scores by task, and its calibration."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.calibration import choose_threshold, expected_calibration_error, fit_temperature
+from core.encoder import Progress
+from core.metrics import (
+    ClassScores,
+    Integers,
+    Interval,
+    accuracy,
+    bootstrap_interval,
+    class_scores,
+    confusion_matrix,
+    macro_f1,
+    span_scores,
+    wilson_interval,
+)
+from core.model import Calibration, MultiTaskModel, ReadText
+from core.prediction import decode_tags, predict
+from core.task import IGNORED, Example, Span, Task, spans_of
+
+if TYPE_CHECKING:
+    from core.dataset import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskScores:
+    """How good a task's predictions are.
+
+    Attributes:
+        task: Which task.
+        rows: Labelled rows.
+        confusion: Of a sentence task, true labels by predicted ones, (labels, labels).
+        spans: Of a token task, strict span scores.
+    """
+
+    task: Task
+    rows: int
+    confusion: Integers | None = None
+    spans: ClassScores | None = None
+
+    @property
+    def main(self) -> float:
+        """Accuracy, or strict span F1: what strategies and epochs are compared by."""
+        if self.spans is not None:
+            return self.spans.f1
+        return 0.0 if self.confusion is None or not self.rows else accuracy(self.confusion)
+
+    def document(self) -> dict[str, Any]:
+        """The figures as the command line prints them."""
+        if self.spans is not None:
+            spans = self.spans
+            figures = {"precision": spans.precision, "recall": spans.recall, "f1": spans.f1}
+            return {"rows": self.rows, **figures, "entities": spans.rows}
+        assert self.confusion is not None
+        scores = class_scores(self.confusion)
+        return {
+            "rows": self.rows,
+            "accuracy": self.main,
+            "macro_f1": macro_f1(self.confusion) if self.rows else 0.0,
+            "labels": list(self.task.labels),
+            "per_label": dict(zip(self.task.labels, (vars(s).copy() for s in scores), strict=True)),
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def score_labels(task: Task, true: Sequence[str], predicted: Sequence[str]) -> TaskScores:
+    """Score a sentence task's predictions; the sequences match row by row."""
+    number = {label: index for index, label in enumerate(task.labels)}
+    confusion = confusion_matrix(
+        np.array([number[label] for label in true], dtype=np.int64),
+        np.array([number[label] for label in predicted], dtype=np.int64),
+        len(number),
+    )
+    return TaskScores(task=task, rows=len(true), confusion=confusion)
+
+
+def evaluate_scores(
+    tasks: Sequence[Task],
+    texts: Sequence[ReadText],
+    examples: Sequence[Example],
+    scores: Mapping[str, Sequence[Tensor]],
+) -> dict[str, TaskScores]:
+    """Score what heads say of labelled texts.
+
+    Args:
+        tasks: What they predict.
+        texts: The texts as the model read them.
+        examples: Their labels; any may lack any.
+        scores: By task, each text's own scores, (1, labels) or (tokens, classes).
+    """
+    found = {}
+    for task in tasks:
+        rows = [i for i, each in enumerate(examples) if each.labels.get(task.name) is not None]
+        own = scores[task.name]
+        labels = [examples[i].labels[task.name] for i in rows]
+        if task.kind == "sentence":
+            predicted = [task.labels[int(own[i].argmax())] for i in rows]
+            found[task.name] = score_labels(task, [str(label) for label in labels], predicted)
+            continue
+        true = [label if isinstance(label, tuple) else () for label in labels]
+        spans = [_read_spans(texts[i], own[i], task) for i in rows]
+        found[task.name] = TaskScores(task=task, rows=len(rows), spans=span_scores(true, spans))
+    return found
+
+
+def _read_spans(text: ReadText, scores: Tensor, task: Task) -> tuple[Span, ...]:
+    if text.pieces is None or not len(scores):
+        return ()
+    tags = decode_tags(scores.softmax(dim=1), task, text.pieces.special)
+    return tuple(spans_of(text.text, text.pieces.spans, tags))
+
+
+def calibrate(task: Task, scores: Tensor, labels: Tensor) -> Calibration:
+    """Fit the temperature on rows the head did not train on, and choose when to be unsure.
+
+    A token task is judged by its tokens for the temperature, and for the threshold by those that
+    it takes for a part of an entity.
+
+    Args:
+        task: What the head predicts.
+        scores: (rows, classes).
+        labels: Class numbers, `IGNORED` where there is none, (rows,).
+    """
+    some = labels != IGNORED  # (rows,)
+    scores, labels = scores[some].float(), labels[some]
+    if not len(labels):
+        return Calibration()
+    temperature = fit_temperature(scores, labels)
+    likely = (scores / temperature).softmax(dim=1)  # (rows, classes)
+    confidence, best = likely.max(dim=1)  # (rows,) each
+    named = best > 0 if task.kind == "token" else torch.ones_like(best, dtype=torch.bool)  # (rows,)
+    return Calibration(
+        temperature=temperature,
+        threshold=choose_threshold(confidence[named], (best == labels)[named]),
+        error=expected_calibration_error(likely, labels),
+    )
+
+
+def evaluate_document(
+    model: MultiTaskModel,
+    dataset: "Dataset",
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Score a model on labelled rows: `{rows, tasks: {TASK: {...}}}`.
+
+    Raises:
+        ValueError: If the data has no task of the model's, or a label that the model has not.
+        CancelledError: If `cancelled` answered True.
+    """
+    dataset = dataset.usable()
+    shared = [_shared_task(task, dataset) for task in model.tasks if _has(dataset, task)]
+    if not shared:
+        there = ", ".join(task.name for task in dataset.tasks) or "none"
+        wanted = ", ".join(task.name for task in model.tasks)
+        raise ValueError(
+            f"{dataset.name} has the tasks {there}, must have one of the model's: {wanted}; name "
+            "one with --label-column TASK=COLUMN"
+        )
+    texts = [example.text for example in dataset.examples]
+    found = predict(model, texts, progress=progress, cancelled=cancelled)
+    tasks = {}
+    for task in shared:
+        rows = [
+            i
+            for i, example in enumerate(dataset.examples)
+            if example.labels.get(task.name) is not None
+        ]
+        labels = [dataset.examples[i].labels[task.name] for i in rows]
+        if task.kind == "sentence":
+            predicted = [found[i].labels[task.name].label for i in rows]
+            true = [str(label) for label in labels]
+            scores = score_labels(task, true, predicted).document()
+            right = np.array([a == b for a, b in zip(true, predicted, strict=True)])
+            scores["accuracy_interval"] = vars(wilson_interval(int(right.sum()), len(rows)))
+        else:
+            spans = [label if isinstance(label, tuple) else () for label in labels]
+            said = [tuple(e.span for e in found[i].entities[task.name]) for i in rows]
+            scores = TaskScores(
+                task=task, rows=len(rows), spans=span_scores(spans, said)
+            ).document()
+            scores["f1_interval"] = vars(_span_interval(spans, said))
+        tasks[task.name] = scores
+    return {"model": model.name, "data": dataset.name, "rows": len(texts), "tasks": tasks}
+
+
+def _span_interval(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> Interval:
+    right = np.array([len(set(a) & set(b)) for a, b in zip(true, predicted, strict=True)])
+    total = np.array([len(a) + len(b) for a, b in zip(true, predicted, strict=True)])
+
+    def f1(some: Integers) -> float:
+        return float(2 * right[some].sum() / total[some].sum()) if total[some].sum() else 0.0
+
+    return bootstrap_interval(f1, len(right), samples=500)
+
+
+def _has(dataset: "Dataset", task: Task) -> bool:
+    return any(each.name == task.name for each in dataset.tasks)
+
+
+def _shared_task(task: Task, dataset: "Dataset") -> Task:
+    """Check that the data's labels of a task are among the model's.
+
+    Raises:
+        ValueError: If the kinds differ, or the data has a label that the model has not.
+    """
+    own = next(each for each in dataset.tasks if each.name == task.name)
+    if own.kind != task.kind:
+        raise ValueError(
+            f"{task.name} is a {own.kind} task in the data, a {task.kind} task in the model"
+        )
+    unknown = [label for label in own.labels if label not in task.labels]
+    if unknown:
+        some = ", ".join(repr(label[:40]) for label in unknown[:5])
+        raise ValueError(
+            f"{task.name} has the labels {some} in the data, the model has: "
+            f"{', '.join(task.labels)}; rename them with --map {task.name}:FROM=TO"
+        )
+    return task

@@ -1,0 +1,246 @@
+"""A model on disk: its heads, and of its encoder only the tensors that training changed.
+
+A folder holds `thaw.json` (format, base encoder, tasks, heads, calibration, how it came about),
+`heads.safetensors`, `encoder.safetensors` where the encoder was trained, and `README.md`, its
+card. Nothing in it is ever run.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.config import ASSETS, EncoderChoice
+from core.encoder import load_encoder
+from core.heads import HeadShape
+from core.model import Calibration, MultiTaskModel
+from core.task import Task
+
+FORMAT = 1
+SHIPPED = ASSETS / "model"
+MANIFEST, HEADS, ENCODER, CARD = (
+    "thaw.json",
+    "heads.safetensors",
+    "encoder.safetensors",
+    "README.md",
+)
+MAX_MANIFEST_BYTES = 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What `thaw.json` says beside the model itself.
+
+    Attributes:
+        about: How the model came about: data, strategy, seed, versions, figures.
+        card: The model card, Markdown.
+    """
+
+    about: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+
+def save_model(
+    model: MultiTaskModel,
+    folder: Path,
+    changed: Mapping[str, Tensor],
+    saved: Saved,
+    *,
+    overwrite: bool = False,
+    half: bool = False,
+) -> None:
+    """Write a model folder, whole or not at all.
+
+    Args:
+        model: What to write.
+        folder: Where; it must not exist, unless `overwrite`.
+        changed: The encoder's tensors that training changed, by name.
+        saved: What to say beside the model.
+        overwrite: Whether a model folder that is there is replaced.
+        half: Whether to keep the encoder's tensors in half precision, half as large.
+
+    Raises:
+        ValueError: If the folder is there already, or is something else than a model's.
+    """
+    check_target_folder(folder, overwrite=overwrite)
+    document = {
+        "thaw_format": FORMAT,
+        "kind": "model",
+        "encoder": {
+            "name": model.encoder.name,
+            "pooling": model.encoder.pooling,
+            "normalized": model.encoder.normalized,
+            "layers": model.encoder.layers,
+            "hidden": model.encoder.hidden,
+            "fingerprint": saved.about.get("base_fingerprint", model.encoder.fingerprint()),
+        },
+        "heads": [_head_document(model, name) for name in model.heads],
+        "about": dict(saved.about),
+    }
+    building = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    building.mkdir(parents=True)
+    try:
+        text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+        (building / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        _save(model.heads.state_dict(), building / HEADS)
+        if changed:
+            kind = torch.float16 if half else torch.float32
+            _save({name: each.to(kind) for name, each in changed.items()}, building / ENCODER)
+        (building / CARD).write_text(saved.card, encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        building.replace(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def check_target_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to write a model over something else.
+
+    Raises:
+        ValueError: If the folder is a file, holds a model and `overwrite` is False, or holds
+            something that is no model.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is a file, must be a folder that is not there yet")
+    if not any(folder.iterdir()):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise ValueError(f"{folder} holds something that is no model: give another folder")
+    if not overwrite:
+        raise ValueError(f"{folder} holds a model already: give --overwrite, or another folder")
+
+
+def load_model(
+    folder: str | Path | None = None, *, threads: int | None = None, device: str | None = None
+) -> MultiTaskModel:
+    """Load a model folder on top of its base encoder, ready to predict.
+
+    Args:
+        folder: What `save_model` wrote; None is the model that ships with Thaw.
+        threads: torch threads to encode with; None lets a self-test choose.
+        device: A torch device, or None for the best there is.
+
+    Raises:
+        ValueError: If it is no model folder, is of a newer format, does not fit its base, or its
+            base cannot be had.
+        RuntimeError: If a download breaks midway.
+    """
+    path = SHIPPED if folder is None else Path(folder)
+    document = read_manifest(path)
+    base = document["encoder"]
+    choice = EncoderChoice(
+        name=base["name"], pooling=base["pooling"], normalize=base["normalized"], device=device
+    )
+    encoder = load_encoder(choice, threads=threads)
+    if encoder.fingerprint() != base["fingerprint"]:
+        raise ValueError(
+            f"{path} was trained on another encoder than the {base['name']} that is here: their "
+            "weights differ"
+        )
+    try:
+        shapes = [_shape(head) for head in document["heads"]]
+        model = MultiTaskModel(encoder, shapes)
+        model.heads.load_state_dict(_load(path / HEADS))
+        if (path / ENCODER).is_file():
+            load_changed(model, _load(path / ENCODER))
+        model.calibration = {
+            head["task"]["name"]: Calibration(**head["calibration"]) for head in document["heads"]
+        }
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()[:200]
+        raise ValueError(f"{path} is not a model folder that fits together: {reason}") from error
+    model.name = "the shipped model" if folder is None else str(path)
+    encoder.ready()
+    return model.requires_grad_(False).to(encoder.device).eval()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check a model folder's `thaw.json`.
+
+    Raises:
+        ValueError: If there is none, it is not one, or its format is newer than this Thaw's.
+    """
+    path = folder / MANIFEST
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ValueError(f"{path} is larger than any model's: it cannot be one")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{folder} is no model folder: it has no {MANIFEST}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON that can be read") from error
+    version = document.get("thaw_format") if isinstance(document, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"{path} names no thaw_format: it is no model of Thaw's")
+    if version > FORMAT:
+        raise ValueError(
+            f"{folder} is of format {version}, this Thaw reads up to {FORMAT}: use a newer Thaw"
+        )
+    if document.get("kind") != "model" or not isinstance(document.get("heads"), list):
+        raise ValueError(f"{folder} is a {str(document.get('kind'))[:30]}, must be a model")
+    return document
+
+
+def load_changed(model: MultiTaskModel, changed: Mapping[str, Tensor]) -> None:
+    """Put trained tensors into a model's encoder.
+
+    Raises:
+        RuntimeError: If one has a name or shape that the encoder has not.
+    """
+    own = dict(model.encoder.backbone.named_parameters())
+    for name, tensor in changed.items():
+        if name not in own or own[name].shape != tensor.shape:
+            raise RuntimeError(f"the encoder has no {name} of shape {tuple(tensor.shape)}")
+        with torch.no_grad():
+            own[name].copy_(tensor)
+
+
+def _head_document(model: MultiTaskModel, name: str) -> dict[str, Any]:
+    shape, calibration = model.task_heads[name].shape, model.calibration[name]
+    return {
+        "task": {"name": name, "kind": shape.task.kind, "labels": list(shape.task.labels)},
+        "read": shape.read,
+        "pooling": shape.pooling,
+        "hidden_units": shape.hidden_units,
+        "dropout": shape.dropout,
+        "spelling": shape.spelling,
+        "calibration": vars(calibration).copy(),
+    }
+
+
+def _shape(head: Mapping[str, Any]) -> HeadShape:
+    task = head["task"]
+    return HeadShape(
+        task=Task(name=task["name"], kind=task["kind"], labels=tuple(map(str, task["labels"]))),
+        read=head["read"],
+        pooling=head["pooling"],
+        hidden_units=head["hidden_units"],
+        dropout=head["dropout"],
+        spelling=head["spelling"],
+    )
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    ready = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
+    save_file(ready, path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} cannot be read as safetensors: {error}") from error
