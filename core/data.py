@@ -7,7 +7,7 @@ sentences, but no line or cell may go on without end.
 import io
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.lines import Lines
 from core.sentences import clean
 from core.tables import Cells, ParquetColumn, csv_cells, json_cells
 
-_KINDS = {  # how a file's name ends → how it is read
+KINDS = {  # how a file's name ends → how it is read
     "": "txt",
     ".txt": "txt",
     ".text": "txt",
@@ -27,6 +27,7 @@ _KINDS = {  # how a file's name ends → how it is read
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+_ALLOWED = ".txt (one sentence a line), .csv, .tsv, .jsonl or .parquet"
 
 
 class Sentences:
@@ -138,7 +139,7 @@ def open_sentences(given: str, column: str | None = None) -> Sentences:
         return _read_text("standard input", stdin, "guess" if column else "txt", column)
     path = Path(given)
     try:
-        kind = _kind(path)
+        kind = kind_of(path, KINDS, _ALLOWED)
         if kind == "parquet":
             notes: list[str] = []
             found = ParquetColumn(path, column, notes)
@@ -160,18 +161,25 @@ def open_sentences(given: str, column: str | None = None) -> Sentences:
     return sentences
 
 
-def _kind(path: Path) -> str:
-    """Judge by a file's name how to read it; refuse what is not there or is no file."""
+def kind_of(path: Path, kinds: Mapping[str, str], allowed: str) -> str:
+    """Judge by a file's name how to read it; refuse what is not there or is no file.
+
+    Args:
+        path: The file.
+        kinds: How a name ends, and the kind that is.
+        allowed: Those endings in words, for the message.
+
+    Raises:
+        ValueError: If it is a folder, is not there, is empty or ends otherwise.
+        OSError: If the system cannot tell.
+    """
     if path.is_dir():
         raise ValueError(f"{path} is a folder, must be a file of sentences")
     if not path.exists():
         raise ValueError(f"there is no file {path}")
-    kind = _KINDS.get(path.suffix.lower())
+    kind = kinds.get(path.suffix.lower())
     if kind is None:
-        raise ValueError(
-            f"{path} ends in {path.suffix}, must be .txt (one sentence a line), .csv, .tsv, "
-            ".jsonl or .parquet"
-        )
+        raise ValueError(f"{path} ends in {path.suffix}, must be {allowed}")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"{path} is empty")
     return kind

@@ -8,6 +8,20 @@ from collections.abc import Iterator
 MAX_LINE_CHARACTERS = 1_000_000
 """What one line of a file may hold: the longest sentence, and much beside it."""
 
+_NO_TEXT = {  # how a file begins → what it is, and what to do
+    b"PK\x03\x04": "compressed (zip): unpack it; of a spreadsheet, save the sheet as CSV",
+    b"PK\x05\x06": "compressed (zip), and empty: give the file that was meant",
+    b"\x1f\x8b": "compressed (gzip): unpack it",
+    b"BZh91AY&SY": "compressed (bzip2): unpack it",
+    b"\xfd7zXZ\0": "compressed (xz): unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd): unpack it",
+    b"7z\xbc\xaf\x27\x1c": "compressed (7-Zip): unpack it",
+    b"Rar!\x1a\x07": "compressed (RAR): unpack it",
+    b"PAR1": "Parquet: give it a name that ends in .parquet",
+    b"\xd0\xcf\x11\xe0": "an old Office file: save the sheet as CSV",
+    b"%PDF-": "a PDF: give its text",
+}
+
 READABLE = "UTF-8, or UTF-16 with a byte order mark"
 
 
@@ -32,6 +46,9 @@ class Lines:
         head = file.peek(8192)
         if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
             raise ValueError(f"{name} is in UTF-32, must be {READABLE}: save it as UTF-8")
+        other = next((what for magic, what in _NO_TEXT.items() if head.startswith(magic)), None)
+        if other is not None:
+            raise ValueError(f"{name} is {other}")
         utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         if not utf16 and b"\0" in head:
             raise ValueError(_binary(name, 1 + head[: head.index(b"\0")].count(b"\n")))

@@ -1,4 +1,4 @@
-"""One column of a table, read as a stream: CSV, TSV, JSONL or Parquet."""
+"""Tables read as a stream, bounded before they are held: CSV, TSV, JSONL or Parquet."""
 
 import csv
 import itertools
@@ -26,24 +26,37 @@ def csv_cells(
     name: str, texts: Iterator[str], kind: str, column: str | None, notes: list[str]
 ) -> Cells:
     """Read the header now, and return the cells of one column, to be read later."""
+    header, rows = csv_table(name, texts, kind, notes)
+    place = choose_column(name, header, column, notes)
+    return ((number, row[place] if place < len(row) else None) for number, row in rows)
+
+
+def csv_table(
+    name: str, texts: Iterator[str], kind: str, notes: list[str]
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Read the header now, and return it with the rows, to be read later.
+
+    Returns:
+        The columns' names, and each row with the line it starts in; a row may be shorter than
+        the header.
+    """
     first = next(texts, "")
     delimiter = "\t" if kind == "tsv" else max(",;\t", key=first.count)
     if kind == "csv" and delimiter != ",":
         notes.append(f"{name}: columns are separated by {'tabs' if delimiter != ';' else ';'}")
     rows = _csv_rows(name, itertools.chain([first], texts), delimiter)
     header = [clean(cell) for cell in next(rows, (1, []))[1]]
-    place = choose_column(name, header, column, notes)
 
-    def cells() -> Cells:
+    def checked() -> Iterator[tuple[int, list[str]]]:
         for number, row in rows:
             if any(row[len(header) :]):
                 raise ValueError(
                     f"{name}: line {number:,} has {len(row):,} cells and the header has "
                     f"{len(header):,}: put quotes round a cell that holds {delimiter!r}"
                 )
-            yield number, row[place] if place < len(row) else None
+            yield number, row
 
-    return cells()
+    return header, checked()
 
 
 def _csv_rows(name: str, texts: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -67,7 +80,7 @@ def _csv_rows(name: str, texts: Iterator[str], delimiter: str) -> Iterator[tuple
 
 def json_cells(lines: Lines, texts: Iterator[str], column: str | None, notes: list[str]) -> Cells:
     """Read up to the first object now, and return the texts of one key, to be read later."""
-    rows = ((lines.number, _parsed(lines, text)) for text in texts)
+    rows = ((lines.number, parsed_json(lines, text)) for text in texts)
     head: list[tuple[int, Any]] = []
     for pair in rows:
         head.append(pair)
@@ -90,7 +103,12 @@ def json_cells(lines: Lines, texts: Iterator[str], column: str | None, notes: li
     return cells()
 
 
-def _parsed(lines: Lines, text: str) -> Any:  # noqa: ANN401 (any JSON)
+def parsed_json(lines: Lines, text: str) -> Any:  # noqa: ANN401 (any JSON)
+    """Parse the line read last, or give None for a blank one.
+
+    Raises:
+        ValueError: Naming the line and what is not JSON in it.
+    """
     if not text.strip():
         return None
     try:
@@ -125,7 +143,7 @@ class ParquetColumn:
         try:
             self._file = pq.ParquetFile(path)
         except self._broken as error:
-            raise ValueError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+            raise ValueError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
         try:
             self._name = self._choose(column, notes)
         except BaseException:
@@ -140,7 +158,7 @@ class ParquetColumn:
                     yield self._read, text
         except self._broken as error:
             raise ValueError(
-                f"{self._path} cannot be read beyond row {self._read:,}: {_first_line(error)}"
+                f"{self._path} cannot be read beyond row {self._read:,}: {first_line(error)}"
             ) from error
 
     def share(self) -> float:
@@ -153,7 +171,7 @@ class ParquetColumn:
 
     def _choose(self, column: str | None, notes: list[str]) -> str:
         schema = self._file.schema_arrow
-        texts = [field.name for field in schema if _is_text(field.type)]
+        texts = [field.name for field in schema if is_text(field.type)]
         names = texts if column is None and texts else list(schema.names)
         name = names[choose_column(str(self._path), names, column, notes)]
         if name not in texts:
@@ -162,14 +180,16 @@ class ParquetColumn:
         return name
 
 
-def _is_text(kind: Any) -> bool:  # noqa: ANN401 (pyarrow has no types)
+def is_text(kind: Any) -> bool:  # noqa: ANN401 (pyarrow has no types)
+    """Say whether a column of Parquet holds text, as it is or by its number in a dictionary."""
     import pyarrow.types as t
 
     inner = kind.value_type if t.is_dictionary(kind) else kind
     return bool(t.is_string(inner) or t.is_large_string(inner) or t.is_string_view(inner))
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Say what went wrong in one short line, whatever a library wrote."""
     return (str(error).splitlines() or [type(error).__name__])[0][:150]
 
 
@@ -189,17 +209,15 @@ def choose_column(name: str, columns: Sequence[str], asked: str | None, notes: l
         ValueError: If it is not there, is there twice, or none can be guessed; the sentence
             names those there are.
     """
-    if len(columns) > MAX_COLUMNS:
-        raise ValueError(f"{name} has {len(columns):,} columns, must be at most {MAX_COLUMNS:,}")
-    there = ", ".join(repr(each[:40]) for each in columns[:12])
-    there += f" and {len(columns) - 12:,} more" if len(columns) > 12 else ""
+    check_columns(name, columns)
+    there = those_there(columns)
     if asked is None:
         lowered = [each.strip().lower() for each in columns]
         known = next((each for each in COLUMN_NAMES if each in lowered), None)
         if known is None and len(columns) != 1:
             raise ValueError(
                 f"{name}: no column is called {', '.join(COLUMN_NAMES[:3])} or the like; name "
-                f"one with --column: it has {there or 'none'}"
+                f"one with --column: it has {there}"
             )
         place = lowered.index(known) if known else 0
         how = "guessed; --column names another" if len(columns) > 1 else "the only one"
@@ -208,5 +226,21 @@ def choose_column(name: str, columns: Sequence[str], asked: str | None, notes: l
     matches = [place for place, each in enumerate(columns) if each == asked]
     if len(matches) != 1:
         often = f"{len(matches)} columns" if matches else "no column"
-        raise ValueError(f"{name} has {often} {asked!r}; it has {there or 'none'}")
+        raise ValueError(f"{name} has {often} {asked!r}; it has {there}")
     return matches[0]
+
+
+def check_columns(name: str, columns: Sequence[str]) -> None:
+    """Refuse more columns than a table of sentences can have.
+
+    Raises:
+        ValueError: Saying how many there are and how many may be.
+    """
+    if len(columns) > MAX_COLUMNS:
+        raise ValueError(f"{name} has {len(columns):,} columns, must be at most {MAX_COLUMNS:,}")
+
+
+def those_there(names: Sequence[str]) -> str:
+    """List names for a message: the first of them, and how many more there are."""
+    more = f" and {len(names) - 12:,} more" if len(names) > 12 else ""
+    return (", ".join(repr(each[:40]) for each in names[:12]) or "none") + more

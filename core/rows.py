@@ -1,0 +1,265 @@
+"""Labelled tables read whole: CSV, TSV, JSONL, Parquet and CoNLL, bounded before they are held."""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from core.columns import Table
+from core.config import MAX_SENTENCE_CHARACTERS
+from core.conll import conll_sentences, looks_like_conll
+from core.data import KINDS, kind_of
+from core.labels import Cell, Nested
+from core.lines import Lines
+from core.tables import check_columns, csv_table, first_line, is_text, parsed_json
+
+MAX_BYTES = 100_000_000
+MAX_ROWS = 200_000
+MAX_CELLS = 4_000_000
+MAX_CHARACTERS = 200_000_000
+"""What a table may hold: far more labelled data than one trains on with a laptop."""
+
+_CONLL = dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bioes"), "conll")
+_ALLOWED = ".csv, .tsv, .jsonl, .parquet or .conll"
+_SHORT = 40  # characters; a cell as short may well come again, and is then held once
+_LINES_JUDGED = 50
+_BATCH_ROWS = 256
+
+
+def read_table(source: str, wanted: Collection[str] | None = None) -> Table:
+    """Read a labelled file whole, by how its name ends.
+
+    Args:
+        source: The file.
+        wanted: The columns to hold; None holds all. Their names are known either way.
+
+    Raises:
+        ValueError: If there is no such file, it is of no kind that is read here, it is broken
+            (naming the line) or over a bound.
+    """
+    path = Path(source)
+    try:
+        kind = kind_of(path, {**KINDS, **_CONLL}, _ALLOWED)
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ValueError(f"{source} is no plain file: labelled data is read from files only")
+        if size > MAX_BYTES:
+            raise ValueError(
+                f"{source} has {size:,} bytes, must be at most {MAX_BYTES:,}: give a part of it"
+            )
+        if kind == "parquet":
+            return _read_parquet(path, wanted)
+        with path.open("rb") as file:
+            return _read_text(Lines(source, file), kind, wanted)
+    except OSError as error:
+        raise ValueError(f"{source[:200]} cannot be opened: {error.strerror}") from error
+
+
+class _Held:
+    """Columns that grow row by row, within the bounds."""
+
+    def __init__(self, name: str, unit: str, wanted: Collection[str] | None) -> None:
+        self.name = name
+        self.unit = unit
+        self.names: dict[str, None] = {}
+        self.notes: list[str] = []
+        self._wanted = wanted
+        self._places: list[int] = []
+        self._columns: dict[str, list[Cell]] = {}
+        self._characters = 0
+        self._short: dict[str, str] = {}
+
+    def know(self, names: Sequence[str]) -> None:
+        """Learn columns' names before their cells come.
+
+        Raises:
+            ValueError: If they are too many, or two are the same.
+        """
+        check_columns(self.name, names)
+        name, often = next(iter(Counter(names).most_common(1)), ("", 0))
+        if often > 1:
+            raise ValueError(f"{self.name} has {often} columns {name[:40]!r}: rename one")
+        for name in names:
+            self.names.setdefault(name)
+            if self._wanted is None or name in self._wanted:
+                self._columns.setdefault(name, [])
+        check_columns(self.name, tuple(self.names))
+
+    def add(self, place: int, cells: Mapping[str, Any]) -> None:
+        """Hold a row's cells.
+
+        Raises:
+            ValueError: If it goes over a bound, naming the row.
+        """
+        rows = len(self._places)
+        if rows >= MAX_ROWS:
+            raise ValueError(f"{self.name} has more than {MAX_ROWS:,} rows: give a part of them")
+        if not cells.keys() <= self.names.keys():
+            self.know(tuple(cells))
+        if len(self._columns) * (rows + 1) > MAX_CELLS or self._characters > MAX_CHARACTERS:
+            raise ValueError(
+                f"{self.name} holds more than {MAX_CELLS:,} cells or {MAX_CHARACTERS:,} "
+                f"characters up to {self.unit} {place:,}: give fewer rows or columns"
+            )
+        for column, given in cells.items():
+            held = self._columns.get(column)
+            if held is not None:
+                held.extend(itertools.repeat(None, rows - len(held)))
+                held.append(self._cell(place, column, given))
+        self._places.append(place)
+
+    def table(self) -> Table:
+        """Give what is held.
+
+        Raises:
+            ValueError: If no row is.
+        """
+        if not self._places:
+            raise ValueError(f"{self.name} has no rows")
+        for held in self._columns.values():
+            held.extend(itertools.repeat(None, len(self._places) - len(held)))
+        return Table(
+            name=self.name,
+            names=tuple(self.names),
+            columns=MappingProxyType(self._columns),
+            places=self._places,
+            unit=self.unit,
+            notes=tuple(self.notes),
+        )
+
+    def _cell(self, place: int, column: str, given: Any) -> Cell:  # noqa: ANN401 (any JSON)
+        if given is None or isinstance(given, bool | int | float):
+            return given
+        if isinstance(given, list | dict):
+            given = Nested(_as_json(given))
+        elif isinstance(given, bytes):
+            given = Nested(_as_json(f"{len(given):,} bytes"))
+        elif not isinstance(given, str):  # dates, decimals
+            given = str(given)
+        self._characters += len(given)
+        if len(given) > MAX_SENTENCE_CHARACTERS:
+            raise ValueError(
+                f"{self.name}: {self.unit} {place:,}, {column[:40]!r}, has {len(given):,} "
+                f"characters, must be at most {MAX_SENTENCE_CHARACTERS:,}: split it"
+            )
+        if len(given) > _SHORT or isinstance(given, Nested):
+            return given
+        return self._short.setdefault(given, given)
+
+
+def _as_json(given: Any) -> str:  # noqa: ANN401 (any JSON)
+    return json.dumps(given, ensure_ascii=False, default=str)
+
+
+def _read_text(lines: Lines, kind: str, wanted: Collection[str] | None) -> Table:
+    texts = iter(lines)
+    held = _Held(lines.name, "line", wanted)
+    if kind in ("txt", "conll"):
+        _hold_conll(held, lines, texts, certain=kind == "conll")
+    elif kind == "jsonl":
+        _hold_jsonl(held, lines, texts)
+    else:
+        _hold_csv(held, texts, kind)
+    return held.table()
+
+
+def _hold_csv(held: _Held, texts: Iterator[str], kind: str) -> None:
+    header, rows = csv_table(held.name, texts, kind, held.notes)
+    names = [name or f"column {place}" for place, name in enumerate(header, 1)]
+    held.know(names)
+    for number, row in rows:
+        if row:  # a blank line is no row
+            held.add(number, dict(zip(names, row, strict=False)))
+
+
+def _hold_jsonl(held: _Held, lines: Lines, texts: Iterator[str]) -> None:
+    for text in texts:
+        row = parsed_json(lines, text)
+        if row is not None and not isinstance(row, dict):
+            raise ValueError(
+                f"{held.name}: line {lines.number:,} holds {text.strip()[:30]!r}, must be an "
+                'object such as {"text": "It rains.", "topic": "news"}'
+            )
+        if row is not None:
+            held.add(lines.number, row)
+
+
+def _hold_conll(held: _Held, lines: Lines, texts: Iterator[str], *, certain: bool) -> None:
+    numbered = ((lines.number, text) for text in texts)
+    head = list(itertools.islice(numbered, _LINES_JUDGED))
+    if not certain and not looks_like_conll(text for _, text in head):
+        raise ValueError(
+            f"{held.name} has neither columns nor a token and its tag a line, so that it has no "
+            f"labels: give {_ALLOWED}"
+        )
+    sentences = list(conll_sentences(held.name, itertools.chain(head, numbered)))
+    held.know(["text", "entities"])
+    several = bool(sentences) and sentences[-1].document > sentences[0].document
+    for line, text, spans, document in sentences:
+        cells = {"text": text, "entities": [span._asdict() for span in spans]}
+        held.add(line, {**cells, "document": str(document)} if several else cells)
+
+
+def _read_parquet(path: Path, wanted: Collection[str] | None) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    held = _Held(str(path), "row", wanted)
+    broken = (pa.ArrowException, OSError, UnicodeDecodeError, RecursionError)
+    row = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            names = list(file.schema_arrow.names)
+            held.know(names)
+            chosen = [name for name in names if wanted is None or name in wanted]
+            _check_footer(path, file.metadata, chosen)
+        texts = [field.name for field in file.schema_arrow if is_text(field.type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
+                columns = [_cells_of(held.name, column, row) for column in batch.columns]
+                for cells in zip(*columns, strict=True):
+                    row += 1
+                    held.add(row, dict(zip(batch.schema.names, cells, strict=True)))
+    except broken as error:
+        where = f" beyond row {row:,}" if row else " as Parquet"
+        raise ValueError(f"{path} cannot be read{where}: {first_line(error)}") from error
+    return held.table()
+
+
+def _check_footer(path: Path, footer: Any, chosen: Sequence[str]) -> None:  # noqa: ANN401 (as above)
+    """Refuse by what a Parquet file says of itself what would be too much unpacked."""
+    if footer.num_rows > MAX_ROWS:
+        raise ValueError(
+            f"{path} has {footer.num_rows:,} rows, must be at most {MAX_ROWS:,}: give a part of "
+            "them"
+        )
+    unpacked = 0
+    for group in range(footer.num_row_groups):
+        for place in range(footer.num_columns):
+            column = footer.row_group(group).column(place)
+            if column.path_in_schema.partition(".")[0] in chosen:
+                unpacked += column.total_uncompressed_size
+    if unpacked > MAX_CHARACTERS:
+        raise ValueError(
+            f"{path} has {unpacked:,} bytes when unpacked, must be at most {MAX_CHARACTERS:,}: "
+            "give fewer rows, or name the columns that are needed"
+        )
+
+
+def _cells_of(name: str, column: Any, before: int) -> list[Any]:  # noqa: ANN401 (pyarrow has no types)
+    """Unpack a column of a batch, unless a text in its dictionary is too long to be repeated."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.DictionaryArray) and is_text(column.type):
+        longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+        if longest > 4 * MAX_SENTENCE_CHARACTERS:  # bytes of UTF-8
+            raise ValueError(
+                f"{name} holds a text of {longest:,} bytes after row {before:,}, must be at most "
+                f"{MAX_SENTENCE_CHARACTERS:,} characters: split it"
+            )
+    cells: list[Any] = column.to_pylist()
+    return cells
