@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from core.config import MAX_MATRIX_SENTENCES, METRICS, check_choice
 from core.encoder import Encoder, Encoding, Progress
+from core.model import MultiTaskModel
+from core.prediction import LabelPrediction, Prediction, predict
 from core.sentences import check_lengths, check_sentences, check_top, chunks
 from core.sentences import clean as clean  # the page takes text in by the same rules
 from core.sentences import split_sentences as split_sentences
 from core.similarity import Hit, ranked_pairs, similarity_matrix, top_k
+from core.task import Task
 from core.token_table import token_table
 
 
@@ -208,4 +212,91 @@ def search_document(
         "searched": read,
         "truncated": truncated,
         "hits": [{"index": hit.position, "text": text, "score": hit.score} for hit, text in best],
+    }
+
+
+def predict_document(
+    model: MultiTaskModel,
+    texts: Sequence[str],
+    *,
+    explain: bool = False,
+    threshold: float | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[dict[str, Any]]:
+    """Predict: a row a sentence, `{text, TASK: {label, confidence, unsure, scores}, …}`.
+
+    A token task's key holds its entities, `[{text, label, start, end, confidence, unsure}]`. With
+    `explain`, a sentence task adds `words`, `special`, `bias`, `exact` and `reason`: what adds up
+    to each label's score before calibration.
+
+    Args:
+        model: What predicts.
+        texts: Any number of sentences.
+        explain: Whether to split the scores over the words.
+        threshold: Below this confidence a prediction is unsure; None is each task's own.
+        progress: Called after each batch.
+        cancelled: Asked before each batch; True stops.
+
+    Raises:
+        ValueError: If a sentence is too long, or the threshold is not a probability.
+        RuntimeError: If the model gives something else than numbers.
+        CancelledError: If `cancelled` answered True.
+    """
+    check_lengths(texts)
+    found = predict(
+        model,
+        texts,
+        explain=explain,
+        threshold=threshold,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    return [_prediction_row(each, model.tasks, explain) for each in found]
+
+
+def _prediction_row(prediction: Prediction, tasks: Sequence[Task], explain: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"text": prediction.text}
+    for task in tasks:
+        if task.kind == "sentence":
+            said = prediction.labels[task.name]
+            row[task.name] = {
+                "label": said.label,
+                "confidence": said.confidence,
+                "unsure": said.unsure,
+                "scores": said.scores,
+                **(_explanation(said, task) if explain else {}),
+            }
+        else:
+            row[task.name] = [
+                {
+                    "text": prediction.text[each.span.start : each.span.end],
+                    "label": each.span.label,
+                    "start": each.span.start,
+                    "end": each.span.end,
+                    "confidence": each.confidence,
+                    "unsure": each.unsure,
+                }
+                for each in prediction.entities[task.name]
+            ]
+    return {**row, "truncated": True} if prediction.truncated else row
+
+
+def _explanation(said: LabelPrediction, task: Task) -> dict[str, Any]:
+    if said.words is None:
+        return {"words": [], "exact": False, "reason": said.reason}
+
+    def by_label(values: Tensor) -> dict[str, float]:
+        return dict(zip(task.labels, values.tolist(), strict=True))
+
+    pairs = zip(said.words.words, said.words.contributions, strict=True)
+    return {
+        "words": [
+            {"text": w.text, "start": w.start, "end": w.end, "contributions": by_label(adds)}
+            for w, adds in pairs
+        ],
+        "special": by_label(said.words.special),
+        "bias": by_label(said.words.bias),
+        "exact": True,
+        "reason": "",
     }

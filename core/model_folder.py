@@ -235,6 +235,7 @@ def _shape(head: Mapping[str, Any]) -> HeadShape:
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
     ready = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
     save_file(ready, path)
+    path.chmod(0o644)  # safetensors makes it its owner's alone, and an image runs as another user
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
