@@ -1,0 +1,89 @@
+"""The doctor: looks labelled data over before anything is trained on it, and says what it finds."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core import label_checks, repeat_checks, text_checks
+from core.dataset import Dataset
+from core.findings import SEVERITIES, Finding, Patient, Reader
+
+CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+    repeat_checks.leaks,
+    label_checks.small_classes,
+    label_checks.missing_classes,
+    repeat_checks.conflicts,
+    repeat_checks.duplicates,
+    label_checks.twin_labels,
+    label_checks.cut_spans,
+    text_checks.empty_texts,
+    text_checks.too_long_texts,
+    text_checks.odd_encodings,
+    text_checks.markup,
+    text_checks.other_languages,
+    label_checks.few_rows,
+    repeat_checks.near_duplicates,
+    label_checks.imbalance,
+    label_checks.unlabelled,
+    text_checks.short_texts,
+)
+"""Everything that is looked for; within a severity, findings come in this order."""
+
+
+def examine(dataset: Dataset, reader: Reader | None = None) -> list[Finding]:
+    """Look data over.
+
+    Args:
+        dataset: The data, rows without text included.
+        reader: The encoder that is to read it; None leaves out what depends on it.
+
+    Returns:
+        The findings, the gravest first; none for data that is well.
+    """
+    patient = Patient(dataset=dataset, reader=reader or Reader(languages="any"))
+    found = [finding for check in CHECKS for finding in check(patient)]
+    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def cleaned(dataset: Dataset) -> list[int]:
+    """List the indices of the rows to keep: those with text, and of exact repeats the first."""
+    patient = Patient(dataset=dataset, reader=Reader())
+    again = {index for group in repeat_checks.exact_repeats(patient) for index in group[1:]}
+    return [index for index in patient.texts if index not in again]
+
+
+def check_document(dataset: Dataset, reader: Reader | None = None) -> dict[str, Any]:
+    """Describe data and what the doctor finds in it.
+
+    Args:
+        dataset: The data, rows without text included.
+        reader: The encoder that is to read it, or None.
+
+    Returns:
+        `{data, rows, unit, columns, text_column, tasks: {TASK: {kind, column, rows, labels:
+        {LABEL: rows}}}, splits: {SPLIT: rows} or null, encoder, fingerprint, findings: [{kind,
+        severity, message, rows, groups, task}]}`. Rows of a task are those labelled for it; of a
+        token task's label those with a span of it.
+    """
+    patient = Patient(dataset=dataset, reader=reader or Reader())
+    splits = Counter(split for split in dataset.splits if split)
+    return {
+        "data": dataset.name,
+        "rows": len(dataset.examples),
+        "unit": dataset.unit,
+        "columns": list(dataset.columns),
+        "text_column": dataset.text_column,
+        "tasks": {
+            task.name: {
+                "kind": task.kind,
+                "column": dataset.label_columns.get(task.name),
+                "rows": sum(each.labels.get(task.name) is not None for each in dataset.examples),
+                "labels": {label: len(rows) for label, rows in patient.with_label(task).items()},
+            }
+            for task in dataset.tasks
+        },
+        "splits": dict(splits) or None,
+        "encoder": reader.name if reader else None,
+        "fingerprint": dataset.fingerprint,
+        "findings": [finding.document for finding in examine(dataset, reader)],
+    }
