@@ -9,6 +9,7 @@ Source:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from core.metrics import (
     wilson_interval,
 )
 from core.prefix import LayerStates, compute_layer_states
+from core.spelling import spelling_features
 from core.task import IGNORED, Example, Span, Task, spans_of, tags_of
 
 FOLDS = 3
@@ -98,10 +100,11 @@ def layer_profile(
     with compute_layer_states(
         encoder, texts, tokens=tokens, progress=progress, cancelled=cancelled
     ) as states:
+        score_tokens = partial(_score_tokens, spelled=_spelling(encoder, states, examples))
         for task in tasks:
             scores = []
             folds = deal_folds(examples, task, seed)
-            score = _score_sentences if task.kind == "sentence" else _score_tokens
+            score = _score_sentences if task.kind == "sentence" else score_tokens
             for layer in range(states.layer_count + 1):
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped at layer {layer} of {task.name}")
@@ -171,10 +174,25 @@ def _score_sentences(
     }
 
 
+def _spelling(encoder: Encoder, states: LayerStates, examples: Sequence[Example]) -> Tensor:
+    """Describe how all words are written, as token heads read it, (all tokens, features)."""
+    if not states.pieces or not encoder.tokenizer.folds_case:
+        return torch.zeros(int(states.starts[-1]), 0)
+    pairs = zip(examples, states.pieces, strict=True)
+    return torch.cat([spelling_features(example.text, pieces) for example, pieces in pairs])
+
+
 def _score_tokens(
-    states: LayerStates, examples: Sequence[Example], task: Task, folds: list[list[int]], layer: int
+    states: LayerStates,
+    examples: Sequence[Example],
+    task: Task,
+    folds: list[list[int]],
+    layer: int,
+    *,
+    spelled: Tensor,
 ) -> dict[str, Interval]:
     assert states.tokens is not None
+    features = torch.cat([states.tokens[layer].float(), spelled], dim=1)  # (all tokens, inputs)
     number = {tag: index for index, tag in enumerate(task.classes)}
     rows = sorted(i for fold in folds for i in fold)
     true: dict[int, tuple[Span, ...]] = {}
@@ -190,11 +208,9 @@ def _score_tokens(
     for held_out in folds:
         train = labels.clone()
         train[states.token_rows(held_out)] = IGNORED
-        fitted = fit_logistic(
-            states.tokens[layer], train, len(number), penalty=PENALTY["token"], steps=40
-        )
+        fitted = fit_logistic(features, train, len(number), penalty=PENALTY["token"], steps=40)
         for i in held_out:
-            scores = fitted.scores(states.tokens[layer, states.starts[i] : states.starts[i + 1]])
+            scores = fitted.scores(features[states.starts[i] : states.starts[i + 1]])
             found[i] = read_spans(examples[i].text, states.pieces[i].spans, scores, task)
     right = np.array([len(set(true[i]) & set(found[i])) for i in rows])
     total = np.array([len(true[i]) + len(found[i]) for i in rows])

@@ -182,3 +182,26 @@ class MultiTaskModel(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         return self.score(self.states(batch), batch.lengths, batch.spelling)
+
+
+def default_shapes(
+    encoder: Encoder, tasks: Sequence[Task], read: Mapping[str, int | str]
+) -> list[HeadShape]:
+    """Give each task a linear head on mean-pooled states.
+
+    A token head also reads how words are written, where the tokenizer hides it.
+
+    Args:
+        encoder: What the heads will read.
+        tasks: What to predict.
+        read: By task's name, the layer to read, or `MIX`; the last where it is missing.
+    """
+    folds = encoder.tokenizer.folds_case
+    return [
+        HeadShape(
+            task=task,
+            read=read.get(task.name, encoder.layers),
+            spelling=folds and task.kind == "token",
+        )
+        for task in tasks
+    ]

@@ -16,8 +16,7 @@ from core.config import TrainingChoice
 from core.corpus import CorpusRow, load_corpus
 from core.encoder import load_encoder
 from core.freezing import Scenario, parse_strategy
-from core.heads import HeadShape
-from core.model import MultiTaskModel
+from core.model import MultiTaskModel, default_shapes
 from core.model_folder import SHIPPED, Saved, save_model
 from core.task import SHIPPED_TASKS
 from core.training import EvaluationEvent, StepEvent, train
@@ -31,9 +30,7 @@ def initial_model(scenario: Scenario, seed: int) -> MultiTaskModel:
     encoder = load_encoder("minilm")
     torch.manual_seed(seed)
     read = encoder.layers if scenario.read is None else scenario.read
-    shapes = [
-        HeadShape(task=task, read=read, spelling=task.kind == "token") for task in SHIPPED_TASKS
-    ]
+    shapes = default_shapes(encoder, SHIPPED_TASKS, {task.name: read for task in SHIPPED_TASKS})
     return MultiTaskModel(encoder, shapes)
 
 

@@ -74,6 +74,12 @@ class Tokenizer:
         found = self.backend.encode_batch_fast(list(texts))
         return [Tokens(ids=each.ids, truncated=bool(each.overflowing)) for each in found]
 
+    @property
+    def folds_case(self) -> bool:
+        """Whether it lower-cases its text, so that the encoder never sees a capital."""
+        upper, lower = self.encode(["Anna", "anna"])
+        return upper.ids == lower.ids
+
     def pieces(self, text: str) -> Pieces:
         """Cut one text into the pieces that the encoder reads, with their words."""
         found = self.backend.encode(text)
