@@ -100,3 +100,10 @@ def test_byte_level_pieces_are_shown_as_text(family_folder: Callable[[str], Path
     pieces = load_tokenizer(family_folder("roberta-base"), 64).pieces("The ferry left")
     assert "".join(pieces.texts[1:-1]) == "The ferry left"
     assert pieces.word_texts == ("The", "ferry", "left")
+
+
+@pytest.mark.parametrize(("family", "folds"), [("minilm", True), ("roberta-base", False)])
+def test_a_tokenizer_says_whether_it_hides_capitals(
+    family_folder: Callable[[str], Path], family: str, folds: bool
+) -> None:
+    assert load_tokenizer(family_folder(family), 32).folds_case is folds
