@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.calibration import choose_threshold, expected_calibration_error, fit_temperature
+from core.dataset import Dataset
 from core.encoder import Progress
 from core.metrics import (
     ClassScores,
@@ -25,9 +26,6 @@ from core.metrics import (
 from core.model import Calibration, MultiTaskModel, ReadText
 from core.prediction import decode_tags, predict
 from core.task import IGNORED, Example, Span, Task, spans_of
-
-if TYPE_CHECKING:
-    from core.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +144,7 @@ def calibrate(task: Task, scores: Tensor, labels: Tensor) -> Calibration:
 
 def evaluate_document(
     model: MultiTaskModel,
-    dataset: "Dataset",
+    dataset: Dataset,
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -203,11 +201,11 @@ def _span_interval(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[
     return bootstrap_interval(f1, len(right), samples=500)
 
 
-def _has(dataset: "Dataset", task: Task) -> bool:
+def _has(dataset: Dataset, task: Task) -> bool:
     return any(each.name == task.name for each in dataset.tasks)
 
 
-def _shared_task(task: Task, dataset: "Dataset") -> Task:
+def _shared_task(task: Task, dataset: Dataset) -> Task:
     """Check that the data's labels of a task are among the model's.
 
     Raises:
