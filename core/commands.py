@@ -6,7 +6,6 @@ before torch is there.
 
 import contextlib
 import itertools
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,16 +16,22 @@ import typer
 from typer.exceptions import TyperException
 
 from core import terminal
-from core.config import (
-    MAX_MATRIX_SENTENCES,
-    METRICS,
-    POOLINGS,
-    PRECISIONS,
-    EncoderChoice,
-    check_choice,
-)
+from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choice
 from core.data import Sentences, given_sentences, open_sentences
 from core.export import EmbeddingWriter, JsonWriter, check_target, embeddings_file
+from core.options import (
+    AsJson,
+    Column,
+    Device,
+    EncoderName,
+    File,
+    Metric,
+    Normalize,
+    Pooling,
+    Precision,
+    Texts,
+    Threads,
+)
 from core.sentences import check_sentences, check_top
 
 if TYPE_CHECKING:
@@ -41,45 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT", help="Sentences.", show_default=False),
-]
-File = Annotated[
-    str | None,
-    typer.Option(
-        "--file",
-        metavar="F",
-        help="Sentences: TXT (one a line), CSV, TSV, JSONL or Parquet; - is standard input.",
-    ),
-]
-Column = Annotated[
-    str | None, typer.Option("--column", metavar="NAME", help="The column of sentences.")
-]
-EncoderName = Annotated[
-    str,
-    typer.Option("--encoder", metavar="E", help="A catalogue name, a folder or a hub name."),
-]
-Pooling = Annotated[
-    str | None, typer.Option("--pooling", metavar="P", help=f"One of: {', '.join(POOLINGS)}.")
-]
-Normalize = Annotated[
-    bool | None, typer.Option("--normalize/--no-normalize", help="Give embeddings length one.")
-]
-Precision = Annotated[
-    str, typer.Option("--precision", metavar="|".join(PRECISIONS), help="fp32, or faster.")
-]
-Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", help="Threads to encode with.")
-]
-Device = Annotated[
-    str | None, typer.Option("--device", metavar="D", help="cpu, cuda, mps; else the best.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and no more.")]
-Metric = Annotated[
-    str, typer.Option("--metric", metavar="M", help=f"One of: {', '.join(METRICS)}.")
-]
 
 
 @app.command()
@@ -101,7 +67,7 @@ def info(
 
         document = info_document(choice, threads=threads, self_test=self_test)
     if as_json:
-        _print_json(document)
+        terminal.print_json(document)
     else:
         terminal.show_info(document)
 
@@ -210,7 +176,7 @@ def similarity(
             )
     _say_what_was_left_out(sentences, sum(document["truncated"]), model)
     if as_json:
-        _print_json(document)
+        terminal.print_json(document)
     else:
         terminal.show_similarity(document)
 
@@ -248,7 +214,7 @@ def search(
             )
     _say_what_was_left_out(sentences, document["truncated"], model)
     if as_json:
-        _print_json(document)
+        terminal.print_json(document)
     else:
         terminal.show_hits(document)
 
@@ -300,14 +266,6 @@ def _say_what_was_left_out(sentences: Sentences, truncated: int, model: "Encoder
             f"{truncated:,} of {sentences.read:,} sentences {verb} longer than the "
             f"{model.max_tokens:,} tokens that {model.name} reads: the rest was left out"
         )
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    """Print a document as UTF-8, which JSON is, whatever the terminal's own encoding."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.write(b"\n")
-    sys.stdout.flush()
 
 
 def run(arguments: Sequence[str]) -> int:

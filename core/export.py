@@ -145,29 +145,34 @@ class ParquetWriter:
         self._writer.close()
 
 
-def check_target(path: Path) -> Path:
-    """Refuse a file that embeddings cannot be written to, before anything is computed.
+def check_target(path: Path, *, suffixes: Sequence[str] = SUFFIXES, option: str = "--out") -> Path:
+    """Refuse a file that cannot be written to, before anything is computed.
+
+    Args:
+        path: The file.
+        suffixes: What its name may end in.
+        option: What it was given to, for messages.
 
     Returns:
         The path, with links followed, so that a linked file is replaced and not its link.
 
     Raises:
-        ValueError: If its suffix is none of `SUFFIXES`, it is a folder, or its folder is missing
+        ValueError: If its suffix is none of `suffixes`, it is a folder, or its folder is missing
             or cannot be written to.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in suffixes:
         given = f"ends in {path.suffix}" if path.suffix else "has no suffix"
-        raise ValueError(f"--out {path} {given}, must end in one of: {', '.join(SUFFIXES)}")
+        raise ValueError(f"{option} {path} {given}, must end in one of: {', '.join(suffixes)}")
     try:
         path = path.resolve()
         if path.exists() and not path.is_file():
-            raise ValueError(f"--out {path} is a folder or a device, must be a file")
+            raise ValueError(f"{option} {path} is a folder or a device, must be a file")
         if not path.parent.is_dir():
-            raise ValueError(f"--out {path} is in a folder that is not there: make it first")
+            raise ValueError(f"{option} {path} is in a folder that is not there: make it first")
     except (OSError, RuntimeError) as error:  # a name too long, a link to itself
-        raise ValueError(f"--out {str(path)[:200]} cannot be written: {error}") from error
+        raise ValueError(f"{option} {str(path)[:200]} cannot be written: {error}") from error
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"--out {path} is in a folder that you may not write to")
+        raise ValueError(f"{option} {path} is in a folder that you may not write to")
     return path
 
 

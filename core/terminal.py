@@ -4,6 +4,7 @@ Text from people is never read as markup, and no character of theirs moves the c
 """
 
 import contextlib
+import json
 import re
 import sys
 import time
@@ -49,7 +50,16 @@ def say(message: str) -> None:
         sys.stderr.flush()
 
 
-def _output() -> Console:
+def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
+    """Print a document as UTF-8, which JSON is, whatever the terminal's own encoding."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.write(b"\n")
+    sys.stdout.flush()
+
+
+def output() -> Console:
+    """Return standard output as rich writes to it, with no text taken for markup."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
@@ -125,7 +135,7 @@ class Bar:
 
 def show_similarity(document: dict[str, Any]) -> None:
     """Show sentences, their matrix where it can be read, the best pairs and the token table."""
-    console = _output()
+    console = output()
     sentences = document["sentences"]
     if len(sentences) <= MATRIX_SENTENCES:
         console.print(_numbered(sentences))
@@ -150,7 +160,8 @@ def _line(text: str) -> Text:
     return Text(readable(text), no_wrap=True, overflow="ellipsis")
 
 
-def _plain_table(**options: Any) -> Table:  # noqa: ANN401 (rich's own)
+def plain_table(**options: Any) -> Table:  # noqa: ANN401 (rich's own)
+    """Return a table without lines."""
     return Table(box=None, padding=(0, 2, 0, 0), **options)
 
 
@@ -160,7 +171,7 @@ def _fits(console: Console, table: Table) -> bool:
 
 
 def _numbered(sentences: Sequence[str]) -> Table:
-    table = _plain_table(show_header=False)
+    table = plain_table(show_header=False)
     table.add_column(justify="right", style="cyan", no_wrap=True)
     table.add_column()
     for number, text in enumerate(sentences, 1):
@@ -169,7 +180,7 @@ def _numbered(sentences: Sequence[str]) -> Table:
 
 
 def _matrix(matrix: Sequence[Sequence[float]]) -> Table:
-    table = _plain_table(show_header=True)
+    table = plain_table(show_header=True)
     table.add_column("", justify="right", style="cyan", no_wrap=True)
     others = [cell for a, row in enumerate(matrix) for b, cell in enumerate(row) if a != b]
     digits = 2 if max(map(abs, others)) < 10 else 1
@@ -192,7 +203,7 @@ def _weight(cell: float, cells: Sequence[float]) -> str:
 
 def _pairs(document: dict[str, Any]) -> Table:
     sentences = document["sentences"]
-    table = _plain_table(show_header=True)
+    table = plain_table(show_header=True)
     table.add_column(document["metric"], justify="right", style="bold", no_wrap=True)
     table.add_column("", justify="right", style="cyan", no_wrap=True)
     table.add_column("pair")
@@ -223,7 +234,7 @@ def _show_tokens(console: Console, tokens: dict[str, Any], metric: str) -> None:
 
 def _token_table(tokens: dict[str, Any]) -> Table:
     cells = [cell for row in tokens["table"] for cell in row]
-    table = _plain_table(show_header=True)
+    table = plain_table(show_header=True)
     table.add_column("", style="cyan", no_wrap=True)
     for piece in tokens["b"]:
         table.add_column(Text(readable(piece), style="cyan"), justify="right", no_wrap=True)
@@ -237,7 +248,7 @@ def _best_cells(tokens: dict[str, Any]) -> Table:
     pieces = [(a, b) for a in tokens["a"] for b in tokens["b"]]
     cells = [cell for row in tokens["table"] for cell in row]
     ranked = sorted(zip(cells, pieces, strict=True), key=lambda pair: -pair[0])
-    table = _plain_table(show_header=False)
+    table = plain_table(show_header=False)
     table.add_column(justify="right", style="bold", no_wrap=True)
     table.add_column()
     for cell, (a, b) in ranked[:SHOWN_CELLS]:
@@ -247,13 +258,13 @@ def _best_cells(tokens: dict[str, Any]) -> Table:
 
 def show_hits(document: dict[str, Any]) -> None:
     """Show what a search found, best first."""
-    table = _plain_table(show_header=True)
+    table = plain_table(show_header=True)
     table.add_column(document["metric"], justify="right", style="bold", no_wrap=True)
     table.add_column("sentence", justify="right", style="cyan", no_wrap=True)
     table.add_column("")
     for hit in document["hits"]:
         table.add_row(f"{hit['score']:.4f}", f"{hit['index'] + 1:,}", _line(hit["text"]))
-    _output().print(table)
+    output().print(table)
 
 
 def show_written(sentences: int, header: dict[str, Any], name: str) -> None:
@@ -262,12 +273,12 @@ def show_written(sentences: int, header: dict[str, Any], name: str) -> None:
     many = "1 sentence" if sentences == 1 else f"{sentences:,} sentences"
     made = f"{header['model']}, {header['pooling']} pooling, {length}"
     text = f"{many} × {header['dimension']:,} numbers → {name} ({made})"
-    _output().print(readable(text), soft_wrap=True)
+    output().print(readable(text), soft_wrap=True)
 
 
 def show_info(document: dict[str, Any]) -> None:
     """Show what there is here, section by section."""
-    console = _output()
+    console = output()
     packages = [f"{name} {number or 'missing'}" for name, number in document["versions"].items()]
     threads = document["threads"]["many_sentences"]
     facts = {
@@ -290,7 +301,7 @@ def show_info(document: dict[str, Any]) -> None:
 
 
 def _facts(facts: dict[str, str]) -> Table:
-    table = _plain_table(show_header=False)
+    table = plain_table(show_header=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, fact in facts.items():
@@ -319,7 +330,7 @@ def _encoder_facts(encoder: dict[str, Any], fast: dict[str, Any] | None) -> dict
 
 
 def _catalogue(specs: Sequence[dict[str, Any]]) -> Table:
-    table = _plain_table(show_header=True)
+    table = plain_table(show_header=True)
     table.add_column("catalogue", style="cyan", no_wrap=True)
     for heading in ("layers", "numbers", "weights", "tokens"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -74,6 +74,7 @@ READING_ORDER = [
     "documents",
     "shipped",
     "about",
+    "options",
     "terminal",
     "data_terminal",
     "data_commands",
