@@ -61,7 +61,7 @@ def main() -> None:
         if not torch.equal(weight, before[name])
     }
     saved = Saved(about={"strategy": STRATEGY, "base_fingerprint": fingerprint}, card="")
-    save_model(model, options.out, changed, saved, overwrite=True, half=True)
+    save_model(model, options.out, changed, saved, overwrite=True, base=before)
 
 
 if __name__ == "__main__":
