@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from core import terminal
+from core import data_commands, terminal
 from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choice
 from core.data import Sentences, given_sentences, open_sentences
 from core.export import EmbeddingWriter, JsonWriter, check_target, embeddings_file
@@ -219,6 +219,9 @@ def search(
         terminal.show_hits(document)
 
 
+app.command()(data_commands.check)
+
+
 def _choice(
     name: str, pooling: str | None, normalize: bool | None, precision: str, device: str | None
 ) -> EncoderChoice:
@@ -292,7 +295,8 @@ def _plainer(message: str) -> str:
     """Say in our words what typer finds wrong with the arguments."""
     message = message[:1].lower() + message[1:].rstrip(".")
     if message.startswith("no such command"):
-        return f"{message}: give info, embed, similarity or search"
+        names = [str(each.callback and each.callback.__name__) for each in app.registered_commands]
+        return f"{message}: give {', '.join(names[:-1])} or {names[-1]}"
     if re.match("no such option: -[^-]", message):
         return f"{message}; a sentence that starts with - goes after --"
     return message

@@ -62,8 +62,8 @@ def check_document(dataset: Dataset, reader: Reader | None = None) -> dict[str, 
     Returns:
         `{data, rows, unit, columns, text_column, tasks: {TASK: {kind, column, rows, labels:
         {LABEL: rows}}}, splits: {SPLIT: rows} or null, encoder, fingerprint, findings: [{kind,
-        severity, message, rows, groups, task}]}`. Rows of a task are those labelled for it; of a
-        token task's label those with a span of it.
+        severity, message, rows, groups, task}]}`. Rows of a task are those with a text that are
+        labelled for it; of a token task's label those with a span of it.
     """
     patient = Patient(dataset=dataset, reader=reader or Reader())
     splits = Counter(split for split in dataset.splits if split)
@@ -77,7 +77,10 @@ def check_document(dataset: Dataset, reader: Reader | None = None) -> dict[str, 
             task.name: {
                 "kind": task.kind,
                 "column": dataset.label_columns.get(task.name),
-                "rows": sum(each.labels.get(task.name) is not None for each in dataset.examples),
+                "rows": sum(
+                    dataset.examples[index].labels.get(task.name) is not None
+                    for index in patient.texts
+                ),
                 "labels": {label: len(rows) for label, rows in patient.with_label(task).items()},
             }
             for task in dataset.tasks

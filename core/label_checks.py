@@ -73,8 +73,8 @@ def small_classes(patient: Patient) -> Iterator[Finding]:
                 kind="small_class",
                 severity="warning",
                 message=f"{task.name}: {listed(small)} {have} fewer than {LEAST_GROUPS} rows, "
-                "nearly equal ones counted once: that can be neither learned nor tested, and "
-                "these labels will be dropped; add rows, or rename to a wider label",
+                "nearly equal ones counted once: too few to learn from and test on, so that the "
+                "label is dropped and its rows are not used for it; add rows, or rename it",
                 rows=patient.places(index for label in small for index in found[label]),
                 task=task.name,
             )
@@ -128,21 +128,26 @@ def imbalance(patient: Patient) -> Iterator[Finding]:
     for task in patient.dataset.tasks:
         if task.kind != "sentence":
             continue
-        counts = {label: len(rows) for label, rows in patient.with_label(task).items() if rows}
+        found = patient.with_label(task).items()
+        counts = {label: len(i) for label, i in found if _groups(patient, i) >= LEAST_GROUPS}
         if len(counts) < 2:
             continue
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-        share = counts[most] / sum(counts.values())
-        if counts[most] >= _HEAVY_RATIO * counts[least] or share >= _HEAVY_SHARE:
-            yield Finding(
-                kind="imbalance",
-                severity="note",
-                message=f"{task.name}: {share:.0%} of the labels are {most[:40]!r} and "
-                f"{counts[least]:,} {least[:40]!r}: always answering {most[:40]!r} is right "
-                f"{share:.0%} of the time, so that accuracy says little; go by macro-F1, and add "
-                "rows of what is rare",
-                task=task.name,
-            )
+        share, ratio = counts[most] / sum(counts.values()), counts[most] / counts[least]
+        if share >= _HEAVY_SHARE:
+            what = f"{share:.0%} of the labels are {most[:40]!r}, so that always answering it is "
+            what += f"right {share:.0%} of the time, and accuracy says little"
+        elif ratio >= _HEAVY_RATIO:
+            what = f"{most[:40]!r} has {ratio:.0f} times the rows of {least[:40]!r}, which is "
+            what += "likely learned badly without accuracy showing it"
+        else:
+            continue
+        yield Finding(
+            kind="imbalance",
+            severity="note",
+            message=f"{task.name}: {what}; go by macro-F1, and add rows of what is rare",
+            task=task.name,
+        )
 
 
 def twin_labels(patient: Patient) -> Iterator[Finding]:

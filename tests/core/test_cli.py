@@ -376,7 +376,7 @@ def bad_files(tmp_path: Path) -> None:
         ("info", ("--encoder", "some/body"), "info downloads nothing"),
         ("info", ("--encoder", "mpnet", "--self-test"), "a self-test needs its weights"),
         ("info", ("--pooling", "middle"), "pooling is 'middle'"),
-        ("frob", (), "no such command 'frob': give info, embed, similarity or search"),
+        ("frob", (), "no such command 'frob': give info, embed, similarity, search"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(

@@ -325,7 +325,14 @@ def test_a_class_missing_in_a_split_is_found() -> None:
 def test_heavy_imbalance_is_noted() -> None:
     finding = only(dataset_of(rows_of(many_well(), ["good"] * 54 + ["bad"] * 6)), "imbalance")
     assert finding.severity == "note"
-    assert "90%" in finding.message
+    assert "90% of the labels are 'good'" in finding.message
+
+
+def test_a_label_far_rarer_than_another_is_noted() -> None:
+    task = Task(name="mood", kind="sentence", labels=("bad", "good", "odd"))
+    labels = ["good"] * 30 + ["bad"] * 27 + ["odd"] * 3
+    finding = only(dataset_of(rows_of(many_well(), labels), (task,)), "imbalance")
+    assert "'good' has 10 times the rows of 'odd'" in finding.message
 
 
 @pytest.mark.parametrize(
