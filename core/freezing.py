@@ -40,6 +40,9 @@ class Strategy:
         bad: What speaks against it.
         when: When to use it.
         source: Where it comes from.
+        encoder_rate: Learning rate of what trains in the encoder, unless told.
+        head_rate: Learning rate of the heads, unless told.
+        epochs: The most epochs, unless told.
     """
 
     does: ClassVar[str]
@@ -49,6 +52,7 @@ class Strategy:
     source: ClassVar[str]
     encoder_rate: ClassVar[float] = 3e-4
     head_rate: ClassVar[float] = 2e-3
+    epochs: ClassVar[int] = 6
 
     @property
     def name(self) -> str:
@@ -88,6 +92,7 @@ class Heads(Strategy):
     when: ClassVar[str] = "Few rows, little time, or an embedding that must not change."
     source: ClassVar[str] = "Alain & Bengio 2016 (arXiv:1610.01644)."
     head_rate: ClassVar[float] = 1e-2
+    epochs: ClassVar[int] = 30  # steps are nearly free here: patience ends it
 
     @property
     def name(self) -> str:

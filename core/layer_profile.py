@@ -10,11 +10,13 @@ Source:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.dataset import Dataset
 from core.encoder import CancelledError, Encoder, Progress
 from core.logistic import fit_logistic
 from core.machine import torch_threads
@@ -26,7 +28,9 @@ from core.metrics import (
     wilson_interval,
 )
 from core.prefix import LayerStates, compute_layer_states
+from core.rare_labels import without_rare_labels
 from core.spelling import spelling_features
+from core.splits import iterative_folds, near_duplicate_groups
 from core.task import IGNORED, Example, Span, Task, spans_of, tags_of
 
 FOLDS = 3
@@ -76,6 +80,7 @@ def layer_profile(
     examples: Sequence[Example],
     tasks: Sequence[Task],
     *,
+    groups: Sequence[int] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -86,6 +91,8 @@ def layer_profile(
         encoder: The network, frozen.
         examples: Labelled sentences; any may lack any label.
         tasks: What to predict.
+        groups: A number for each example; those of one number stay in one fold. None finds
+            near-duplicates and the examples' own groups.
         seed: Deals the groups into folds.
         progress: Called while the sentences run through the network.
         cancelled: Asked now and then; True stops.
@@ -96,6 +103,7 @@ def layer_profile(
     """
     tokens = any(task.kind == "token" for task in tasks)
     texts = [example.text for example in examples]
+    groups = groups_of(examples) if groups is None else groups
     profile: dict[str, tuple[LayerScore, ...]] = {}
     with compute_layer_states(
         encoder, texts, tokens=tokens, progress=progress, cancelled=cancelled
@@ -103,7 +111,7 @@ def layer_profile(
         score_tokens = partial(_score_tokens, spelled=_spelling(encoder, states, examples))
         for task in tasks:
             scores = []
-            folds = deal_folds(examples, task, seed)
+            folds = deal_folds(examples, task, seed, groups)
             score = _score_sentences if task.kind == "sentence" else score_tokens
             for layer in range(states.layer_count + 1):
                 if cancelled is not None and cancelled():
@@ -116,8 +124,88 @@ def layer_profile(
     return LayerProfile(tasks=profile)
 
 
-def deal_folds(examples: Sequence[Example], task: Task, seed: int) -> list[list[int]]:
+def best_in_words(name: str, scores: Sequence[LayerScore]) -> str:
+    """Say where a task is read best, and how far that is from the last layer."""
+    best = max(scores, key=lambda score: (score.main, -score.layer))
+    metric = "f1" if "f1" in best.scores else "accuracy"
+    told = best.scores[metric]
+    figure = f"{told.mean:.2f} ({told.low:.2f} to {told.high:.2f})"
+    last = scores[-1]
+    if best is last:
+        return f"{name} is read best at the last layer, {last.layer}: {figure}"
+    points = round(100 * (best.main - last.main))
+    beside = f"{points} point{'s' * (points != 1)} above" if points else "level with"
+    within = points and last.main >= told.low
+    doubt = ", which lies within that interval" if within else ""
+    return f"{name} is read best at layer {best.layer}: {figure}, {beside} the last{doubt}"
+
+
+def profile_document(
+    encoder: Encoder,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Profile data: `{tasks: {TASK: [{layer, accuracy, macro_f1}]}, best: {TASK: layer}, …}`.
+
+    Of a token task a layer has `f1` instead. Labels too rare to be tested are left out, and
+    `notes` says so.
+
+    Raises:
+        ValueError: If a task has too few rows to be tested.
+        CancelledError: If `cancelled` answered True.
+    """
+    dataset = dataset.usable()
+    groups = groups_of(dataset.examples)
+    tested = without_rare_labels(dataset.examples, dataset.tasks, groups, FOLDS)
+    profile = layer_profile(
+        encoder,
+        tested.examples,
+        tested.tasks,
+        groups=groups,
+        seed=seed,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    return {
+        "encoder": encoder.name,
+        "layers": encoder.layers,
+        "data": dataset.name,
+        "rows": len(dataset.examples),
+        "folds": FOLDS,
+        "seed": seed,
+        "tasks": {
+            name: [
+                {"layer": each.layer, **{m: vars(i).copy() for m, i in each.scores.items()}}
+                for each in scores
+            ]
+            for name, scores in profile.tasks.items()
+        },
+        "best": profile.best,
+        "text": {name: best_in_words(name, scores) for name, scores in profile.tasks.items()},
+        "notes": list(tested.notes),
+    }
+
+
+def groups_of(examples: Sequence[Example]) -> list[int]:
+    """Number examples so that those which no split may tell apart have one number."""
+    return near_duplicate_groups(
+        [example.text for example in examples], [example.group for example in examples]
+    )
+
+
+def deal_folds(
+    examples: Sequence[Example], task: Task, seed: int, groups: Sequence[int] | None = None
+) -> list[list[int]]:
     """Deal the examples that carry a task's label into folds, groups whole, labels even.
+
+    Args:
+        examples: Labelled sentences; those without this task's label take no part.
+        task: Which labels to share out.
+        seed: Draws among what is equally good.
+        groups: A number for each example; None as `groups_of` finds them.
 
     Returns:
         The indices of each fold's examples.
@@ -125,27 +213,18 @@ def deal_folds(examples: Sequence[Example], task: Task, seed: int) -> list[list[
     Raises:
         ValueError: If fewer groups than folds carry a label.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
+    groups = groups_of(examples) if groups is None else groups
     labelled = [
         i for i, example in enumerate(examples) if example.labels.get(task.name) is not None
     ]
-    groups = [examples[i].group or str(i) for i in labelled]
-    if len(set(groups)) < FOLDS:
+    own = [groups[i] for i in labelled]
+    if len(set(own)) < FOLDS:
         raise ValueError(
-            f"task {task.name} has {len(set(groups))} labelled groups of rows, needs {FOLDS}"
+            f"task {task.name} has {len(set(own))} labelled rows that are not near-duplicates of "
+            f"each other or of one group, needs {FOLDS} to be tested: label more"
         )
-    strata = [_stratum(examples[i], task) for i in labelled]
-    splitter = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
-    dealt = splitter.split(labelled, strata, groups)
-    return [[labelled[i] for i in held_out] for _, held_out in dealt]
-
-
-def _stratum(example: Example, task: Task) -> str:
-    label = example.labels[task.name]
-    if isinstance(label, str):
-        return label
-    return "+".join(sorted({span.label for span in label or ()})) or "none"
+    dealt = iterative_folds([examples[i] for i in labelled], [task], own, FOLDS, seed)
+    return [[labelled[place] for place in fold] for fold in dealt]
 
 
 def _score_sentences(

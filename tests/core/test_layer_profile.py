@@ -5,7 +5,14 @@ import torch
 
 from core.corpus import load_corpus
 from core.encoder import CancelledError, Encoder
-from core.layer_profile import FOLDS, LayerProfile, LayerScore, deal_folds, layer_profile
+from core.layer_profile import (
+    FOLDS,
+    LayerProfile,
+    LayerScore,
+    best_in_words,
+    deal_folds,
+    layer_profile,
+)
 from core.metrics import Interval
 from core.task import ENTITIES, SENTIMENT, SHIPPED_TASKS, TOPIC, Example, Task
 
@@ -80,7 +87,9 @@ def test_folds_hold_every_labelled_row_once_and_groups_whole() -> None:
 
 def test_too_few_groups_are_refused_in_a_sentence() -> None:
     examples = [Example(text="a", labels={"colour": "red"}, group="g")] * 9
-    with pytest.raises(ValueError, match="task colour has 1 labelled groups of rows, needs 3"):
+    with pytest.raises(
+        ValueError, match=r"task colour has 1 labelled rows .* needs 3 to be tested"
+    ):
         deal_folds(examples, COLOUR, seed=0)
 
 
@@ -97,3 +106,46 @@ def test_a_profile_stops_when_asked(tiny_encoder: Encoder) -> None:
     with pytest.raises(CancelledError):
         layer_profile(tiny_encoder, some_examples(30), [TOPIC], cancelled=lambda: True)
     assert torch.is_grad_enabled()
+
+
+def at(layer: int, mean: float, metric: str = "accuracy") -> LayerScore:
+    return LayerScore(
+        layer=layer, scores={metric: Interval(mean=mean, low=mean - 0.02, high=mean + 0.02)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (
+            (0.5, 0.81, 0.77),
+            "is read best at layer 1: 0.81 (0.79 to 0.83), 4 points above the last",
+        ),
+        ((0.5, 0.80, 0.79), "1 point above the last, which lies within that interval"),
+        ((0.5, 0.8, 0.8), "is read best at layer 1: 0.80 (0.78 to 0.82), level with the last"),
+        ((0.5, 0.6, 0.8), "is read best at the last layer, 2: 0.80 (0.78 to 0.82)"),
+    ],
+)
+def test_the_best_layer_is_told_in_words(scores: tuple[float, ...], said: str) -> None:
+    for metric in ("accuracy", "f1"):
+        listed = [at(layer, mean, metric) for layer, mean in enumerate(scores)]
+        assert best_in_words("topic", listed).startswith("topic ")
+        assert best_in_words("topic", listed).endswith(said)
+
+
+def test_near_duplicates_are_never_on_both_sides() -> None:
+    texts = [f"{word} is a word of its own number {word}" for word in "abcdefghijkl"]
+    examples = [
+        Example(text=text + end, labels={"colour": label})
+        for text, label in zip(texts, ["red", "blue"] * 6, strict=True)
+        for end in ("", "!", "?")
+    ]
+    where = {i: n for n, fold in enumerate(deal_folds(examples, COLOUR, 0)) for i in fold}
+    assert len(where) == 36
+    assert all(where[i] == where[i - i % 3] for i in range(36))
+
+
+def test_given_groups_are_kept_whole() -> None:
+    examples = [Example(text=str(i), labels={"colour": ["red", "blue"][i % 2]}) for i in range(12)]
+    folds = deal_folds(examples, COLOUR, 0, groups=[i // 4 for i in range(12)])
+    assert sorted(folds) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
