@@ -3,7 +3,8 @@
 Both take padded ids with their mask and give the last layer's states.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class TransformersBackbone(nn.Module):
         self.layer_count: int = config.num_hidden_layers
         self.hidden: int = config.hidden_size
         self._options = {"use_cache": False} if config.model_type in DECODERS else {}
+        self._outputs: int | None = None
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the last layer's states, (batch, tokens, hidden), from (batch, tokens) twice."""
@@ -95,8 +97,8 @@ class TransformersBackbone(nn.Module):
     ) -> list[Tensor]:
         """Run layers `first` + 1 to `last` on packed states.
 
-        The model runs as it always does, with its masks and positions, but has only these layers
-        while it does, and the first of them is given `states`.
+        The model runs as it always does, with its masks and positions, but its layers up to
+        `first` hand on what they are given, and the one above them is given `states`.
 
         Args:
             states: The output of layer `first`, one text after another, (tokens, hidden).
@@ -106,9 +108,14 @@ class TransformersBackbone(nn.Module):
 
         Returns:
             The outputs of layers `first` to `last`, (tokens, hidden) each.
+
+        Raises:
+            ValueError: If this family cannot begin in the middle.
         """
-        if first == last:
-            return [states]
+        if first == last or not len(states):
+            return [states] * (last - first + 1)
+        if self._outputs is None:
+            self._learn_to_run_on()
         counts = torch.tensor(list(lengths), device=states.device)  # (batch,)
         mask = torch.arange(int(counts.max()), device=states.device) < counts[:, None]
         padded = states.new_zeros(*mask.shape, states.shape[1])  # (batch, tokens, hidden)
@@ -120,23 +127,63 @@ class TransformersBackbone(nn.Module):
                 return (padded, *given[1:]), named
             return given, {**named, "hidden_states": padded}
 
-        def keep(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:  # noqa: ANN401 (any family's output)
-            found.append(out if isinstance(out, Tensor) else out[0])  # (batch, tokens, hidden)
+        def keep(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+            found.append(given[0] if given else named["hidden_states"])  # what a layer is given
+            if first + len(found) == last:
+                raise _EnoughLayersError
 
-        holder, name, layers = self._place_of_layers()
+        layers = self.layers()
         hooks = [layers[first].register_forward_pre_hook(give, with_kwargs=True)]
-        hooks += [layer.register_forward_hook(keep) for layer in layers[first:last]]
-        setattr(holder, name, nn.ModuleList(layers[first:last]))
+        above = layers[first + 1 : last + 1]
+        hooks += [layer.register_forward_pre_hook(keep, with_kwargs=True) for layer in above]
         try:
-            # The ids are looked up and thrown away: `give` puts the states in their place.
-            out = self(mask.new_zeros(mask.shape, dtype=torch.int64), mask.to(torch.int64))
+            with handing_on(layers[:first], self._outputs or 0):
+                # The ids are looked up and thrown away: `give` puts the states in their place.
+                ids = mask.new_zeros(mask.shape, dtype=torch.int64)  # (batch, tokens)
+                found.append(self(ids, mask.to(torch.int64)))  # the last layer's come at the end
+        except _EnoughLayersError:
+            pass
         finally:
-            setattr(holder, name, layers)
             for hook in hooks:
                 hook.remove()
-        if last == self.layer_count:
-            found[-1] = out  # a decoder's family normalises the last layer's once more
         return [states, *(each[mask] for each in found)]  # (tokens, hidden) each
+
+    @torch.no_grad()
+    def _learn_to_run_on(self) -> None:
+        """Find out once how this family's layers return, and that it can begin in the middle.
+
+        Raises:
+            ValueError: If running on from a layer gives something else than the whole pass.
+        """
+        was_training = [module for module in self.modules() if module.training]
+        self.eval()
+        device = next(self.parameters()).device
+        mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]], device=device)  # (batch, tokens)
+        counted: list[int] = []
+
+        def count(_: nn.Module, __: tuple[Any, ...], out: Any) -> None:  # noqa: ANN401 (any family's output)
+            counted.append(len(out) if isinstance(out, tuple) else 0)
+
+        hook = self.layers()[0].register_forward_hook(count)
+        try:
+            with torch.autocast(device.type, enabled=False):
+                padded = self.layer_states(mask.cumsum(dim=1), mask, min(2, self.layer_count))
+                hook.remove()
+                self._outputs = counted[0]
+                whole = [states[mask.bool()] for states in padded]  # (tokens, hidden) each
+                for first in range(len(whole)):
+                    found = self.packed_layers(whole[first], [4, 2], first, len(whole) - 1)
+                    pairs = zip(found, whole[first:], strict=True)
+                    if not all(a.allclose(b, rtol=1e-3, atol=1e-4) for a, b in pairs):
+                        self._outputs = None
+                        raise ValueError(
+                            f"{type(self.model).__name__} cannot be run from layer {first} on: its "
+                            "layers need more than the states below them; choose another encoder"
+                        )
+        finally:
+            hook.remove()
+            for module in was_training:
+                module.training = True
 
     def layers(self) -> list[nn.Module]:
         """Find the transformer layers, the lowest first.
@@ -145,15 +192,33 @@ class TransformersBackbone(nn.Module):
             ValueError: If the model keeps them in no list that is as long as its configuration
                 says.
         """
-        return list(self._place_of_layers()[2])
-
-    def _place_of_layers(self) -> tuple[nn.Module, str, nn.ModuleList]:
-        """Find the list of layers, the module that holds it and its name there."""
-        for holder in self.model.modules():
-            for name, module in holder.named_children():
-                if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
-                    return holder, name, module
+        for module in self.model.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
+                return list(module)
         raise ValueError(f"{type(self.model).__name__} keeps its layers in no list that is known")
+
+
+@contextlib.contextmanager
+def handing_on(layers: Sequence[nn.Module], outputs: int) -> Iterator[None]:
+    """Let layers hand on the states they are given, without running, while the block lasts.
+
+    They keep their places, as some families choose a layer's mask by its number.
+
+    Args:
+        layers: Which.
+        outputs: How many values such a layer returns in a tuple; 0 for its states alone.
+    """
+
+    def hand_on(hidden_states: Tensor, *_: Any, **__: Any) -> Any:  # noqa: ANN401 (as a layer's)
+        return (hidden_states, *[None] * (outputs - 1)) if outputs else hidden_states
+
+    try:
+        for layer in layers:
+            layer.__dict__["forward"] = hand_on
+        yield
+    finally:
+        for layer in layers:
+            layer.__dict__.pop("forward", None)
 
 
 def load_backbone(

@@ -123,3 +123,17 @@ def test_weights_that_do_not_fit_the_configuration_are_refused_in_a_sentence(
     (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 5}))
     with pytest.raises(ValueError, match=r"does not fit its config\.json"):
         load_backbone(read_folder(folder))
+
+
+def test_a_large_packed_batch_has_a_row_for_each_real_token_and_no_more() -> None:
+    lengths = [3 + n % 15 for n in range(60)]
+    ids = torch.randint(0, 50, (60, 17), generator=torch.Generator().manual_seed(1))
+    mask = (torch.arange(17) < torch.tensor(lengths)[:, None]).long()
+    assert sum(lengths) > ROWS_STEP, "needs a large batch"
+    with torch.no_grad():
+        embedded = OURS.embed_packed(ids, mask)
+        found = OURS.packed_layers(embedded, lengths, 0, 3)
+        padded = OURS.layer_states(ids, mask, 3)
+    for ours, expected in zip(found, padded, strict=True):
+        assert len(ours) == sum(lengths)
+        torch.testing.assert_close(ours, expected[mask.bool()], atol=2e-6, rtol=1e-5)
