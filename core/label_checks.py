@@ -4,7 +4,8 @@ import itertools
 import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from core.findings import Finding, Patient, counted, listed
 from core.language import script_of
@@ -155,7 +156,7 @@ def twin_labels(patient: Patient) -> Iterator[Finding]:
     for task in patient.dataset.tasks:
         found = patient.with_label(task)
         twins = []
-        for pair in itertools.combinations(task.labels, 2):
+        for pair in _close_pairs(task.labels):
             rare, common = sorted(pair, key=lambda label: len(found[label]))
             if _are_twins(rare, common, len(found[rare]), len(found[common])):
                 twins.append((rare, common))
@@ -171,6 +172,20 @@ def twin_labels(patient: Patient) -> Iterator[Finding]:
                 rows=patient.places({index for rare, _ in twins for index in found[rare]}),
                 task=task.name,
             )
+
+
+def _close_pairs(labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair labels that are the same with at most one letter taken from either.
+
+    Those one slip apart are among them, found without comparing each label with each.
+    """
+    cut: defaultdict[str, list[int]] = defaultdict(list)
+    for number, label in enumerate(labels):
+        bare = _bare(label)
+        for variant in {bare, *(bare[:at] + bare[at + 1 :] for at in range(len(bare)))}:
+            cut[variant].append(number)
+    pairs = {pair for numbers in cut.values() for pair in itertools.combinations(numbers, 2)}
+    return [(labels[a], labels[b]) for a, b in sorted(pairs)]
 
 
 def _are_twins(rare: str, common: str, rare_rows: int, common_rows: int) -> bool:

@@ -1,17 +1,20 @@
 """The doctor on data with one planted defect after another, and on data that is well."""
 
+import itertools
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.config import DataChoice
 from core.corpus import load_corpus
 from core.dataset import Dataset, read_dataset
 from core.doctor import CHECKS, check_document, cleaned, examine
 from core.findings import SEVERITIES, Finding, Reader, find_reader
-from core.label_checks import twin_labels
+from core.label_checks import _close_pairs, _one_slip_apart, twin_labels
 from core.repeat_checks import plain
 from core.task import ENTITIES, Example, Label, Span, Task
 from core.text_checks import has_mojibake
@@ -360,6 +363,46 @@ def test_labels_that_are_two_are_left_alone(labels: tuple[str, str]) -> None:
     task = Task(name="mood", kind="sentence", labels=labels)
     dataset = dataset_of(rows_of(many_well(), [labels[0]] * 55 + [labels[1]] * 5), (task,))
     assert found(dataset, "twin_labels") == []
+
+
+WORDS = st.text(alphabet="abc", min_size=1, max_size=7)
+
+
+@given(st.lists(WORDS, min_size=2, max_size=8, unique=True))
+def test_twins_are_those_that_comparing_all_with_all_would_find(labels: list[str]) -> None:
+    pairs = list(itertools.combinations(labels, 2))
+    expected = {pair for pair in pairs if are_one_slip_apart(*pair)}
+    assert {pair for pair in _close_pairs(labels) if _one_slip_apart(*pair)} == expected
+
+
+def are_one_slip_apart(a: str, b: str) -> bool:
+    """Try every slip: a letter dropped, changed or added, two swapped."""
+    letters = "abc"
+    slips = {a[:at] + a[at + 1 :] for at in range(len(a))}
+    slips |= {a[:at] + x + a[at + 1 :] for at in range(len(a)) for x in letters}
+    slips |= {a[:at] + x + a[at:] for at in range(len(a) + 1) for x in letters}
+    slips |= {a[:at] + a[at + 1] + a[at] + a[at + 2 :] for at in range(len(a) - 1)}
+    return b in slips
+
+
+ANY_TEXT = st.one_of(
+    st.text(max_size=30), st.sampled_from(["", "cafÃ©", "a b", "A b!", "<b>x</b>"])
+)
+
+
+@given(st.lists(st.tuples(ANY_TEXT, st.sampled_from([None, "bad", "good"])), max_size=12))
+def test_no_text_upsets_the_doctor(rows: list[tuple[str, str | None]]) -> None:
+    dataset = dataset_of(rows_of([text for text, _ in rows], [label for _, label in rows]))
+    for finding in examine(dataset, ENGLISH):
+        assert set(finding.rows) <= set(dataset.places)
+        assert all(len(group) > 1 for group in finding.groups)
+
+
+@given(st.text(alphabet="àâçéèêëîïôöùûüßñãõÀÉÖÜ", min_size=1, max_size=5))
+def test_accents_read_as_windows_1252_are_always_found(accents: str) -> None:
+    mixed_up = accents.encode().decode("cp1252", errors="replace")
+    assert has_mojibake(f"x{mixed_up}x") or "\ufffd" in mixed_up
+    assert not has_mojibake(f"x{accents}x")
 
 
 def test_spans_that_cut_words_are_found() -> None:
