@@ -1,7 +1,7 @@
 """The columns of a table, and which of them are the text, the labels and the groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.config import DataChoice
 from core.labels import (
@@ -35,6 +35,7 @@ MAX_GUESSED_NUMBERS = 10
 LONG_LABEL_CHARACTERS = 40
 """A column whose cells are longer on average is not guessed to be labels."""
 
+GROUP_NAMES = ("group", "Group", "GROUP")
 LEAST_GROUPS = 10
 """A column called group with fewer is a class of some sort: taking it would leave no folds."""
 
@@ -50,6 +51,8 @@ class Table:
         places: Each row's line or row in the file, from 1.
         unit: What a place counts: `line` or `row`.
         notes: What a person should know of how it was read.
+        certain: Whether its columns are known to be what they are called, so that finding them
+            by their names is no guess.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Table:
     places: Sequence[int]
     unit: str
     notes: tuple[str, ...] = ()
+    certain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,7 @@ class Roles:
     labels: Mapping[str, str]
     split: str | None = None
     group: str | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def choose_columns(table: Table, choice: DataChoice) -> Roles:
@@ -101,7 +105,13 @@ def choose_columns(table: Table, choice: DataChoice) -> Roles:
             f"{table.name}: column {text!r} is the text and cannot be labels too: name another "
             "with --text-column or --label-column"
         )
-    return Roles(text=text, labels=labels, split=choice.split_column, group=group, notes=(*notes,))
+    return Roles(
+        text=text,
+        labels=labels,
+        split=choice.split_column,
+        group=group,
+        notes=() if table.certain else tuple(notes),
+    )
 
 
 def task_name(column: str) -> str:
@@ -147,8 +157,8 @@ def _mean_length(cells: Sequence[Cell]) -> float:
 
 def _guessed_group(table: Table, text: str, choice: DataChoice, notes: list[str]) -> str | None:
     taken = {text, choice.split_column, *choice.label_columns}
-    name = next((n for n in table.names if n.strip().lower() == "group" and n not in taken), None)
-    if name is None or name not in table.columns:
+    name = next((name for name in GROUP_NAMES if name in table.names and name not in taken), None)
+    if name is None:
         return None
     if len({label_text(cell) for cell in table.columns[name]} - {None}) < LEAST_GROUPS:
         return None

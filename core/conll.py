@@ -15,7 +15,10 @@ _OPENS = frozenset("([{“‘$£€#")
 
 
 class TaggedSentence(NamedTuple):
-    """A sentence of a CoNLL file: its first line, text, spans and document, from 1."""
+    """A sentence of a CoNLL file: its first line, text, spans and document.
+
+    Lines count from 1, and documents too; 0 is before the first that is marked.
+    """
 
     line: int
     text: str
@@ -42,12 +45,11 @@ def conll_sentences(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Tag
         Tjong Kim Sang & De Meulder 2003, Introduction to the CoNLL-2003 shared task, section 2.
     """
     tokens: list[tuple[str, str]] = []
-    first, document = 0, 1
-    seen = False
+    first, document = 0, 0
     for number, line in lines:
         columns = _columns(line)
         if columns and columns[0] == DOCUMENT_START:
-            document += seen
+            document += 1
             columns = []
         if not columns:
             if tokens:
@@ -61,8 +63,12 @@ def conll_sentences(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Tag
                     "the last column: O, B-LABEL or I-LABEL"
                 )
             first = number if not tokens else first
-            seen = True
             tokens.append((columns[0], tag))
+            if len(tokens) > MAX_SENTENCE_CHARACTERS:
+                raise ValueError(
+                    f"{name}: the sentence at line {first:,} has more than "
+                    f"{MAX_SENTENCE_CHARACTERS:,} tokens: put blank lines between sentences"
+                )
     if tokens:
         yield _sentence(name, first, tokens, document)
 

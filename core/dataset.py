@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from types import MappingProxyType
 
-from core.columns import Roles, Table, choose_columns
+from core.columns import GROUP_NAMES, Roles, Table, choose_columns
 from core.config import DataChoice
 from core.corpus import load_corpus
 from core.labels import (
@@ -128,7 +128,7 @@ def read_dataset(choice: DataChoice) -> Dataset:
     if choice.source == "-":
         raise ValueError("standard input holds no labelled data: give a file, or the word corpus")
     if choice.source == CORPUS:
-        table, choice = corpus_table(), _corpus_choice(choice)
+        table = corpus_table()
     else:
         table = read_table(choice.source, _wanted(choice))
     roles = choose_columns(table, choice)
@@ -174,25 +174,17 @@ def corpus_table() -> Table:
         columns=columns,
         places=[n for n, _ in rows],
         unit="row",
-    )
-
-
-def _corpus_choice(choice: DataChoice) -> DataChoice:
-    return replace(
-        choice,
-        text_column=choice.text_column or "text",
-        label_columns=choice.label_columns or tuple(task.name for task in SHIPPED_TASKS),
-        group_column=choice.group_column or "group",
+        certain=True,
     )
 
 
 def _wanted(choice: DataChoice) -> set[str] | None:
     """Name the columns to hold; None where some are guessed."""
-    if choice.text_column is None or not choice.label_columns or choice.group_column is None:
+    if choice.text_column is None or not choice.label_columns:
         return None
-    wanted = {choice.text_column, choice.group_column, *choice.label_columns}
+    wanted = {choice.text_column, *choice.label_columns, choice.split_column or ""}
     wanted |= {typed.partition("=")[2] for typed in choice.label_columns}
-    return wanted | ({choice.split_column} if choice.split_column is not None else set())
+    return wanted | ({choice.group_column} if choice.group_column else set(GROUP_NAMES))
 
 
 def _asked_for(table: Table, roles: Roles, tasks: Sequence[str]) -> dict[str, str]:

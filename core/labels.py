@@ -85,7 +85,7 @@ def why_no_classes(cells: Sequence[Cell], labels: Sequence[str | None]) -> str:
     """
     counts = Counter(label for label in labels if label is not None)
     longest = max(counts, key=len, default="")
-    if any(isinstance(cell, Nested) or _is_json_list(cell) for cell in cells):
+    if any(isinstance(cell, Nested) for cell in cells) or any(map(_is_list, counts)):
         return "holds lists or objects, must hold one label a cell: give each label its own row"
     several = _several_in_a_cell(list(counts))
     if several:
@@ -111,10 +111,9 @@ def why_no_classes(cells: Sequence[Cell], labels: Sequence[str | None]) -> str:
     return ""
 
 
-def _is_json_list(cell: Cell) -> bool:
-    if not (isinstance(cell, str) and cell.lstrip().startswith("[")):
-        return False
-    return isinstance(_parsed(cell), list)
+def _is_list(label: str) -> bool:
+    short = len(label) <= 5 * MAX_LABEL_CHARACTERS  # a longer one is refused as it is
+    return label.startswith("[") and short and isinstance(_parsed(label), list)
 
 
 def _parsed(cell: str) -> Any:  # noqa: ANN401 (any JSON)
@@ -160,16 +159,23 @@ def _is_measured(counts: Counter[str]) -> bool:
 
 def holds_spans(cells: Sequence[Cell]) -> bool:
     """Say whether a column holds labelled spans: its first list that is not empty has some."""
+    broken = 0
     for cell in cells:
+        if broken > _BROKEN_LISTS:
+            return False
         if isinstance(cell, Nested) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
             parsed = _parsed(cell)
             if parsed in ([], None):
+                broken += parsed is None
                 continue
             try:
                 return bool(_spans(parsed))
             except ValueError:
                 return _looks_meant_as_spans(parsed)
     return False
+
+
+_BROKEN_LISTS = 20  # so many cells that only begin like one, and the column is text
 
 
 def _looks_meant_as_spans(parsed: Any) -> bool:  # noqa: ANN401 (any JSON)
@@ -199,7 +205,7 @@ _SPANS_ARE = 'must hold a list of spans such as [{"start": 0, "end": 4, "label":
 def _spans(parsed: Any) -> list[Span]:  # noqa: ANN401 (any JSON)
     if isinstance(parsed, dict) and {"start", "end", "label"} <= set(parsed):
         columns = [parsed[key] for key in ("start", "end", "label")]  # as Parquet may hold lists
-        if all(isinstance(each, list) for each in columns):
+        if all(isinstance(each, list) and len(each) == len(columns[0]) for each in columns):
             parsed = [list(row) for row in zip(*columns, strict=True)]
     if not isinstance(parsed, list):
         raise ValueError(f"holds {json.dumps(parsed)[:40]}, {_SPANS_ARE}")

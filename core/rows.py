@@ -66,6 +66,7 @@ class _Held:
         self.unit = unit
         self.names: dict[str, None] = {}
         self.notes: list[str] = []
+        self.certain = False
         self._wanted = wanted
         self._places: list[int] = []
         self._columns: dict[str, list[Cell]] = {}
@@ -128,6 +129,7 @@ class _Held:
             places=self._places,
             unit=self.unit,
             notes=tuple(self.notes),
+            certain=self.certain,
         )
 
     def _cell(self, place: int, column: str, given: Any) -> Cell:  # noqa: ANN401 (any JSON)
@@ -195,12 +197,11 @@ def _hold_conll(held: _Held, lines: Lines, texts: Iterator[str], *, certain: boo
             f"{held.name} has neither columns nor a token and its tag a line, so that it has no "
             f"labels: give {_ALLOWED}"
         )
-    sentences = list(conll_sentences(held.name, itertools.chain(head, numbered)))
     held.know(["text", "entities"])
-    several = bool(sentences) and sentences[-1].document > sentences[0].document
-    for line, text, spans, document in sentences:
+    held.certain = True
+    for line, text, spans, document in conll_sentences(held.name, itertools.chain(head, numbered)):
         cells = {"text": text, "entities": [span._asdict() for span in spans]}
-        held.add(line, {**cells, "document": str(document)} if several else cells)
+        held.add(line, {**cells, "document": str(document)} if document else cells)
 
 
 def _read_parquet(path: Path, wanted: Collection[str] | None) -> Table:
