@@ -50,12 +50,11 @@ def check(
     )
     target = None if cleaned is None else _target(cleaned, choice)
     with terminal.waiting(f"reading {data}"):
-        from core.dataset import read_dataset
-        from core.doctor import check_document
+        from core.doctor import check_document, read_for_examination
         from core.findings import find_reader
 
         reader = find_reader(encoder)
-        dataset = read_dataset(choice)
+        dataset = read_for_examination(choice)
     for note in dataset.notes:
         terminal.say(note)
     with terminal.waiting("looking it over"):

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from core import label_checks, repeat_checks, text_checks
-from core.dataset import Dataset
+from core.config import DataChoice
+from core.dataset import Dataset, read_dataset
 from core.findings import SEVERITIES, Finding, Patient, Reader
 
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
@@ -28,6 +30,32 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     text_checks.short_texts,
 )
 """Everything that is looked for; within a severity, findings come in this order."""
+
+
+SPLIT_COLUMNS = ("split", "subset", "partition", "set")
+"""Names by which a column of splits is looked for, the likeliest first."""
+
+
+def read_for_examination(choice: DataChoice) -> Dataset:
+    """Read data as a training would, and its splits too, where a column's name gives them away.
+
+    A training takes splits only from a column that a person names. To look for leaks a guess is
+    enough: it changes nothing but what is found.
+
+    Raises:
+        ValueError: As `read_dataset` does; a guess that is none is dropped.
+    """
+    dataset = read_dataset(choice)
+    lowered = {name.lower(): name for name in reversed(dataset.columns)}
+    guess = next((lowered[name] for name in SPLIT_COLUMNS if name in lowered), None)
+    if choice.split_column is not None or guess is None:
+        return dataset
+    try:
+        split = read_dataset(replace(choice, split_column=guess))
+    except ValueError:  # it holds something else than splits
+        return dataset
+    note = f"splits are looked at in column {guess!r} (guessed; --split-column names another)"
+    return replace(dataset, splits=split.splits, notes=(*dataset.notes, note))
 
 
 def examine(dataset: Dataset, reader: Reader | None = None) -> list[Finding]:

@@ -172,7 +172,7 @@ class Patient:
 
     def places(self, indices: Iterable[int]) -> tuple[int, ...]:
         """Say where examples stand in their file, ascending."""
-        return tuple(sorted(self.dataset.places[index] for index in indices))
+        return tuple(sorted({self.dataset.places[index] for index in indices}))
 
     def placed(self, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
         """Say where groups of examples stand in their file, the first first."""

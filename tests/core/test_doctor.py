@@ -4,6 +4,7 @@ import itertools
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from core.config import DataChoice
 from core.corpus import load_corpus
 from core.dataset import Dataset, read_dataset
-from core.doctor import CHECKS, check_document, cleaned, examine
+from core.doctor import CHECKS, check_document, cleaned, examine, read_for_examination
 from core.findings import SEVERITIES, Finding, Reader, find_reader
 from core.label_checks import _close_pairs, _one_slip_apart, twin_labels
 from core.repeat_checks import plain
@@ -284,6 +285,16 @@ def test_leaks_across_named_splits_are_found() -> None:
     assert found(dataset_of(examples), "leakage") == [], "nothing leaks without splits"
 
 
+def test_a_column_of_splits_is_looked_at_without_being_named(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    lines = [f'"{text}",{"bad" if n % 2 else "good"},train' for n, text in enumerate(WELL)]
+    path.write_text("\n".join(["text,mood,Split", *lines, f'"{WELL[3]}",bad,test']))
+    choice = DataChoice(source=str(path), label_columns=("mood",))
+    assert only(read_for_examination(choice), "leakage").rows == (5, 14)
+    path.write_text(path.read_text().replace(",train", ",mine"))
+    assert found(read_for_examination(choice), "leakage") == [], "that column holds no splits"
+
+
 def test_a_group_on_both_sides_is_a_leak() -> None:
     examples = [
         Example(text=row.text, labels=row.labels, group="ann" if number in (3, 45) else "")
@@ -316,6 +327,13 @@ def test_rows_that_are_alike_make_one_group() -> None:
 def test_a_task_left_with_one_class_cannot_be_trained() -> None:
     finding = examine(dataset_of(rows_of(many_well(), ["good"] * 59 + ["bad"])))[0]
     assert (finding.kind, finding.severity, finding.task) == ("few_classes", "error", "mood")
+
+
+def test_a_row_with_two_rare_labels_is_named_once() -> None:
+    text = "Lima and Oslo and Ann"
+    spans = (Span(0, 4, "LOC"), Span(9, 13, "LOC"), Span(18, 21, "PER"))
+    examples = [Example(text=text, labels={ENTITIES.name: spans})]
+    assert only(dataset_of(examples, (ENTITIES,)), "small_class").rows == (2,)
 
 
 def test_a_class_missing_in_a_split_is_found() -> None:
