@@ -83,6 +83,7 @@ def _write_cleaned(choice: DataChoice, target: Path, name: str) -> dict[str, Any
     from core.cleaned import write_copy
     from core.dataset import read_dataset
     from core.doctor import cleaned
+    from core.findings import counted
 
     with terminal.waiting(f"writing {name}"):
         whole = read_dataset(replace(choice, rows=None))
@@ -91,10 +92,9 @@ def _write_cleaned(choice: DataChoice, target: Path, name: str) -> dict[str, Any
             raise ValueError(f"{choice.source} has no text in any row: there is nothing to write")
         written = write_copy(choice.source, kept, target)
     if written.formulas:
-        cells = "1 cell begins" if written.formulas == 1 else f"{written.formulas:,} cells begin"
         terminal.say(
-            f"{name}: {cells} like a spreadsheet's formula, kept as it was for training: open it "
-            "in a spreadsheet only if you trust it"
+            f"{name}: {counted(written.formulas, 'cell')} with the start of a spreadsheet's "
+            "formula, kept for training: open it in a spreadsheet only if you trust it"
         )
     left_out = len(whole.examples) - written.rows
     return {"file": name, "rows": written.rows, "left_out": left_out}

@@ -118,6 +118,16 @@ def test_a_sample_is_checked_and_the_whole_file_copied(run: Run, planted: str) -
     assert len(Path("better.jsonl").read_text(encoding="utf-8").splitlines()) == 74
 
 
+def test_formulas_in_the_copy_are_kept_and_told(run: Run, tmp_path: Path) -> None:
+    some = [row for row in SENTENCES if '"' not in row.text]
+    lines = [f'"{row.text}",{row.sentiment}' for row in some]
+    (tmp_path / "in.csv").write_text("\n".join(["text,mood", *lines, '"=1+1 is two, always",-']))
+    code, _, err = run("check", "--data", "in.csv", "--cleaned", "out.csv")
+    assert code == 0
+    assert "out.csv: 2 cells with the start of a spreadsheet's formula" in err
+    assert '"=1+1 is two, always",-' in (tmp_path / "out.csv").read_text(encoding="utf-8")
+
+
 def test_what_is_found_is_told_in_words(run: Run, planted: str) -> None:
     code, out, err = run("check", "--data", planted, *COLUMNS, "--cleaned", "better.csv")
     assert code == 0
