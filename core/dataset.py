@@ -264,13 +264,13 @@ def _examples(
                 except ValueError as error:
                     where = _at(table, row, roles.labels[task.name])
                     raise ValueError(f"{where} {error}") from error
-                label = _moved(text, label)
+                label = moved_spans(text, label)
             if label is not None:
                 given[task.name] = label
         yield Example(text=clean(text), labels=given, group=label_text(groups[row]) or "")
 
 
-def _moved(text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+def moved_spans(text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """Move spans along where cleaning takes characters out of a text."""
     if clean(text) == text:
         return spans

@@ -160,7 +160,7 @@ def test_a_group_column_is_taken_unless_it_has_few_groups() -> None:
         (
             {"text": TEXTS, "a b": ["x", "y"], "a?b": ["x", "y"]},
             {"label_columns": ("a b", "a?b")},
-            r"columns 'a b' and 'a\?b' both give the task 'a_b': name one with --label-column OTHER=",
+            r"columns 'a b' and 'a\?b' both give the task 'a_b': name one with --label-column OT",
         ),
         (
             {"text": TEXTS, "b": ["x", "y"]},
