@@ -45,10 +45,13 @@ class HeadShape:
         check_choice("a head's pooling", self.pooling, HEAD_POOLINGS)
         if isinstance(self.read, str):
             check_choice("a head's layer", self.read, (MIX,))
-        elif not self.read >= 0:
-            raise ValueError(f"a head's layer is {self.read}, must be 0 (the embeddings) or more")
-        if self.hidden_units is not None and not self.hidden_units > 0:
-            raise ValueError(f"hidden_units is {self.hidden_units}, must be at least 1, or None")
+        elif type(self.read) is not int or not self.read >= 0:
+            raise ValueError(
+                f"a head's layer is {self.read}, must be a whole number from 0 (the embeddings) on"
+            )
+        units = self.hidden_units
+        if units is not None and (type(units) is not int or not units > 0):
+            raise ValueError(f"hidden_units is {units}, must be a whole number from 1 on, or None")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, must be 0 or more and below 1")
         if self.spelling and self.task.kind == "sentence":
@@ -151,10 +154,23 @@ class TokenHead(TaskHead):
     """Predict a tag for every token of a text."""
 
     def features(self, states: Tensor, spelling: Tensor | None) -> Tensor:
-        """Lay how words are written beside their states, (tokens, hidden) to (tokens, inputs)."""
-        if not self.shape.spelling or spelling is None:
+        """Lay how words are written beside their states, (tokens, hidden) to (tokens, inputs).
+
+        Raises:
+            ValueError: If the head reads spelling and there is none.
+        """
+        if not self.shape.spelling:
             return states
+        if spelling is None:
+            raise ValueError(f"the head of {self.task.name} reads how words are written: give it")
         return torch.cat([states, spelling.to(states.dtype)], dim=1)  # (tokens, inputs)
+
+
+class TaskHeads(nn.ModuleDict):
+    """Heads by task's name, which may be any: `type` and `items` are columns people have."""
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        self._modules[name] = module  # torch's own refuses the names of its attributes
 
 
 def build_head(shape: HeadShape, hidden: int, layers: int) -> TaskHead:
@@ -177,8 +193,8 @@ def pool_packed(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
     starts = lengths.cumsum(dim=0) - lengths  # (batch,)
     some = lengths > 0  # (batch,)
     if pooling == "cls":
-        first = states[starts.clamp(max=max(0, len(states) - 1))]  # (batch, hidden)
-        return first * some[:, None]
+        first = states.new_zeros(len(lengths), states.shape[1])  # (batch, hidden)
+        return first.index_copy(0, some.nonzero()[:, 0], states[starts[some]])  # (batch, hidden)
     owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
     total = states.new_zeros(len(lengths), states.shape[1])  # (batch, hidden)
     total = total.index_add(0, owners, states)  # (batch, hidden)

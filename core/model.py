@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.encoder import Encoder, pad
-from core.heads import HeadShape, SentenceHead, TaskHead, TokenHead, build_head
+from core.heads import HeadShape, SentenceHead, TaskHead, TaskHeads, TokenHead, build_head
 from core.spelling import spelling_features
 from core.task import Task
 from core.tokenizer import Pieces
@@ -71,6 +71,13 @@ class Batch:
     spelling: Tensor | None
 
 
+class HeadsByTask(nn.ModuleDict):
+    """Heads by their task's name, which may be that of a module's own method, such as `type`."""
+
+    def __setitem__(self, key: str, module: nn.Module) -> None:
+        self._modules[key] = module  # add_module refuses such a name
+
+
 class MultiTaskModel(nn.Module):
     """One encoder and, for each task, a head that reads one of its layers.
 
@@ -91,7 +98,7 @@ class MultiTaskModel(nn.Module):
         if not names or len(set(names)) != len(names):
             raise ValueError(f"heads are for {names}, must be one each for one task or more")
         self.encoder = encoder
-        self.heads = nn.ModuleDict(
+        self.heads = HeadsByTask(
             {s.task.name: build_head(s, encoder.hidden, encoder.layers) for s in shapes}
         )
         self.calibration = {name: Calibration() for name in names}
