@@ -379,7 +379,8 @@ def pad(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         The ids and their mask, 1 for a real token, (batch, tokens) each.
     """
     longest = max(map(len, ids), default=0)
-    padded = torch.tensor([[*row, *[0] * (longest - len(row))] for row in ids])  # (batch, tokens)
+    rows = [[*row, *[0] * (longest - len(row))] for row in ids]
+    padded = torch.tensor(rows, dtype=torch.int64)  # (batch, tokens); of no token too
     lengths = torch.tensor([len(row) for row in ids])  # (batch,)
     mask = (torch.arange(longest) < lengths[:, None]).to(torch.int64)  # (batch, tokens)
     return padded, mask

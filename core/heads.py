@@ -166,13 +166,6 @@ class TokenHead(TaskHead):
         return torch.cat([states, spelling.to(states.dtype)], dim=1)  # (tokens, inputs)
 
 
-class TaskHeads(nn.ModuleDict):
-    """Heads by task's name, which may be any: `type` and `items` are columns people have."""
-
-    def add_module(self, name: str, module: nn.Module | None) -> None:
-        self._modules[name] = module  # torch's own refuses the names of its attributes
-
-
 def build_head(shape: HeadShape, hidden: int, layers: int) -> TaskHead:
     """Build the head for a task's kind. For the arguments see `TaskHead`."""
     kind = SentenceHead if shape.task.kind == "sentence" else TokenHead

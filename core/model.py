@@ -8,10 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from core.encoder import Encoder, pad
-from core.heads import HeadShape, SentenceHead, TaskHead, TaskHeads, TokenHead, build_head
+from core.heads import HeadShape, SentenceHead, TaskHead, TokenHead, build_head
 from core.spelling import spelling_features
 from core.task import Task
 from core.tokenizer import Pieces
+
+
+TEMPERATURES = (0.01, 100.0)
+"""Beyond these, which no fit gives, scores overflow or every class is as likely as any other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +33,13 @@ class Calibration:
     error: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(f"temperature is {self.temperature}, must be above 0")
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold is {self.threshold}, must be 0 to 1")
+        low, high = TEMPERATURES
+        if not low <= self.temperature <= high:
+            raise ValueError(f"temperature is {self.temperature}, must be {low} to {high}")
+        for name in ("threshold", "error"):
+            share = getattr(self, name)
+            if not (share is None and name == "error") and not 0 <= share <= 1:
+                raise ValueError(f"{name} is {share}, must be 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ from core.heads import (
     HeadShape,
     SentenceHead,
     TaskHead,
-    TaskHeads,
     TokenHead,
     build_head,
     pool_packed,
@@ -201,13 +200,3 @@ def test_a_head_knows_whether_its_scores_are_a_sum_over_tokens(
     shape: dict[str, object], linear: bool
 ) -> None:
     assert HeadShape(**{"task": KIND, "read": 1, **shape}).is_linear is linear  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", ["type", "items", "train", "values", "float", "_modules", "pop"])
-def test_a_task_may_have_any_name_that_a_column_has(name: str) -> None:
-    task = Task(name=name, kind="sentence", labels=("a", "b"))
-    heads = TaskHeads({name: head(task), "kind": head(KIND)})
-    assert list(heads) == [name, "kind"]
-    assert heads[name].task is task
-    assert f"{name}.score.weight" in heads.state_dict()
-    assert heads.eval().requires_grad_(False) is heads
