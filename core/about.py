@@ -1,6 +1,5 @@
 """What there is here: versions, devices, threads, the encoder, and what self-tests found."""
 
-import importlib.metadata
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -53,7 +52,7 @@ def info_document(
     if self_test and encoder is not None:
         measure(encoder)
     return {
-        "versions": versions(),
+        "versions": machine.versions(PACKAGES),
         "machine": machine.machine_name(),
         "devices": devices(),
         "device": choice.device or machine.best_device(),
@@ -91,17 +90,6 @@ def measure(encoder: Encoder) -> None:
         repeated = SELF_TEST_SENTENCES * (FEW_SENTENCES // len(SELF_TEST_SENTENCES) + 1)
         encoder.encode([f"{number} {text}" for number, text in enumerate(repeated)])
     encoder.fast_mode()
-
-
-def versions() -> dict[str, str | None]:
-    """Name the versions of Python and of the packages that results depend on."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
 
 
 def devices() -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from core import data_commands, terminal
 from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choice
-from core.data import Sentences, given_sentences, open_sentences
+from core.data import Sentences, given_sentences
 from core.export import EmbeddingWriter, JsonWriter, check_target, embeddings_file
 from core.options import (
     AsJson,
@@ -32,6 +32,7 @@ from core.options import (
     Texts,
     Threads,
 )
+from core.sentence_input import begun, given_or_file, say_what_was_left_out
 from core.sentences import check_sentences, check_top
 
 if TYPE_CHECKING:
@@ -100,11 +101,11 @@ def embed(
     target = None if name is None else check_target(Path(name))
     if target is not None and file is not None and Path(file).resolve() == target:
         raise ValueError(f"--out {name} is the file that is read: give another")
-    with _sentences(texts, file, column) as sentences:
-        listed = _begun(sentences)
+    with given_or_file(texts, file, column) as sentences:
+        listed = begun(sentences)
         model = _load(choice, threads)
         truncated, header = _embed(model, listed, sentences, target, as_json)
-    _say_what_was_left_out(sentences, truncated, model)
+    say_what_was_left_out(sentences, truncated, model)
     if name is not None and not as_json:
         terminal.show_written(sentences.read, header, name)
 
@@ -159,7 +160,7 @@ def similarity(
     """Compare sentences with each other: two or more, every pair."""
     choice = _choice(encoder, pooling, normalize, precision, device)
     check_choice("metric", metric, METRICS)
-    with _sentences(texts, file, column) as sentences:
+    with given_or_file(texts, file, column) as sentences:
         listed = list(itertools.islice(sentences, MAX_MATRIX_SENTENCES + 1))
         if len(listed) > MAX_MATRIX_SENTENCES:
             raise ValueError(
@@ -174,7 +175,7 @@ def similarity(
             document = similarity_document(
                 model, listed, metric=metric, tokens=tokens, progress=bar.update
             )
-    _say_what_was_left_out(sentences, sum(document["truncated"]), model)
+    say_what_was_left_out(sentences, sum(document["truncated"]), model)
     if as_json:
         terminal.print_json(document)
     else:
@@ -203,8 +204,8 @@ def search(
     asked = "".join(given_sentences([query], "the query"))
     if file is None:
         raise ValueError("there is nothing to search: give --file F, or --file - to pipe it in")
-    with _sentences(None, file, column) as sentences:
-        listed = _begun(sentences)
+    with given_or_file(None, file, column) as sentences:
+        listed = begun(sentences)
         model = _load(choice, threads)
         from core.documents import search_document
 
@@ -212,7 +213,7 @@ def search(
             document = search_document(
                 model, asked, listed, top=top, metric=metric, progress=bar.update
             )
-    _say_what_was_left_out(sentences, document["truncated"], model)
+    say_what_was_left_out(sentences, document["truncated"], model)
     if as_json:
         terminal.print_json(document)
     else:
@@ -230,45 +231,11 @@ def _choice(
     )
 
 
-def _sentences(texts: list[str] | None, file: str | None, column: str | None) -> Sentences:
-    """Open what a command was given: sentences, or a file of them."""
-    if texts and file is not None:
-        raise ValueError("there are sentences and --file: give either")
-    if file is None and column is not None:
-        raise ValueError("--column names a column of a file: give --file too")
-    if file is None and not texts:
-        raise ValueError("there is nothing to read: give sentences, or --file F")
-    if file == "-" and sys.stdin is not None and sys.stdin.isatty():
-        terminal.say("reading standard input, one sentence a line; end with Ctrl-D")
-    sentences = given_sentences(texts or []) if file is None else open_sentences(file, column)
-    for note in sentences.notes:
-        terminal.say(note)
-    return sentences
-
-
-def _begun(sentences: Sentences) -> Iterator[str]:
-    """Read the first sentence now, so that a file without any is refused before torch loads."""
-    listed = iter(sentences)
-    return itertools.chain([next(listed)], listed)
-
-
 def _load(choice: EncoderChoice, threads: int | None) -> "Encoder":
     with terminal.waiting(f"loading {choice.name}"):
         from core.encoder import load_encoder
 
         return load_encoder(choice, threads=threads)
-
-
-def _say_what_was_left_out(sentences: Sentences, truncated: int, model: "Encoder") -> None:
-    if sentences.skipped:
-        many = f"{sentences.skipped:,} empty {sentences.unit}"
-        terminal.say(f"{many}s were skipped" if sentences.skipped > 1 else f"{many} was skipped")
-    if truncated:
-        verb = "is" if truncated == 1 else "are"
-        terminal.say(
-            f"{truncated:,} of {sentences.read:,} sentences {verb} longer than the "
-            f"{model.max_tokens:,} tokens that {model.name} reads: the rest was left out"
-        )
 
 
 def run(arguments: Sequence[str]) -> int:

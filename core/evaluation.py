@@ -52,17 +52,20 @@ class TaskScores:
         return 0.0 if self.confusion is None or not self.rows else accuracy(self.confusion)
 
     def document(self) -> dict[str, Any]:
-        """The figures as the command line prints them."""
+        """The figures as the command line prints them; None where there was no row to score."""
         if self.spans is not None:
             spans = self.spans
             figures = {"precision": spans.precision, "recall": spans.recall, "f1": spans.f1}
             return {"rows": self.rows, **figures, "entities": spans.rows}
         assert self.confusion is not None
         scores = class_scores(self.confusion)
+        right = int(np.trace(self.confusion))
+        interval = vars(wilson_interval(right, self.rows)).copy() if self.rows else None
         return {
             "rows": self.rows,
-            "accuracy": self.main,
-            "macro_f1": macro_f1(self.confusion) if self.rows else 0.0,
+            "accuracy": self.main if self.rows else None,
+            "accuracy_interval": interval,
+            "macro_f1": macro_f1(self.confusion) if self.rows else None,
             "labels": list(self.task.labels),
             "per_label": dict(zip(self.task.labels, (vars(s).copy() for s in scores), strict=True)),
             "confusion": self.confusion.tolist(),
@@ -156,14 +159,7 @@ def evaluate_document(
         CancelledError: If `cancelled` answered True.
     """
     dataset = dataset.usable()
-    shared = [_shared_task(task, dataset) for task in model.tasks if _has(dataset, task)]
-    if not shared:
-        there = ", ".join(task.name for task in dataset.tasks) or "none"
-        wanted = ", ".join(task.name for task in model.tasks)
-        raise ValueError(
-            f"{dataset.name} has the tasks {there}, must have one of the model's: {wanted}; name "
-            "one with --label-column TASK=COLUMN"
-        )
+    shared = shared_tasks(model.tasks, dataset)
     texts = [example.text for example in dataset.examples]
     found = predict(model, texts, progress=progress, cancelled=cancelled)
     tasks = {}
@@ -178,8 +174,6 @@ def evaluate_document(
             predicted = [found[i].labels[task.name].label for i in rows]
             true = [str(label) for label in labels]
             scores = score_labels(task, true, predicted).document()
-            right = np.array([a == b for a, b in zip(true, predicted, strict=True)])
-            scores["accuracy_interval"] = vars(wilson_interval(int(right.sum()), len(rows)))
         else:
             spans = [label if isinstance(label, tuple) else () for label in labels]
             said = [tuple(e.span for e in found[i].entities[task.name]) for i in rows]
@@ -202,8 +196,27 @@ def span_interval(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[S
     return bootstrap_interval(f1, len(right), samples=500)
 
 
-def _has(dataset: Dataset, task: Task) -> bool:
-    return any(each.name == task.name for each in dataset.tasks)
+def shared_tasks(tasks: Sequence[Task], dataset: Dataset) -> list[Task]:
+    """Find which of a model's tasks some data has labels for.
+
+    Raises:
+        ValueError: If it is none, or one does not fit the model's.
+    """
+    labelled = {
+        name
+        for example in dataset.examples
+        for name, label in example.labels.items()
+        if label is not None
+    }
+    shared = [_shared_task(task, dataset) for task in tasks if task.name in labelled]
+    if not shared:
+        there = ", ".join(task.name for task in dataset.tasks) or "none"
+        wanted = ", ".join(task.name for task in tasks)
+        raise ValueError(
+            f"{dataset.name} has the tasks {there}, must have labelled rows for one of the "
+            f"model's: {wanted}; name its column with --label-column TASK=COLUMN"
+        )
+    return shared
 
 
 def _shared_task(task: Task, dataset: Dataset) -> Task:

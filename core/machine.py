@@ -1,12 +1,13 @@
 """What this machine can do: its cores, and short self-tests whose results are kept per machine."""
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -72,6 +73,17 @@ def machine_name() -> str:
                 break
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{processor}, {capability}, {usable_cores()} cores, torch {torch.__version__}"
+
+
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """Name the versions of Python and of some packages; None where one is missing."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found
 
 
 def kept_results() -> Path:

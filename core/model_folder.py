@@ -75,7 +75,7 @@ def save_model(
     Raises:
         ValueError: If the folder is there already, or is something else than a model's.
     """
-    check_target_folder(folder, overwrite=overwrite)
+    folder = check_target_folder(folder, overwrite=overwrite)
     document = {
         "thaw_format": FORMAT,
         "kind": "model",
@@ -91,6 +91,7 @@ def save_model(
         "about": dict(saved.about),
     }
     building = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    before = building.with_name(f"{building.name}-before")
     building.mkdir(parents=True)
     try:
         text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
@@ -99,30 +100,49 @@ def save_model(
         if changed:
             _save(changed if base is None else eight_bit(changed, base), building / ENCODER)
         (building / CARD).write_text(saved.card, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        building.replace(folder)
+        if folder.exists():  # moved aside, so that at no time both are gone
+            folder.replace(before)
+        try:
+            building.replace(folder)
+        except BaseException:
+            if before.exists():
+                before.replace(folder)
+            raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
 
 
-def check_target_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to write a model over something else.
+def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
+    """Refuse to write a model over something else, or where it cannot be written.
+
+    Returns:
+        The folder, with links followed.
 
     Raises:
-        ValueError: If the folder is a file, holds a model and `overwrite` is False, or holds
-            something that is no model.
+        ValueError: If the folder is a file, holds a model and `overwrite` is False, holds
+            something that is no model, or lies where nothing can be written.
     """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is a file, must be a folder that is not there yet")
-    if not any(folder.iterdir()):
-        return
-    if not (folder / MANIFEST).is_file():
+    try:
+        full = folder.expanduser().resolve()
+        there = next(each for each in (full, *full.parents) if each.exists())
+    except (OSError, RuntimeError) as error:  # a name too long, a link to itself
+        raise ValueError(f"{str(folder)[:200]} cannot be written: {error}") from error
+    if not there.is_dir():
+        raise ValueError(f"{there} is a file, must be a folder that is not there yet")
+    if not os.access(full.parent if there == full else there, os.W_OK):
+        raise ValueError(f"{folder} is in a folder that you may not write to")
+    if there != full:
+        return full
+    if full.is_mount() or full == Path.cwd():
+        raise ValueError(f"{folder} cannot be replaced as a whole: give a folder inside it")
+    if not any(full.iterdir()):
+        return full
+    if not (full / MANIFEST).is_file():
         raise ValueError(f"{folder} holds something that is no model: give another folder")
     if not overwrite:
         raise ValueError(f"{folder} holds a model already: give --overwrite, or another folder")
+    return full
 
 
 def load_model(

@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -24,7 +24,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from core.data import Sentences
 from core.sentences import clean
 
 MATRIX_SENTENCES = 12
@@ -78,6 +77,14 @@ def waiting(message: str) -> Iterator[None]:
         yield
 
 
+class Expecting(Protocol):
+    """Sentences of which it may be known how many there will be."""
+
+    @property
+    def expected(self) -> int | None:
+        """How many; None where nobody knows."""
+
+
 class Bar:
     """Progress on standard error: a bar on a terminal, else a line now and then.
 
@@ -85,10 +92,15 @@ class Bar:
 
     Args:
         sentences: What is read, which knows how many there may be.
+        doing: What happens to them.
+        did: What has happened to those that are done.
     """
 
-    def __init__(self, sentences: Sentences) -> None:
+    def __init__(
+        self, sentences: Expecting, *, doing: str = "embedding", did: str = "embedded"
+    ) -> None:
         self._sentences = sentences
+        self._doing, self._did = doing, did
         self._console = _errors()
         self._start = self._last = time.monotonic()
         self._progress: Progress | None = None
@@ -103,7 +115,7 @@ class Bar:
             self._progress.stop()
 
     def update(self, done: int, _: int = 0) -> None:
-        """Show how many sentences are embedded."""
+        """Show how many sentences are done."""
         expected, now = self._sentences.expected, time.monotonic()
         if expected:
             self._share = max(self._share, done / expected)
@@ -115,11 +127,11 @@ class Bar:
         elif not self._console.is_terminal and now - self._last > _SECONDS_BETWEEN_LINES:
             self._last = now
             of = f", {self._share:.0%}" if expected else ""
-            say(f"embedded {done:,} sentences{of}")
+            say(f"{self._did} {done:,} sentences{of}")
 
     def _begin(self) -> Progress:
         self._progress = Progress(
-            TextColumn("embedding"),
+            TextColumn(self._doing),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[count]}"),

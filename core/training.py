@@ -113,6 +113,10 @@ class DoneEvent:
     seconds: float
 
 
+class DivergedError(RuntimeError):
+    """The loss is no longer a number; the model holds the weights of the last good epoch."""
+
+
 Event = PlanEvent | StepEvent | EvaluationEvent | DoneEvent
 
 
@@ -229,7 +233,7 @@ def train(
 
     Raises:
         ValueError: If there is nothing to learn from.
-        RuntimeError: If the loss is no longer a number; the model holds the last good epoch.
+        DivergedError: If the loss is no longer a number; the model holds the last good epoch.
         CancelledError: If `cancelled` answered True.
     """
     run = _Run(model, scenario, examples, validation, choice)
@@ -413,9 +417,9 @@ class _Run:
         total = sum(losses.values(), torch.zeros((), device=device))
         if not torch.isfinite(total):
             self._restore()
-            raise RuntimeError(
-                f"the loss is no longer a number at step {self.step + 1}: the learning rate is too "
-                f"high; the weights of epoch {self.kept_epoch} are kept"
+            raise DivergedError(
+                f"the loss is no longer a number at step {self.step + 1} of {self.steps}: a "
+                "learning rate is too high for this data, or the encoder's weights are broken"
             )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()

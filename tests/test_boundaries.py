@@ -64,6 +64,7 @@ READING_ORDER = [
     "layer_profile",
     "checkpoint",
     "evaluation",
+    "dealing",
     "training",
     "model_card",
     "runs",

@@ -1,0 +1,297 @@
+"""One training from labelled data to a model folder: rows dealt, layers chosen, heads begun."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.config import TrainingChoice
+from core.dataset import Dataset
+from core.dealing import DealtRows, deal_rows
+from core.encoder import Encoder, Progress
+from core.freezing import AUTO, Frozen, Part, Scenario, Strategy, frozen_depth
+from core.layer_profile import FOLDS, groups_of, layer_profile
+from core.machine import machine_name, versions
+from core.model import MultiTaskModel, default_shapes
+from core.model_card import model_card
+from core.model_folder import Saved, save_model
+from core.precision import SELF_TEST_SENTENCES
+from core.prediction import predict
+from core.rare_labels import without_rare_labels
+from core.task import Example, Task
+from core.training import (
+    DoneEvent,
+    Event,
+    PlanEvent,
+    StepEvent,
+    part_parameters,
+    train,
+)
+
+PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
+"""What the weights of a run depend on."""
+
+
+def resolve_read(
+    encoder: Encoder,
+    scenario: Scenario,
+    examples: Sequence[Example],
+    tasks: Sequence[Task],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> dict[str, int | str]:
+    """Find where each task's head reads; `@auto` asks the layer profile of these rows.
+
+    Where the encoder trains, only layers above what is frozen come into question, so that
+    something of it does train.
+
+    Raises:
+        ValueError: If `@auto` is asked of too few rows to be profiled.
+        CancelledError: If `cancelled` answered True.
+    """
+    if scenario.read != AUTO:
+        read = encoder.layers if scenario.read is None else scenario.read
+        return {task.name: read for task in tasks}
+    groups = groups_of(examples)
+    try:
+        tested = without_rare_labels(examples, tasks, groups, FOLDS)
+    except ValueError as error:
+        named = f"{scenario.strategy.name}@{encoder.layers}"
+        raise ValueError(f"@{AUTO} finds no layer: {error}; or name one, as in {named}") from error
+    profile = layer_profile(
+        encoder,
+        tested.examples,
+        tested.tasks,
+        groups=groups,
+        seed=seed,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    lowest = _lowest_read(scenario.strategy, encoder.layers)
+    return {
+        name: max(scores[lowest:], key=lambda score: (score.main, -score.layer)).layer
+        for name, scores in profile.tasks.items()
+    }
+
+
+def _lowest_read(strategy: Strategy, layers: int) -> int:
+    """Name the lowest layer that a head may read without leaving the encoder nothing to train."""
+    depth = frozen_depth(strategy, layers)
+    return 0 if depth is None or depth == layers else depth + 1
+
+
+class Run:
+    """One training of one strategy on some rows. Begin it with `begin_run`.
+
+    Attributes:
+        model: What trains, in place; whole and calibrated once `train` has ended.
+        scenario: What trains, as it was asked for.
+        choice: Epochs, rates, batch, seed, threads.
+        rows: What it learns from, and validates on.
+        dataset: Where they came from.
+        read: By task, the layer its head reads.
+        notes: What a person should know before it begins.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        rows: DealtRows,
+        encoder: Encoder,
+        scenario: Scenario,
+        choice: TrainingChoice,
+        read: dict[str, int | str],
+    ) -> None:
+        self.dataset, self.rows, self.scenario, self.choice = dataset, rows, scenario, choice
+        self.read = read
+        self.base = encoder.fingerprint()
+        with torch.random.fork_rng(devices=[]):  # a caller's own draws stay as they were
+            torch.manual_seed(choice.seed)
+            self.model = MultiTaskModel(encoder, default_shapes(encoder, dataset.tasks, read))
+        self.model.to(encoder.device)
+        self.notes = list(rows.notes)
+        if isinstance(scenario.strategy, Frozen):
+            self.notes.append("nothing trains: the heads are initial ones and predict by chance")
+        self._before = {n: w.detach().clone() for n, w in self._trained_weights().items()}
+        self._plan: PlanEvent | None = None
+        self._done: DoneEvent | None = None
+
+    def _trained_weights(self) -> dict[str, Tensor]:
+        """List the encoder's weights that may change, by name."""
+        highest = self.model.highest_read
+        parts = [Part(layer=layer) for layer in range(highest + 1)]
+        return {
+            name: weight
+            for part in parts
+            if self.scenario.strategy.trains(part)
+            for name, weight in part_parameters(self.model, part).items()
+        }
+
+    def train(self, cancelled: Callable[[], bool] | None = None) -> Iterator[Event]:
+        """Train, telling what happens.
+
+        Raises:
+            DivergedError: If the loss is no longer a number.
+            CancelledError: If `cancelled` answered True.
+        """
+        training, validation = self.rows.training, self.rows.validation
+        events = train(
+            self.model, self.scenario, training, validation, self.choice, cancelled=cancelled
+        )
+        for event in events:
+            if isinstance(event, PlanEvent):
+                self._plan = event
+            elif isinstance(event, DoneEvent):
+                self._done = event
+            yield event
+
+    def changed(self) -> dict[str, Tensor]:
+        """Return the encoder's weights that training changed, by name."""
+        return {
+            name: weight.detach()
+            for name, weight in self._trained_weights().items()
+            if not torch.equal(weight, self._before[name])
+        }
+
+    def about(self, command: str = "") -> dict[str, Any]:
+        """Say how the model came about.
+
+        Args:
+            command: What a person typed to make it.
+
+        Raises:
+            ValueError: If the training has not ended.
+        """
+        if self._plan is None or self._done is None:
+            raise ValueError("this run has not ended: train it first")
+        done = event_document(self._done)
+        return {
+            "strategy": self.scenario.name,
+            "read": self.read,
+            "seed": self.choice.seed,
+            "command": command,
+            "data": {
+                "name": self.dataset.name,
+                "fingerprint": self.dataset.fingerprint,
+                "text_column": self.dataset.text_column,
+                "label_columns": dict(self.dataset.label_columns),
+                "rows": len(self.dataset.examples),
+                "training_rows": len(self.rows.training),
+                "validation_rows": len(self.rows.validation),
+            },
+            "choice": vars(self.choice).copy(),
+            "plan": event_document(self._plan),
+            "epoch": done["epoch"],
+            "steps": done["steps"],
+            "seconds": done["seconds"],
+            "figures": done["metrics"],
+            "notes": [*self.dataset.notes, *self.notes],
+            "versions": versions(PACKAGES),
+            "machine": machine_name(),
+            "expected": expected_predictions(self.model),
+            "base_fingerprint": self.base,
+        }
+
+    def save(self, folder: Path, *, command: str = "", overwrite: bool = False) -> None:
+        """Write the model folder: the heads, what changed in the encoder, and a card.
+
+        Raises:
+            ValueError: If the training has not ended, or the folder may not be written.
+        """
+        about = self.about(command)
+        saved = Saved(about=about, card=model_card(self.model, about))
+        save_model(self.model, folder, self.changed(), saved, overwrite=overwrite)
+
+
+def begin_run(
+    dataset: Dataset,
+    encoder: Encoder,
+    scenario: Scenario,
+    choice: TrainingChoice,
+    *,
+    validation: Dataset | None = None,
+    hold: bool = True,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Run:
+    """Get a training ready: deal the rows, choose the layers read, build the initial heads.
+
+    Args:
+        dataset: The data.
+        encoder: What is trained on top of, and where the strategy says so, itself.
+        scenario: What trains and where the heads read.
+        choice: Epochs, rates, batch, seed, threads.
+        validation: Rows to validate on; None takes the split column's, or holds some out.
+        hold: Whether anything validates at all.
+        progress: Called while `@auto` runs the rows through the network.
+        cancelled: Asked now and then; True stops.
+
+    Raises:
+        ValueError: If the rows do not suffice.
+        CancelledError: If `cancelled` answered True.
+    """
+    dataset = dataset.usable()
+    rows = deal_rows(dataset, validation=validation, hold=hold, seed=choice.seed)
+    read = resolve_read(
+        encoder,
+        scenario,
+        rows.training,
+        dataset.tasks,
+        seed=choice.seed,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    return Run(dataset, rows, encoder, scenario, choice, read)
+
+
+def expected_predictions(model: MultiTaskModel) -> list[dict[str, Any]]:
+    """List what a model says of a few fixed sentences, so that a copy of it can be checked."""
+    rows = []
+    for each in predict(model, SELF_TEST_SENTENCES):
+        row: dict[str, Any] = {"text": each.text}
+        for name, said in each.labels.items():
+            row[name] = {"label": said.label, "confidence": round(said.confidence, 4)}
+        for name, found in each.entities.items():
+            row[name] = [list(one.span) for one in found]
+        rows.append(row)
+    return rows
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Describe an event of training as the command line prints it: `{event, …}`."""
+    if isinstance(event, PlanEvent):
+        return {
+            "event": "plan",
+            "strategy": event.strategy,
+            "read": dict(event.read),
+            "steps": event.steps,
+            "rows": event.rows,
+            "validation_rows": event.validation_rows,
+            "trainable_parameters": event.trainable_parameters,
+            "total_parameters": event.total_parameters,
+            "parts": [{"part": p, "trains": t, "parameters": n} for p, t, n in event.parts],
+        }
+    if isinstance(event, StepEvent):
+        return {"event": "step", **vars(event), "loss": dict(event.loss)}
+    scores = event.scores
+    metrics = None if scores is None else {n: each.document() for n, each in scores.items()}
+    if isinstance(event, DoneEvent):
+        return {
+            "event": "done",
+            "epoch": event.epoch,
+            "steps": event.steps,
+            "seconds": event.seconds,
+            "metrics": metrics,
+            "calibration": {n: vars(each).copy() for n, each in event.calibration.items()},
+        }
+    return {
+        "event": "evaluation",
+        "epoch": event.epoch,
+        "step": event.step,
+        "best": event.best,
+        "metrics": metrics,
+    }
