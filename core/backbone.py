@@ -155,8 +155,6 @@ class TransformersBackbone(nn.Module):
         Raises:
             ValueError: If running on from a layer gives something else than the whole pass.
         """
-        was_training = [module for module in self.modules() if module.training]
-        self.eval()
         device = next(self.parameters()).device
         mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]], device=device)  # (batch, tokens)
         counted: list[int] = []
@@ -166,7 +164,7 @@ class TransformersBackbone(nn.Module):
 
         hook = self.layers()[0].register_forward_hook(count)
         try:
-            with torch.autocast(device.type, enabled=False):
+            with eval_mode(self), torch.autocast(device.type, enabled=False):
                 padded = self.layer_states(mask.cumsum(dim=1), mask, min(2, self.layer_count))
                 hook.remove()
                 self._outputs = counted[0]
@@ -182,8 +180,6 @@ class TransformersBackbone(nn.Module):
                         )
         finally:
             hook.remove()
-            for module in was_training:
-                module.training = True
 
     def layers(self) -> list[nn.Module]:
         """Find the transformer layers, the lowest first.
@@ -196,6 +192,18 @@ class TransformersBackbone(nn.Module):
             if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
                 return list(module)
         raise ValueError(f"{type(self.model).__name__} keeps its layers in no list that is known")
+
+
+@contextlib.contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Run a block without dropout, then put each part back into the mode it was in."""
+    training = [each for each in module.modules() if each.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for each in training:
+            each.training = True
 
 
 @contextlib.contextmanager

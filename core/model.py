@@ -13,7 +13,6 @@ from core.spelling import spelling_features
 from core.task import Task
 from core.tokenizer import Pieces
 
-
 TEMPERATURES = (0.01, 100.0)
 """Beyond these, which no fit gives, scores overflow or every class is as likely as any other."""
 

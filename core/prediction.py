@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from core.attribution import WordContributions, split_logits, why_not_exact
+from core.backbone import eval_mode
 from core.encoder import CancelledError, Progress, batches_by_length
 from core.heads import SentenceHead, TaskHead, TokenHead
 from core.model import MultiTaskModel, ReadText
@@ -97,34 +98,28 @@ def predict(
         raise ValueError(f"threshold is {threshold}, must be 0 to 1")
     read = model.read(texts, pieces=explain)
     tokens = [Tokens(ids=list(each.ids), truncated=each.truncated) for each in read]
-    found: list[Prediction | None] = [None] * len(read)
-    done = 0
-    for batch in batches_by_length(tokens, TOKENS_PER_BATCH):
+    batches = list(batches_by_length(tokens, TOKENS_PER_BATCH))
+    # A text without a single token, as an empty one may be, is in no batch by length.
+    batches += [[index] for index, each in enumerate(read) if not each.ids]
+    found: dict[int, Prediction] = {}
+    for batch in batches:
         if cancelled is not None and cancelled():
-            raise CancelledError(f"stopped after {done} of {len(read)} sentences")
+            raise CancelledError(f"stopped after {len(found)} of {len(read)} sentences")
         some = _predict_batch(model, [read[i] for i in batch], explain, threshold)
-        for index, prediction in zip(batch, some, strict=True):
-            found[index] = prediction
-        done += len(batch)
+        found.update(zip(batch, some, strict=True))
         if progress is not None:
-            progress(done, len(read))
-    for index, each in enumerate(read):
-        if found[index] is None:  # a text without a single token, as an empty one may be
-            found[index] = _predict_batch(model, [each], False, threshold)[0]
-    return [prediction for prediction in found if prediction is not None]
+            progress(len(found), len(read))
+    return [found[index] for index in range(len(read))]
 
 
 @torch.inference_mode()
 def _predict_batch(
     model: MultiTaskModel, texts: list[ReadText], explain: bool, threshold: float | None
 ) -> list[Prediction]:
-    was_training = model.training
-    model.eval()
     batch = model.batch(texts)
-    with model.encoder.busy:
+    with eval_mode(model), model.encoder.busy:
         layers = model.states(batch)
         scores = model.score(layers, batch.lengths, batch.spelling)
-    model.train(was_training)
     scores = {name: each.float().cpu() for name, each in scores.items()}
     if not all(bool(torch.isfinite(each).all()) for each in scores.values()):
         raise RuntimeError(
@@ -168,7 +163,7 @@ def _entities(
 ) -> tuple[EntityPrediction, ...]:
     """Read entities off tag probabilities, (tokens, classes)."""
     pieces = text.pieces
-    if pieces is None or not len(likely):
+    if pieces is None:
         return ()
     tags = decode_tags(likely, task, pieces.special)
     chosen = torch.tensor([task.classes.index(tag) for tag in tags])  # (tokens,)
@@ -197,9 +192,14 @@ def decode_tags(likely: Tensor, task: Task, special: Sequence[bool]) -> list[str
         task: A token task.
         special: Whether each token was added by the tokenizer.
 
+    Returns:
+        A tag for each token.
+
     Source:
         Viterbi 1967; the constraint is Ramshaw & Marcus 1995, section 4.1.
     """
+    if not len(likely):
+        return []
     classes = task.classes
     cost = -likely.double().clamp(min=1e-12).log()  # (tokens, classes), nats
     cost[torch.tensor(special, dtype=torch.bool), 1:] = float("inf")

@@ -135,6 +135,8 @@ def spans_of(text: str, pieces: Sequence[tuple[int, int]], tags: Sequence[str]) 
     """Read spans out of BIO tags, the inverse of `tags_of`.
 
     An `I-` that continues nothing, or something of another label, starts no span: it is `O`.
+    Tokens may share characters, as the bytes of one emoji do; spans never do: one that begins
+    where another did takes its place, one that begins inside another of its label joins it.
 
     Args:
         text: The text.
@@ -149,10 +151,16 @@ def spans_of(text: str, pieces: Sequence[tuple[int, int]], tags: Sequence[str]) 
     for (start, end), tag in zip(pieces, tags, strict=True):
         mark, _, label = tag.partition("-")
         if mark == "B" and start < end:
-            spans.append(Span(start, end, label))
-            going = True
+            while spans and spans[-1].start >= start:
+                spans.pop()
+            covered = spans[-1].end if spans else 0
+            if start < covered and spans[-1].label == label:
+                spans[-1] = spans[-1]._replace(end=max(end, covered))
+            elif covered < end:
+                spans.append(Span(max(start, covered), end, label))
+            going = bool(spans) and spans[-1].label == label
         elif mark == "I" and going and spans[-1].label == label and start < end:
-            spans[-1] = spans[-1]._replace(end=end)
+            spans[-1] = spans[-1]._replace(end=max(end, spans[-1].end))
         else:
             going = False
     return [_trimmed(text, span) for span in spans if text[span.start : span.end].strip()]

@@ -100,3 +100,22 @@ def test_a_task_is_checked_when_it_is_made(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         Task(name=name, kind=kind, labels=labels)
+
+
+def test_the_bytes_of_one_character_give_one_span_not_one_over_another() -> None:
+    text, pieces = "a 🎉 b", [(0, 1), (1, 3), (2, 3), (2, 3), (3, 5)]
+    tags = ["O", "B-PER", "B-LOC", "B-PER", "B-LOC"]
+    assert spans_of(text, pieces, tags) == [Span(2, 3, "PER"), Span(4, 5, "LOC")]
+
+
+@given(
+    starts=st.lists(st.integers(0, 9), max_size=8),
+    lengths=st.lists(st.integers(0, 4), min_size=8, max_size=8),
+    tags=st.lists(st.sampled_from(ENTITIES.classes), min_size=8, max_size=8),
+)
+def test_spans_never_share_a_character_whatever_the_tokens_do(
+    starts: list[int], lengths: list[int], tags: list[str]
+) -> None:
+    text = "abcdefghijklmn"
+    pieces = sorted((start, start + length) for start, length in zip(starts, lengths, strict=False))
+    check_spans(text, spans_of(text, pieces, tags[: len(pieces)]), ENTITIES)
