@@ -99,7 +99,7 @@ def choose_columns(table: Table, choice: DataChoice) -> Roles:
     if choice.label_columns:
         labels = _named_labels(table, choice.label_columns)
     else:
-        labels = _guessed_labels(table, {text, choice.split_column, group}, notes)
+        labels = _guessed_labels(table, text, {text, choice.split_column, group}, notes)
     if text in labels.values():
         raise ValueError(
             f"{table.name}: column {text!r} is the text and cannot be labels too: name another "
@@ -194,7 +194,9 @@ def _add_task(table: Table, labels: dict[str, str], task: str, column: str) -> N
     labels[task] = column
 
 
-def _guessed_labels(table: Table, taken: set[str | None], notes: list[str]) -> dict[str, str]:
+def _guessed_labels(
+    table: Table, text: str, taken: set[str | None], notes: list[str]
+) -> dict[str, str]:
     labels: dict[str, str] = {}
     refused: list[str] = []
     left = [name for name in table.names if name not in taken]
@@ -206,7 +208,8 @@ def _guessed_labels(table: Table, taken: set[str | None], notes: list[str]) -> d
         elif reason:
             refused.append(f"column {name!r} {reason}")
     if not labels:
-        why = f"{refused[0]} (" if refused else "no column looks like labels ("
+        none = f"no column beside {text!r}, the text, looks like labels"
+        why = f"{refused[0] if refused else none} ("
         raise ValueError(
             f"{table.name}: {why}--label-column names one; it has {those_there(table.names)})"
         )

@@ -131,7 +131,7 @@ def test_a_group_column_is_taken_unless_it_has_few_groups() -> None:
         (
             {"text": TEXTS},
             {},
-            r"no column looks like labels \(--label-column names one; it has 'te",
+            r"no column beside 'text', the text, looks like labels \(--label-column",
         ),
         (
             {"text": TEXTS, "v": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
