@@ -82,7 +82,7 @@ def test_hard_cases_are_marked_on_purpose(corpus: list[CorpusRow]) -> None:
 
 def test_the_second_pass_is_of_a_tenth_and_agrees(corpus: list[CorpusRow]) -> None:
     found = second_pass_agreement(corpus)
-    assert found.rows >= 240
+    assert found.rows >= len(corpus) // 10
     assert found.topic_kappa > 0.8
     assert found.sentiment_kappa > 0.8
     assert found.entity_f1 > 0.8
