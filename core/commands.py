@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from core import data_commands, terminal
+from core import data_commands, model_commands, terminal, train_command
+from core.command_input import (
+    begun,
+    given_or_file,
+    load_chosen,
+    say_what_was_left_out,
+)
 from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choice
 from core.data import Sentences, given_sentences
 from core.export import EmbeddingWriter, JsonWriter, check_target, embeddings_file
@@ -32,7 +38,6 @@ from core.options import (
     Texts,
     Threads,
 )
-from core.sentence_input import begun, given_or_file, say_what_was_left_out
 from core.sentences import check_sentences, check_top
 
 if TYPE_CHECKING:
@@ -42,7 +47,7 @@ DEFAULT_OUT = "sentence_embeddings.json"
 
 app = typer.Typer(
     name="core",
-    help="Embed sentences, compare them and search them with a sentence encoder.",
+    help="Embed, compare and search sentences, predict what they say, and train on your own.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -103,7 +108,7 @@ def embed(
         raise ValueError(f"--out {name} is the file that is read: give another")
     with given_or_file(texts, file, column) as sentences:
         listed = begun(sentences)
-        model = _load(choice, threads)
+        model = load_chosen(choice, threads)
         truncated, header = _embed(model, listed, sentences, target, as_json)
     say_what_was_left_out(sentences, truncated, model)
     if name is not None and not as_json:
@@ -168,7 +173,7 @@ def similarity(
                 "that are compared with each other: give fewer, or search them with search"
             )
         check_sentences(listed, at_least=2, at_most=MAX_MATRIX_SENTENCES)
-        model = _load(choice, threads)
+        model = load_chosen(choice, threads)
         from core.documents import similarity_document
 
         with terminal.Bar(sentences) as bar:
@@ -206,7 +211,7 @@ def search(
         raise ValueError("there is nothing to search: give --file F, or --file - to pipe it in")
     with given_or_file(None, file, column) as sentences:
         listed = begun(sentences)
-        model = _load(choice, threads)
+        model = load_chosen(choice, threads)
         from core.documents import search_document
 
         with terminal.Bar(sentences) as bar:
@@ -220,7 +225,14 @@ def search(
         terminal.show_hits(document)
 
 
-app.command()(data_commands.check)
+for each in (
+    model_commands.predict,
+    data_commands.check,
+    model_commands.layers,
+    model_commands.evaluate,
+    train_command.train,
+):
+    app.command()(each)
 
 
 def _choice(
@@ -229,13 +241,6 @@ def _choice(
     return EncoderChoice(
         name=name, pooling=pooling, normalize=normalize, precision=precision, device=device
     )
-
-
-def _load(choice: EncoderChoice, threads: int | None) -> "Encoder":
-    with terminal.waiting(f"loading {choice.name}"):
-        from core.encoder import load_encoder
-
-        return load_encoder(choice, threads=threads)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -253,7 +258,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     given = list(arguments) or ["--help"]
     try:
-        return int(app(given, prog_name="python -m core", standalone_mode=False) or 0)
+        done = app(given, prog_name="python -m core", standalone_mode=False, obj=tuple(given))
+        return int(done or 0)
     except TyperException as error:
         raise ValueError(_plainer(error.format_message())) from error
 

@@ -255,6 +255,34 @@ def predict_document(
     return [_prediction_row(each, model.tasks, explain) for each in found]
 
 
+def predict_in_chunks(
+    model: MultiTaskModel,
+    texts: Iterable[str],
+    *,
+    explain: bool = False,
+    threshold: float | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """Predict sentences as they are read, holding only some of them at a time.
+
+    For the arguments and what is raised see `predict_document`, for `progress` see
+    `encode_in_chunks`.
+
+    Yields:
+        The rows of some sentences, in the order of `texts`.
+    """
+    total = len(texts) if isinstance(texts, Sequence) else None
+    done = 0
+    for some in chunks(texts):
+        check_lengths(some, first=done)
+        report = _shifted(progress, done, total or done + len(some))
+        yield predict_document(
+            model, some, explain=explain, threshold=threshold, progress=report, cancelled=cancelled
+        )
+        done += len(some)
+
+
 def _prediction_row(prediction: Prediction, tasks: Sequence[Task], explain: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"text": prediction.text}
     for task in tasks:

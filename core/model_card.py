@@ -129,6 +129,8 @@ def _use(model: MultiTaskModel) -> Iterator[str]:
         "",
         '    python -m core predict "A sentence." --model DIR --json',
         "",
+        "or in Python:",
+        "",
         "    from core.model_folder import load_model",
         "    from core.prediction import predict",
         '    print(predict(load_model("DIR"), ["A sentence."]))',
@@ -159,7 +161,7 @@ def _making(about: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     yield (
-        f"Seed {about['seed']}, {about['epoch']} epochs kept, {about['steps']:,} steps in "
-        f"{about['seconds']:.0f} s; {plain(packages)}."
+        f"Seed {about['seed']}, {about['steps']:,} steps in {about['seconds']:.0f} s, the weights "
+        f"of epoch {about['epoch']} kept; {plain(packages)}."
     )
     yield ""

@@ -40,6 +40,13 @@ Threads = Annotated[
 Device = Annotated[
     str | None, typer.Option("--device", metavar="D", help="cpu, cuda, mps; else the best.")
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="DIR", help="A model folder that train wrote; else the shipped model."
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Draws all that is left to chance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and no more.")]
 Metric = Annotated[
     str, typer.Option("--metric", metavar="M", help=f"One of: {', '.join(METRICS)}.")

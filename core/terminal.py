@@ -62,14 +62,15 @@ def output() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def _errors() -> Console:
+def errors() -> Console:
+    """Return standard error as rich writes to it, with no text taken for markup."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 @contextlib.contextmanager
 def waiting(message: str) -> Iterator[None]:
     """Show that something is going on, on a terminal's standard error only."""
-    console = _errors()
+    console = errors()
     if not console.is_terminal:
         yield
         return
@@ -101,7 +102,7 @@ class Bar:
     ) -> None:
         self._sentences = sentences
         self._doing, self._did = doing, did
-        self._console = _errors()
+        self._console = errors()
         self._start = self._last = time.monotonic()
         self._progress: Progress | None = None
         self._task = TaskID(0)
