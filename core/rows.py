@@ -4,6 +4,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from core.columns import Table
 from core.config import MAX_SENTENCE_CHARACTERS
 from core.conll import conll_sentences, looks_like_conll
 from core.data import KINDS, kind_of
+from core.hub_data import hub_file, is_hub_name
 from core.labels import Cell, Nested
 from core.lines import Lines
 from core.tables import check_columns, csv_table, first_line, is_text, parsed_json
@@ -30,16 +32,21 @@ _BATCH_ROWS = 256
 
 
 def read_table(source: str, wanted: Collection[str] | None = None) -> Table:
-    """Read a labelled file whole, by how its name ends.
+    """Read a labelled table whole: a file, by how its name ends, or a data set of the hub.
 
     Args:
-        source: The file.
+        source: The file, or `owner/name` where there is no file of that name.
         wanted: The columns to hold; None holds all. Their names are known either way.
 
     Raises:
         ValueError: If there is no such file, it is of no kind that is read here, it is broken
             (naming the line) or over a bound.
+        RuntimeError: If a download breaks midway.
     """
+    if is_hub_name(source):
+        table = read_table(str(hub_file(source, MAX_BYTES)), wanted)
+        note = f"{source} is read from the Hugging Face Hub: its training rows"
+        return replace(table, name=source, notes=(note, *table.notes))
     path = Path(source)
     try:
         kind = kind_of(path, {**KINDS, **_CONLL}, _ALLOWED)
@@ -218,9 +225,13 @@ def _read_parquet(path: Path, wanted: Collection[str] | None) -> Table:
             chosen = [name for name in names if wanted is None or name in wanted]
             _check_footer(path, file.metadata, chosen)
         texts = [field.name for field in file.schema_arrow if is_text(field.type)]
+        classes = _class_names(file.schema_arrow.metadata or {})
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
-                columns = [_cells_of(held.name, column, row) for column in batch.columns]
+                columns = [
+                    _named(_cells_of(held.name, column, row), classes.get(name, ()))
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                ]
                 for cells in zip(*columns, strict=True):
                     row += 1
                     held.add(row, dict(zip(batch.schema.names, cells, strict=True)))
@@ -264,3 +275,25 @@ def _cells_of(name: str, column: Any, before: int) -> list[Any]:  # noqa: ANN401
             )
     cells: list[Any] = column.to_pylist()
     return cells
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """Find what a file that the `datasets` library wrote calls the numbers of its classes."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        names = {column: about["names"] for column, about in features.items() if "names" in about}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {
+        column: called
+        for column, called in names.items()
+        if isinstance(called, list) and all(isinstance(name, str) for name in called)
+    }
+
+
+def _named(cells: list[Any], names: Sequence[str]) -> list[Any]:
+    """Write classes by their names; -1 is how `datasets` writes that there is none."""
+    if not names:
+        return cells
+    called: dict[int, str | None] = {**dict(enumerate(names)), -1: None}
+    return [called.get(cell, cell) if type(cell) is int else cell for cell in cells]

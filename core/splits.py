@@ -144,7 +144,9 @@ def _candidates(minima: Minima) -> Iterator[tuple[int, int]]:
         return
     bands = minima.reshape(count, BANDS, BAND_ROWS)  # (texts, bands, rows)
     factors = np.random.default_rng(1).integers(1 << 62, size=BAND_ROWS, dtype=np.uint64)
-    keys = (bands * factors).sum(axis=2)  # (texts, bands)
+    keys = np.empty((count, BANDS), dtype=np.uint64)
+    for band in range(BANDS):
+        keys[:, band] = (bands[:, band] * factors).sum(axis=1)
     found = []
     for band in range(BANDS):
         further = [keys[:, (band + step) % BANDS] for step in (2, 1, 0)]
