@@ -2,14 +2,16 @@
 
 A folder holds `thaw.json` (format, base encoder, tasks, heads, calibration, how it came about),
 `heads.safetensors`, `encoder.safetensors` where the encoder was trained, and `README.md`, its
-card. Nothing in it is ever run.
+card. Nothing in it is ever run. A folder that was exported holds its whole encoder as
+sentence-transformers lays it out, and `heads.json` in the place of `thaw.json`.
 """
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,9 @@ MANIFEST, HEADS, ENCODER, CARD = (
     "encoder.safetensors",
     "README.md",
 )
+EXPORTED = "heads.json"
+"""The manifest of an exported folder, which has its encoder beside it."""
+
 CHANGE, STEP = "@change", "@step"
 """What a matrix kept as a change is called: its name and these."""
 
@@ -87,19 +92,36 @@ def save_model(
             "hidden": model.encoder.hidden,
             "fingerprint": saved.about.get("base_fingerprint", model.encoder.fingerprint()),
         },
-        "heads": [_head_document(model, name) for name in model.heads],
+        "heads": [head_document(model, name) for name in model.heads],
         "about": dict(saved.about),
     }
-    building = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    with replaced_folder(folder) as building:
+        text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+        (building / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        save_tensors(model.heads.state_dict(), building / HEADS)
+        if changed:
+            save_tensors(changed if base is None else eight_bit(changed, base), building / ENCODER)
+        (building / CARD).write_text(saved.card, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """Build a folder beside its place, and move it there when the block ends well.
+
+    Whatever ends the block otherwise, Ctrl-C included, leaves the old folder as it was and no
+    new one.
+
+    Args:
+        folder: What `check_target_folder` returned.
+
+    Yields:
+        The folder to write into.
+    """
+    building = folder.with_name(f".{folder.name[:100]}-{secrets.token_hex(4)}")
     before = building.with_name(f"{building.name}-before")
     building.mkdir(parents=True)
     try:
-        text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-        (building / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        _save(model.heads.state_dict(), building / HEADS)
-        if changed:
-            _save(changed if base is None else eight_bit(changed, base), building / ENCODER)
-        (building / CARD).write_text(saved.card, encoding="utf-8")
+        yield building
         if folder.exists():  # moved aside, so that at no time both are gone
             folder.replace(before)
         try:
@@ -138,7 +160,7 @@ def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
         raise ValueError(f"{folder} cannot be replaced as a whole: give a folder inside it")
     if not any(full.iterdir()):
         return full
-    if not (full / MANIFEST).is_file():
+    if not any((full / name).is_file() for name in (MANIFEST, EXPORTED)):
         raise ValueError(f"{folder} holds something that is no model: give another folder")
     if not overwrite:
         raise ValueError(f"{folder} holds a model already: give --overwrite, or another folder")
@@ -151,7 +173,8 @@ def load_model(
     """Load a model folder on top of its base encoder, ready to predict.
 
     Args:
-        folder: What `save_model` wrote; None is the model that ships with Thaw.
+        folder: What `save_model` wrote, or `core.model_export.export_model`; None is the model
+            that ships with Thaw.
         threads: torch threads to encode with; None lets a self-test choose.
         device: A torch device, or None for the best there is.
 
@@ -162,21 +185,20 @@ def load_model(
     """
     path = SHIPPED if folder is None else Path(folder)
     document = read_manifest(path)
-    base = document["encoder"]
+    base, exported = document["encoder"], document["kind"] == "export"
+    name = str(path.resolve()) if exported else base["name"]
     choice = EncoderChoice(
-        name=base["name"], pooling=base["pooling"], normalize=base["normalized"], device=device
+        name=name, pooling=base["pooling"], normalize=base["normalized"], device=device
     )
     encoder = load_encoder(choice, threads=threads)
     if encoder.fingerprint() != base["fingerprint"]:
-        raise ValueError(
-            f"{path} was trained on another encoder than the {base['name']} that is here: their "
-            "weights differ"
-        )
+        here = "the one beside it" if exported else f"the {name} that is here"
+        raise ValueError(f"{path} was trained on another encoder than {here}: their weights differ")
     try:
         shapes = [_shape(head) for head in document["heads"]]
         model = MultiTaskModel(encoder, shapes)
         model.heads.load_state_dict(_load(path / HEADS))
-        if (path / ENCODER).is_file():
+        if not exported and (path / ENCODER).is_file():
             load_changed(model, _load(path / ENCODER))
         model.calibration = {
             head["task"]["name"]: Calibration(**head["calibration"]) for head in document["heads"]
@@ -190,12 +212,14 @@ def load_model(
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check a model folder's `thaw.json`.
+    """Read and check a model folder's `thaw.json`, or an exported one's `heads.json`.
 
     Raises:
         ValueError: If there is none, it is not one, or its format is newer than this Thaw's.
     """
-    path = folder / MANIFEST
+    kind, path = "model", folder / MANIFEST
+    if not path.is_file() and (folder / EXPORTED).is_file():
+        kind, path = "export", folder / EXPORTED
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise ValueError(f"{path} is larger than any model's: it cannot be one")
@@ -211,8 +235,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ValueError(
             f"{folder} is of format {version}, this Thaw reads up to {FORMAT}: use a newer Thaw"
         )
-    if document.get("kind") != "model" or not isinstance(document.get("heads"), list):
-        raise ValueError(f"{folder} is a {str(document.get('kind'))[:30]}, must be a model")
+    if document.get("kind") != kind or not isinstance(document.get("heads"), list):
+        raise ValueError(f"{folder} is a {str(document.get('kind'))[:30]}, must be a {kind}")
     return document
 
 
@@ -260,7 +284,13 @@ def eight_bit(changed: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict
     return kept
 
 
-def _head_document(model: MultiTaskModel, name: str) -> dict[str, Any]:
+def head_document(model: MultiTaskModel, name: str) -> dict[str, Any]:
+    """Describe a head as a manifest does, so that it can be built again.
+
+    Args:
+        model: The model.
+        name: Its task's name.
+    """
     shape, calibration = model.task_heads[name].shape, model.calibration[name]
     return {
         "task": {"name": name, "kind": shape.task.kind, "labels": list(shape.task.labels)},
@@ -285,9 +315,10 @@ def _shape(head: Mapping[str, Any]) -> HeadShape:
     )
 
 
-def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors, readable by everybody, and wait until they are on disk."""
     ready = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
-    save_file(ready, path)
+    save_file(ready, path, metadata={"format": "pt"})  # transformers 4 asks for it
     path.chmod(0o644)  # safetensors makes it its owner's alone, and an image runs as another user
     with path.open("rb") as file:
         os.fsync(file.fileno())
