@@ -21,14 +21,9 @@ from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.rare_labels import without_rare_labels
 from core.task import Example, Task
-from core.training import (
-    DoneEvent,
-    Event,
-    PlanEvent,
-    StepEvent,
-    part_parameters,
-    train,
-)
+from core.thawing import part_parameters
+from core.training import train
+from core.training_events import DoneEvent, Event, PlanEvent, StepEvent
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 """What the weights of a run depend on."""

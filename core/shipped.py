@@ -26,7 +26,8 @@ from core.model import MultiTaskModel, default_shapes
 from core.model_folder import CARD, SHIPPED, Saved, load_model, save_model
 from core.prediction import Prediction, predict
 from core.task import SHIPPED_TASKS, Task
-from core.training import EvaluationEvent, train
+from core.training import train
+from core.training_events import EvaluationEvent
 
 STRATEGY = "lower:1@5"
 CHOICE = TrainingChoice(epochs=4, threads=1)

@@ -1,0 +1,65 @@
+"""What chance decides in a training: the order of its rows, and its dropout.
+
+A run draws from a state of its own, so that whoever draws between two of its steps, another run
+included, changes nothing of it.
+"""
+
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
+
+import torch
+
+BATCHES_SORTED_TOGETHER = 16
+"""Batches drawn at random are sorted by length among this many, so that each has little spread."""
+
+
+class Draws:
+    """The draws of one run.
+
+    Args:
+        seed: The same seed gives the same draws.
+        device: Where the run computes, and so draws its dropout.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self.order = random.Random(seed)
+        self.device = device
+        self._cpu = torch.Generator().manual_seed(seed).get_state()
+        cuda = torch.Generator(device).manual_seed(seed) if device.type == "cuda" else None
+        self._cuda = None if cuda is None else cuda.get_state()
+
+    def batches(self, lengths: Sequence[int], size: int) -> list[list[int]]:
+        """Deal rows into batches: at random, then by length among some batches.
+
+        Args:
+            lengths: Each row's tokens.
+            size: Rows in a batch; the last may have fewer.
+
+        Returns:
+            The rows of each batch; each row is in one.
+        """
+        order = list(range(len(lengths)))
+        self.order.shuffle(order)
+        some = size * BATCHES_SORTED_TOGETHER
+        batches = []
+        for start in range(0, len(order), some):
+            near = sorted(order[start : start + some], key=lengths.__getitem__)
+            batches += [near[at : at + size] for at in range(0, len(near), size)]
+        self.order.shuffle(batches)
+        return batches
+
+    @contextlib.contextmanager
+    def dropout(self) -> Iterator[None]:
+        """Draw what torch draws from this run's own state, then put back the state it found."""
+        devices = [] if self._cuda is None else [self.device]
+        with torch.random.fork_rng(devices):
+            torch.set_rng_state(self._cpu)
+            if self._cuda is not None:
+                torch.cuda.set_rng_state(self._cuda, self.device)
+            try:
+                yield
+            finally:
+                self._cpu = torch.get_rng_state()
+                if self._cuda is not None:
+                    self._cuda = torch.cuda.get_rng_state(self.device)
