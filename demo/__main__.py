@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import gradio as gr
 
@@ -14,6 +15,7 @@ from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
 from demo.app import build_app
 from demo.encoders import EncoderShelf
+from demo.models import ModelShelf
 from demo.theme import launch_options
 from demo.work import close
 
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Start the page and serve it until Ctrl-C; bad input exits with 2 and one sentence."""
     given = parse(arguments)
     try:
-        app, _ = start(given.host, given.port, given.encoder, share=given.share)
+        app, _ = start(given.host, given.port, given.encoder, share=given.share, model=given.model)
     except (ValueError, RuntimeError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # a command line prints
         raise SystemExit(BAD_INPUT) from None
@@ -46,27 +48,35 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--encoder", default="minilm", help=f"{names}, a model folder or a hub name"
     )
+    parser.add_argument("--model", type=Path, help="a model folder; the shipped model without")
     parser.add_argument("--share", action="store_true", help="also open it at a public address")
     return parser.parse_args(arguments)
 
 
-def start(host: str, port: str | int, encoder: str, *, share: bool) -> tuple[gr.Blocks, str]:
-    """Build and launch the page, and start loading its encoder behind it.
+def start(
+    host: str, port: str | int, encoder: str, *, share: bool, model: Path | None = None
+) -> tuple[gr.Blocks, str]:
+    """Build and launch the page, and start loading its encoder and model behind it.
 
     Returns:
         The page, and its address.
 
     Raises:
-        ValueError: If the port is taken or no port, or there is no such encoder.
+        ValueError: If the port is taken or no port, or there is no such encoder or model.
     """
     choice = EncoderChoice(name=encoder)
     if encoder != EncoderChoice().name:
         from core.hub import find_encoder
 
         find_encoder(encoder)  # before the page is up, so that a wrong name is told at once
+    if model is not None:
+        from core.model_folder import read_manifest
+
+        read_manifest(model)
     number = free_port(host, port)
     shelf = EncoderShelf(choice, local=not share and is_loopback(host))
-    app = build_app(shelf)
+    models = ModelShelf(model)
+    app = build_app(shelf, models)
     server, address, _ = app.launch(
         server_name=host,
         server_port=number,
@@ -74,8 +84,16 @@ def start(host: str, port: str | int, encoder: str, *, share: bool) -> tuple[gr.
         prevent_thread_lock=True,
         **launch_options(),
     )
-    server.get("/healthz")(lambda: {"status": "ok", "encoder_ready": shelf.is_ready(choice)})
-    threading.Thread(target=_load_behind, args=(shelf,), daemon=True, name="thaw-load").start()
+    server.get("/healthz")(
+        lambda: {
+            "status": "ok",
+            "encoder_ready": shelf.is_ready(choice),
+            "model_ready": models.is_ready(),
+        }
+    )
+    threading.Thread(
+        target=_load_behind, args=(shelf, models), daemon=True, name="thaw-load"
+    ).start()
     return app, address
 
 
@@ -111,9 +129,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _load_behind(shelf: EncoderShelf) -> None:
+def _load_behind(shelf: EncoderShelf, models: ModelShelf) -> None:
     shelf.visited.wait(QUIET_SECONDS)
     shelf.warm_up()
+    models.warm_up()
 
 
 if __name__ == "__main__":

@@ -14,25 +14,39 @@ from core.config import EncoderChoice
 from demo.compare_tab import build_compare_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
+from demo.models import ModelShelf
+from demo.predict_tab import build_predict_tab
 from demo.sidebar import build_sidebar
 from demo.theme import STATIC
 
 HEADER = (STATIC / "header.html").read_text(encoding="utf-8")
 
 
-def build_app(shelf: EncoderShelf | None = None) -> gr.Blocks:
+UPLOADS_SECONDS = 3600
+"""How old what was uploaded may get, and how often that is looked at; pages remove it sooner."""
+
+
+def build_app(shelf: EncoderShelf | None = None, models: ModelShelf | None = None) -> gr.Blocks:
     """Build the page; launch it with `demo.theme.launch_options()`.
 
     Args:
         shelf: Where encoders come from; the built-in one, for a page of one's own, if None.
+        models: Where the model comes from; the shipped one if None.
     """
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
-    with gr.Blocks(title="Thaw", analytics_enabled=False, fill_width=True) as app:
-        build_endpoints(shelf)  # first, so that no listener takes their names
+    models = models or ModelShelf()
+    with gr.Blocks(
+        title="Thaw",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(UPLOADS_SECONDS, UPLOADS_SECONDS),
+    ) as app:
+        build_endpoints(shelf, models)  # first, so that no listener takes their names
         choice = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():
             build_compare_tab(app, shelf, choice)
+            build_predict_tab(app, models)
     return app
 
 

@@ -8,25 +8,30 @@ from gradio.events import api
 from core.config import EncoderChoice
 from core.sentences import check_sentences, clean, split_sentences
 from demo.encoders import EncoderShelf
+from demo.models import ModelShelf
 from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES, Asked, Report, whole_number
 from demo.sentences import MAX_CHARACTERS
 from demo.toasts import as_toast
 from demo.work import Work
 
 MOST_EMBEDDED = 1_000
+MOST_ANSWERED = 1_000
+"""Sentences that `/predict` takes: with explanations a document of more would be too large."""
 
 
 class Endpoints:
-    """What `/embed`, `/similarity` and `/search` answer.
+    """What `/embed`, `/similarity`, `/search` and `/predict` answer.
 
     A direct call skips the page's queue, so every limit is checked here.
 
     Args:
         shelf: Where encoders come from.
+        models: Where the model comes from.
     """
 
-    def __init__(self, shelf: EncoderShelf) -> None:
+    def __init__(self, shelf: EncoderShelf, models: ModelShelf) -> None:
         self.shelf = shelf
+        self.models = models
 
     def embed(
         self, sentences: list[str] | str, encoder: str = "", pooling: str = ""
@@ -111,6 +116,40 @@ class Endpoints:
 
         return self._answer(task, sentences, (encoder, pooling), MOST_SEARCHED)
 
+    def predict(
+        self,
+        sentences: list[str] | str,
+        explain: bool = False,
+        threshold: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """Predict every task of the page's model.
+
+        Answers a list of {text, TASK: {label, confidence, unsure, scores}, …}; the key of a token
+        task holds its entities, [{text, label, start, end, confidence, unsure}].
+
+        Args:
+            sentences: One sentence a line, or a list; 1 to 1,000.
+            explain: Add what each word adds to each label's score.
+            threshold: Below this confidence, 0 to 1, a prediction is unsure; null for each
+                task's own.
+        """
+
+        def run(_: Report, cancelled: Asked) -> list[dict[str, Any]]:
+            from core.documents import predict_document
+
+            texts = _read(sentences, MOST_ANSWERED)
+            below = None if threshold is None else _number("threshold", threshold)
+            return predict_document(
+                self.models.get(),
+                texts,
+                explain=bool(explain),
+                threshold=below,
+                cancelled=cancelled,
+            )
+
+        with as_toast():
+            return Work(run).result()
+
     def _answer(
         self,
         task: Callable[[list[str], EncoderChoice], dict[str, Any]],
@@ -119,16 +158,7 @@ class Endpoints:
         most: int,
     ) -> dict[str, Any]:
         def run(_: Report, __: Asked) -> dict[str, Any]:
-            if not isinstance(sentences, str | list):
-                kind = type(sentences).__name__
-                raise ValueError(f"sentences is a {kind}, must be text or a list of texts")
-            size = len(sentences) if isinstance(sentences, str) else sum(map(_size, sentences))
-            if size > MAX_CHARACTERS:
-                raise ValueError(
-                    f"the text has {size:,} characters, must be at most {MAX_CHARACTERS:,}"
-                )
-            texts = split_sentences(sentences)
-            check_sentences(texts, at_least=1, at_most=most)
+            texts = _read(sentences, most)
             name, pooling = (value or None for value in asked)
             choice = EncoderChoice(
                 name=name or self.shelf.default.name,
@@ -141,12 +171,41 @@ class Endpoints:
             return Work(run).result()
 
 
-def build_endpoints(shelf: EncoderShelf) -> None:
+def build_endpoints(shelf: EncoderShelf, models: ModelShelf) -> None:
     """Add the endpoints to the page; call inside `gr.Blocks`."""
-    answers = Endpoints(shelf)
+    answers = Endpoints(shelf, models)
     api(answers.embed, api_name="embed", concurrency_limit=4)
     api(answers.similarity, api_name="similarity", concurrency_limit=4)
     api(answers.search, api_name="search", concurrency_limit=4)
+    api(answers.predict, api_name="predict", concurrency_limit=4)
+
+
+def _read(sentences: object, most: int) -> list[str]:
+    """Take a caller's sentences, within the bounds.
+
+    Raises:
+        ValueError: If they are no text, too few, too many or too long.
+    """
+    if not isinstance(sentences, str | list):
+        kind = type(sentences).__name__
+        raise ValueError(f"sentences is a {kind}, must be text or a list of texts")
+    size = len(sentences) if isinstance(sentences, str) else sum(map(_size, sentences))
+    if size > MAX_CHARACTERS:
+        raise ValueError(f"the text has {size:,} characters, must be at most {MAX_CHARACTERS:,}")
+    texts = split_sentences(sentences)
+    check_sentences(texts, at_least=1, at_most=most)
+    return texts
+
+
+def _number(name: str, given: object) -> float:
+    """Take a caller's number.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise ValueError(f"{name} is {str(given)[:40]!r}, must be a number")
+    return float(given)
 
 
 def _size(text: object) -> int:

@@ -53,11 +53,12 @@ window.thaw = (() => {
   }
 
   const LONGEST_LINK = 2000;
+  const SHARED = ["s", "metric", "predict"];
   function share(state) {
     const url = new URL(window.location.href);
-    for (const name of ["s", "metric"]) url.searchParams.delete(name);
+    for (const name of SHARED) url.searchParams.delete(name);
     for (const [name, value] of Object.entries(state || {})) url.searchParams.set(name, value);
-    if (url.href.length > LONGEST_LINK) for (const name of ["s", "metric"]) url.searchParams.delete(name);
+    if (url.href.length > LONGEST_LINK) for (const name of SHARED) url.searchParams.delete(name);
     window.history.replaceState(null, "", url);
   }
 

@@ -12,8 +12,14 @@ import pytest
 from gradio_client import Client
 
 from core.config import EncoderChoice
-from core.documents import embed_document, search_document, similarity_document
+from core.documents import (
+    embed_document,
+    predict_document,
+    search_document,
+    similarity_document,
+)
 from core.encoder import Encoder
+from core.model_folder import load_model
 from demo.__main__ import free_port, is_loopback, start
 from demo.app import build_app
 from demo.encoders import EncoderShelf
@@ -82,6 +88,17 @@ def test_embed_and_search_are_the_command_lines_documents(
     approximately(client.predict("a late ship", TEXTS, 2, api_name="/search"), found)
 
 
+def test_predict_is_the_command_lines_document(client: Client) -> None:
+    model = load_model()
+    text = "Apple shares fell sharply after Tim Cook warned of weak sales in China."
+    found = client.predict(text, api_name="/predict")
+    approximately(found, predict_document(model, [text]))
+    for entity in found[0]["entities"]:
+        assert text[entity["start"] : entity["end"]] == entity["text"]
+    explained = client.predict([text, "Snow."], True, 0.99, api_name="/predict")
+    approximately(explained, predict_document(model, [text, "Snow."], explain=True, threshold=0.99))
+
+
 @pytest.mark.parametrize(
     ("endpoint", "arguments", "message"),
     [
@@ -96,6 +113,10 @@ def test_embed_and_search_are_the_command_lines_documents(
         ("search", ["", TEXTS], "the query is empty"),
         ("search", ["a", TEXTS, 0], "top is 0, must be 1 to 50"),
         ("search", ["a", TEXTS, "many"], "'many' is not a whole number"),
+        ("predict", [""], "there is no sentence"),
+        ("predict", [["x"] * 1_001], "there are 1,001 sentences, must be at most 1,000"),
+        ("predict", [TEXTS, False, 1.5], "threshold is 1.5, must be 0 to 1"),
+        ("predict", [TEXTS, False, "half"], "threshold is 'half', must be a number"),
     ],
 )
 def test_a_direct_call_that_skips_the_queue_is_held_to_every_limit(
@@ -105,6 +126,7 @@ def test_a_direct_call_that_skips_the_queue_is_held_to_every_limit(
         "similarity": [[], "cosine", False, "", ""],
         "embed": ["", "", ""],
         "search": ["", [], 10, "cosine", "", ""],
+        "predict": ["", False, None],
     }[endpoint]
     arguments = [*arguments, *defaults[len(arguments) :]]  # a direct call fills in no default
     request = urllib.request.Request(
@@ -121,7 +143,7 @@ def test_a_direct_call_that_skips_the_queue_is_held_to_every_limit(
 
 def test_only_the_named_endpoints_are_public_and_each_is_documented(client: Client) -> None:
     info = client.view_api(return_format="dict", print_info=False)
-    assert sorted(info["named_endpoints"]) == ["/embed", "/search", "/similarity"]
+    assert sorted(info["named_endpoints"]) == ["/embed", "/predict", "/search", "/similarity"]
     assert info["unnamed_endpoints"] == {}
     for endpoint in info["named_endpoints"].values():
         assert endpoint["description"]
@@ -167,6 +189,7 @@ def test_building_the_page_twice_gives_two_pages() -> None:
     [
         (["--encoder", "no such encoder"], "there is no encoder 'no such encoder'"),
         (["--encoder", " "], "the encoder's name is empty"),
+        (["--model", "no such folder"], "no such folder is no model folder"),
         (["--port", "99999"], "--port is 99999, must be 1 to 65535"),
         (["--port", "http"], "--port is http, must be 1 to 65535"),
     ],
