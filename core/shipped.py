@@ -29,8 +29,8 @@ from core.task import SHIPPED_TASKS, Task
 from core.training import train
 from core.training_events import EvaluationEvent
 
-STRATEGY = "lower:1@5"
-CHOICE = TrainingChoice(epochs=4, threads=1)
+STRATEGY = "lower:2@5"
+CHOICE = TrainingChoice(epochs=3, encoder_rate=6e-4, threads=1)
 COMMAND = "python -m core.shipped"
 REGISTERS = ASSETS.parent / "docs/figures/registers.md"
 """The tables that `tests/benchmarks/registers_bench.py` writes."""

@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ KEPT = ROOT / "docs/figures/registers.jsonl"
 
 def corpus_hash(rows: list[CorpusRow]) -> str:
     """Tell this corpus from any other."""
-    lines = "\n".join(f"{r.name}|{r.topic}|{r.sentiment}|{r.entities}|{r.text}" for r in rows)
+    lines = "\n".join(f"{r.topic}|{r.sentiment}|{r.entities}|{r.text}" for r in rows)
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
@@ -56,7 +57,7 @@ def tuned(strategy: str, register: str, seed: int, bf16: bool) -> dict[str, Any]
     rows = load_corpus()
     others = [row for row in rows if row.register != register]
     held_out = [row for row in rows if row.register == register]
-    choice = TrainingChoice(epochs=CHOICE.epochs, seed=seed, threads=1, bf16=bf16)
+    choice = replace(CHOICE, seed=seed, bf16=bf16)
     scenario = parse_strategy(strategy, 6)
     model = initial_model(scenario, seed)
     training = [row.example for row in others if row.split != "validation"]
