@@ -1,5 +1,6 @@
 """The columns of a table, and which of them are the text, the labels and the groups."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,12 +33,30 @@ NO_LABEL_NAMES = (
 
 MAX_GUESSED_CLASSES = 100
 MAX_GUESSED_NUMBERS = 10
+FEW_ROWS = 20
+"""With so few rows one class that comes twice is enough; else they come twice on average."""
+
 LONG_LABEL_CHARACTERS = 40
 """A column whose cells are longer on average is not guessed to be labels."""
 
 GROUP_NAMES = ("group", "Group", "GROUP")
 LEAST_GROUPS = 10
 """A column called group with fewer is a class of some sort: taking it would leave no folds."""
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""How a split may be called, in any case, and what it is."""
+
+_ID_NAME = re.compile(r"[_\- ](id|ID|Id)$|[a-z](Id|ID)$")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +244,7 @@ def _could_be_labels(name: str, cells: Sequence[Cell]) -> tuple[bool, str]:
     called = name.strip().lower()
     if called in LABEL_NAMES or holds_spans(cells):
         return True, ""
-    if called in NO_LABEL_NAMES or called.endswith(("_id", "-id", " id")) or not called:
+    if called in NO_LABEL_NAMES or _ID_NAME.search(name.strip()) or not called:
         return False, ""
     labels = class_labels(cells)
     there = [label for label in labels if label is not None]
@@ -238,4 +257,6 @@ def _could_be_labels(name: str, cells: Sequence[Cell]) -> tuple[bool, str]:
         return False, "" if length > MAX_LABEL_CHARACTERS else reason
     numbers = all(label.lstrip("-").replace(".", "", 1).isdigit() for label in classes)
     few = len(classes) <= (MAX_GUESSED_NUMBERS if numbers else MAX_GUESSED_CLASSES)
-    return few and 2 * len(classes) <= len(there) and length <= LONG_LABEL_CHARACTERS, ""
+    again = 2 * len(classes) <= len(there) or len(classes) < len(there) <= FEW_ROWS
+    other = all(map(_DATE.match, classes)) or all(each.lower() in SPLIT_NAMES for each in classes)
+    return few and again and not other and length <= LONG_LABEL_CHARACTERS, ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from types import MappingProxyType
 
-from core.columns import GROUP_NAMES, Roles, Table, choose_columns
+from core.columns import GROUP_NAMES, SPLIT_NAMES, Roles, Table, choose_columns
 from core.config import DataChoice
 from core.corpus import load_corpus
 from core.labels import (
@@ -38,17 +38,6 @@ from core.task import (
 )
 
 CORPUS = "corpus"
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""How a split may be called, in any case, and what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

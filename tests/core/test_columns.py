@@ -89,7 +89,13 @@ def test_a_tasks_name_has_letters_digits_and_strokes() -> None:
         ("names", [Nested('[{"start": 0, "end": 2, "label": "X"}]')] + [None] * 7, True),
         ("names", ['[{"start": 0, "end": 2, "label": "X"}]'] + [""] * 7, True),
         ("split", ["train", "test"] * 4, False),
+        ("mood", [*"aabcdefg"], True),  # few rows, and one class comes twice
+        ("mood", [*"abcdefghijklmnopqrstu", "a"], False),
         ("user_id", ["a", "b"] * 4, False),
+        ("UserId", ["a", "b"] * 4, False),
+        ("part", ["train", "Test"] * 4, False),
+        ("paid", ["a", "b"] * 4, True),
+        ("made", ["2024-01-02", "2024-01-03 10:00"] * 4, False),
         ("Source", ["a", "b"] * 4, False),
         (
             "more",

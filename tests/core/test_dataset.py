@@ -214,7 +214,11 @@ def test_a_sample_drops_from_the_tasks_the_labels_it_has_not(csv: Path) -> None:
             {"source": "-"},
             r"standard input holds no labelled data: give a file, or the word co",
         ),
-        (CSV, {"tasks": ("tone",)}, r"has no task 'tone', which --task names; it has 'topic'$"),
+        (
+            CSV,
+            {"tasks": ("tone",)},
+            r"has no task 'tone', which --task names; it has 'topic', 'mood'$",
+        ),
         (
             CSV,
             {"split_column": "mood"},
