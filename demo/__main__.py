@@ -14,10 +14,12 @@ import gradio as gr
 from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
 from demo.app import build_app
+from demo.data_views import look_over
 from demo.encoders import EncoderShelf
 from demo.models import ModelShelf
 from demo.theme import launch_options
 from demo.work import close
+from demo.working_data import DataShelf, WorkingData
 
 HOST, PORT = "127.0.0.1", 7860
 BAD_INPUT = 2
@@ -76,7 +78,8 @@ def start(
     number = free_port(host, port)
     shelf = EncoderShelf(choice, local=not share and is_loopback(host))
     models = ModelShelf(model)
-    app = build_app(shelf, models)
+    data = DataShelf()
+    app = build_app(shelf, models, data)
     server, address, _ = app.launch(
         server_name=host,
         server_port=number,
@@ -92,7 +95,7 @@ def start(
         }
     )
     threading.Thread(
-        target=_load_behind, args=(shelf, models), daemon=True, name="thaw-load"
+        target=_load_behind, args=(shelf, models, data), daemon=True, name="thaw-load"
     ).start()
     return app, address
 
@@ -129,10 +132,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _load_behind(shelf: EncoderShelf, models: ModelShelf) -> None:
+def _load_behind(shelf: EncoderShelf, models: ModelShelf, data: DataShelf) -> None:
     shelf.visited.wait(QUIET_SECONDS)
     shelf.warm_up()
     models.warm_up()
+    look_over(data, WorkingData(), shelf.default.name)  # the corpus, which Data opens on
 
 
 if __name__ == "__main__":

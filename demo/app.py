@@ -12,12 +12,14 @@ import gradio as gr
 
 from core.config import EncoderChoice
 from demo.compare_tab import build_compare_tab
+from demo.data_tab import build_data_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
 from demo.models import ModelShelf
 from demo.predict_tab import build_predict_tab
 from demo.sidebar import build_sidebar
 from demo.theme import STATIC
+from demo.working_data import DataShelf
 
 HEADER = (STATIC / "header.html").read_text(encoding="utf-8")
 
@@ -26,15 +28,20 @@ UPLOADS_SECONDS = 3600
 """How old what was uploaded may get, and how often that is looked at; pages remove it sooner."""
 
 
-def build_app(shelf: EncoderShelf | None = None, models: ModelShelf | None = None) -> gr.Blocks:
+def build_app(
+    shelf: EncoderShelf | None = None,
+    models: ModelShelf | None = None,
+    data: DataShelf | None = None,
+) -> gr.Blocks:
     """Build the page; launch it with `demo.theme.launch_options()`.
 
     Args:
         shelf: Where encoders come from; the built-in one, for a page of one's own, if None.
         models: Where the model comes from; the shipped one if None.
+        data: Where visitors' labelled data is kept; a shelf of its own if None.
     """
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
-    models = models or ModelShelf()
+    models, data = models or ModelShelf(), data or DataShelf()
     with gr.Blocks(
         title="Thaw",
         analytics_enabled=False,
@@ -42,11 +49,12 @@ def build_app(shelf: EncoderShelf | None = None, models: ModelShelf | None = Non
         delete_cache=(UPLOADS_SECONDS, UPLOADS_SECONDS),
     ) as app:
         build_endpoints(shelf, models)  # first, so that no listener takes their names
-        choice = build_sidebar(app, shelf)
+        working = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():
-            build_compare_tab(app, shelf, choice)
+            build_compare_tab(app, shelf, working.choice)
             build_predict_tab(app, models)
+            build_data_tab(app, data, *working)
     return app
 
 

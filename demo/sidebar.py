@@ -4,15 +4,17 @@ import asyncio
 import html
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from core.catalogue import CATALOGUE, find_spec
 from core.config import POOLINGS, EncoderChoice
+from demo.data_events import data_line
 from demo.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
 from demo.toasts import as_toast
 from demo.work import RunningWork, StoppedError, Work, progress_line
+from demo.working_data import WorkingData
 
 OTHER = "other"
 OWN = "own"
@@ -24,6 +26,20 @@ PRIVATE: dict[str, Any] = {
 }
 Updates = tuple[Any, ...]
 SKIP = gr.skip()
+
+
+class WorkingSet(NamedTuple):
+    """What every tab works with.
+
+    Attributes:
+        choice: The state that holds the visitor's `EncoderChoice`.
+        data: The state that holds their `WorkingData`.
+        data_line: Where the sidebar names that.
+    """
+
+    choice: gr.State
+    data: gr.State
+    data_line: gr.HTML
 
 
 class SidebarEvents:
@@ -152,20 +168,17 @@ class SidebarEvents:
             await asyncio.sleep(0.1)
 
 
-def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
-    """Lay out the sidebar and wire its events; call inside `app`.
-
-    Returns:
-        The state that holds the visitor's `EncoderChoice`.
-    """
+def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
+    """Lay out the sidebar and wire its events; call inside `app`."""
     events, default = SidebarEvents(shelf), shelf.default
-    choice = gr.State(default)
+    choice, data = gr.State(default), gr.State(WorkingData())
     spec = find_spec(default.name)
     names = [(each.label, each.name) for each in CATALOGUE]
     # An open page offers the catalogue, and what it was started with if that is something else.
     other = [("a hub name or a folder…", OTHER)] if shelf.local or spec is None else []
     with gr.Sidebar(width=290, elem_id="working-set"):
         gr.HTML("<h2>Working set</h2><p class='soft'>What every tab works with.</p>")
+        line = gr.HTML(data_line(WorkingData()), elem_id="working-data")
         encoder = gr.Dropdown(
             [*names, *other],
             value=spec.name if spec else OTHER,
@@ -233,7 +246,7 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> gr.State:
         events.stop, None, None, queue=False, show_progress="hidden", api_visibility="private"
     )
     app.load(events.wait_until_ready, choice, status, **{**PRIVATE, "concurrency_limit": None})
-    return choice
+    return WorkingSet(choice, data, line)
 
 
 def facts(shelf: EncoderShelf, choice: EncoderChoice) -> str:
