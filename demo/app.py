@@ -11,6 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from core.config import EncoderChoice
+from demo.check_endpoint import build_check_endpoint
 from demo.compare_tab import build_compare_tab
 from demo.data_tab import build_data_tab
 from demo.encoders import EncoderShelf
@@ -49,6 +50,7 @@ def build_app(
         delete_cache=(UPLOADS_SECONDS, UPLOADS_SECONDS),
     ) as app:
         build_endpoints(shelf, models)  # first, so that no listener takes their names
+        build_check_endpoint(shelf, data)
         working = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():

@@ -31,10 +31,18 @@ _FLAGS = (  # what the command line advises, and what it is on the page
 
 def as_page_says(message: str, source: str) -> str:
     """Write the command line's words as the page's: the file's name alone, fields for flags."""
-    message = message.replace(source, Path(source).name)
+    message = message.replace(source, f"“{Path(source).name}”")
     for flag, words in _FLAGS:
         message = re.sub(flag, words, message)
     return message
+
+
+def as_script_says(message: str, source: str) -> str:
+    """Write the command line's words for who calls `/check`: arguments for flags."""
+    message = message.replace(source, f"“{Path(source).name}”")
+    message = re.sub(r"--label-column\b", "label_columns", message).replace("--task", "tasks")
+    message = re.sub(r"--(text|split|group)-column\b", r"\1_column", message)
+    return message.replace("--map", "renames").replace("--rows", "rows")
 
 
 def choice_from(form: Form, before: DataChoice) -> DataChoice:
