@@ -1,16 +1,12 @@
-"""What trains and what stays frozen: a strategy is data, one answer for each part and step.
+"""What trains and what stays frozen: a strategy is data, one answer for each part and epoch.
 
-Layers are numbered as people count them, 1 to L; 0 is the embeddings.
+Layers are numbered as people count them, 1 to L; 0 is the embeddings. What lies above the highest
+layer read never runs, whatever a strategy says of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
-
-from core.heads import MIX
-
-AUTO = "auto"
-"""Read each task's best layer by its profile on the training rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +27,23 @@ class Part:
         return f"layer {self.layer}" if self.layer else "embeddings"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """When in a training, and in how much of the network.
+
+    Attributes:
+        epoch: Epochs done.
+        epochs: Epochs planned.
+        top: The highest layer that a head reads.
+    """
+
+    epoch: int
+    epochs: int
+    top: int
+
+
 class Strategy:
-    """Which parts train. A new one is a subclass, and a line in `parse_strategy`.
+    """Which parts train, and when. A new one is a subclass, and a line in `core.scenario`.
 
     Attributes:
         does: What it does, in a sentence.
@@ -63,6 +74,16 @@ class Strategy:
         """Tell whether a part is ever trained."""
         raise NotImplementedError
 
+    def rate(self, part: Part, moment: Moment) -> float:
+        """Give the share of a part's full learning rate at a moment; 0 is frozen."""
+        del moment  # most strategies are the same from the first step to the last
+        return float(self.trains(part))
+
+    def takes(self, weight: str) -> bool:
+        """Tell whether a weight of a part that trains does so, by the weight's name."""
+        del weight
+        return True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen(Strategy):
@@ -84,8 +105,13 @@ class Frozen(Strategy):
 
 @dataclass(frozen=True, kw_only=True)
 class Heads(Strategy):
-    """The encoder is frozen, the heads train."""
+    """The encoder is frozen, the heads train.
 
+    Attributes:
+        frozen_head: The task whose head is frozen too; empty for none.
+    """
+
+    frozen_head: str = ""
     does: ClassVar[str] = "Freezes the encoder and trains the heads on what it gives."
     good: ClassVar[str] = "Each sentence runs through the network once, whatever the epochs."
     bad: ClassVar[str] = "Can read off only what the encoder already knows."
@@ -96,10 +122,33 @@ class Heads(Strategy):
 
     @property
     def name(self) -> str:
-        return "heads"
+        return f"heads+freeze-head:{self.frozen_head}" if self.frozen_head else "heads"
 
     def trains(self, part: Part) -> bool:
-        return part.layer is None
+        return part.layer is None and part.task != self.frozen_head
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeHead(Strategy):
+    """The encoder and all heads but one train.
+
+    Attributes:
+        task: Whose head is frozen.
+    """
+
+    task: str
+    does: ClassVar[str] = "Freezes one task's head; the encoder and the other heads train."
+    good: ClassVar[str] = "The encoder must keep speaking to a head that works already."
+    bad: ClassVar[str] = "An untrained head that is frozen teaches the encoder noise."
+    when: ClassVar[str] = "A head is in use, and the encoder is to learn another task beside it."
+    source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.3 (arXiv:1801.06146)."
+
+    @property
+    def name(self) -> str:
+        return f"freeze-head:{self.task}"
+
+    def trains(self, part: Part) -> bool:
+        return part.layer is not None or part.task != self.task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +175,29 @@ class Lower(Strategy):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Picked(Strategy):
+    """Layers picked by hand are frozen, the rest trains.
+
+    Attributes:
+        frozen: The layers that stay frozen; 0 is the embeddings.
+    """
+
+    frozen: frozenset[int]
+    does: ClassVar[str] = "Freezes the layers that were picked; the rest and the heads train."
+    good: ClassVar[str] = "Thaws what matters and nothing else."
+    bad: ClassVar[str] = "Somebody has to know which; frozen layers above a thawed one save little."
+    when: ClassVar[str] = "The layer profile, or a comparison, points at some layers."
+    source: ClassVar[str] = "Lee et al. 2023, Surgical Fine-Tuning (arXiv:2210.11466)."
+
+    @property
+    def name(self) -> str:
+        return "freeze:" + "+".join(_runs(sorted(self.frozen)))
+
+    def trains(self, part: Part) -> bool:
+        return part.layer is None or part.layer not in self.frozen
+
+
+@dataclass(frozen=True, kw_only=True)
 class Full(Strategy):
     """Everything trains."""
 
@@ -144,72 +216,137 @@ class Full(Strategy):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """A strategy, and where the heads read.
+class Gradual(Strategy):
+    """The heads train first; then one more layer thaws at a time, from the top down.
 
     Attributes:
-        strategy: What trains.
-        read: A layer, `MIX`, `AUTO`, or None for the last.
+        every: Epochs from one layer to the next.
     """
 
-    strategy: Strategy
-    read: int | str | None = None
+    every: int = 1
+    does: ClassVar[str] = "Trains the heads, then thaws one layer more at a time, top down."
+    good: ClassVar[str] = "No layer is shaken by heads that still guess; early epochs are cheap."
+    bad: ClassVar[str] = "The lowest layers train only if there are more epochs than layers."
+    when: ClassVar[str] = "Full training forgets too much, and there is time for many epochs."
+    source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.3 (arXiv:1801.06146)."
+    epochs: ClassVar[int] = 8
 
     @property
     def name(self) -> str:
-        """How a person types it."""
-        return self.strategy.name if self.read is None else f"{self.strategy.name}@{self.read}"
+        return "gradual"
+
+    def trains(self, part: Part) -> bool:  # noqa: ARG002 (each part has its time)
+        return True
+
+    def rate(self, part: Part, moment: Moment) -> float:
+        if part.layer is None:
+            return 1.0
+        return float(moment.epoch >= (moment.top - part.layer + 1) * self.every)
 
 
-NAMES = ("frozen", "heads", "lower:K", "full")
+@dataclass(frozen=True, kw_only=True)
+class HeadsThenFull(Strategy):
+    """The heads train first, then everything does."""
+
+    does: ClassVar[str] = "Trains the heads alone for a third of the epochs, then everything."
+    good: ClassVar[str] = "The first gradients that reach the encoder come from heads that work."
+    bad: ClassVar[str] = "Costs nearly as much as full training."
+    when: ClassVar[str] = "New data differs from the old, and both must be served."
+    source: ClassVar[str] = "Kumar et al. 2022, LP-FT, section 3 (arXiv:2202.10054)."
+
+    @property
+    def name(self) -> str:
+        return "lp-ft"
+
+    def trains(self, part: Part) -> bool:  # noqa: ARG002 (each part has its time)
+        return True
+
+    def rate(self, part: Part, moment: Moment) -> float:
+        first = max(1, moment.epochs // 3)
+        return 1.0 if part.layer is None else float(moment.epoch >= first)
 
 
-def parse_strategy(name: str, layers: int) -> Scenario:
-    """Read a strategy's name, with where the heads read after an @.
+@dataclass(frozen=True, kw_only=True)
+class Biases(Strategy):
+    """Of the encoder only the biases train."""
 
-    Args:
-        name: Such as `lower:2@4`, `heads@auto` or `full`.
-        layers: How many layers the encoder has.
+    does: ClassVar[str] = "Trains the biases of the encoder and the heads; every matrix is frozen."
+    good: ClassVar[str] = "A thousandth of the weights, so the result is tiny."
+    bad: ClassVar[str] = "Saves no time: gradients run through all layers."
+    when: ClassVar[str] = "Many models of one encoder have to be kept."
+    source: ClassVar[str] = "Ben Zaken, Ravfogel & Goldberg 2022, BitFit (arXiv:2106.10199)."
+    encoder_rate: ClassVar[float] = 3e-3
 
-    Raises:
-        ValueError: If there is no such strategy or layer, or nothing of the encoder that is
-            read would train; the sentence names what there is.
+    @property
+    def name(self) -> str:
+        return "bitfit"
+
+    def trains(self, part: Part) -> bool:  # noqa: ARG002 (every part has biases)
+        return True
+
+    def takes(self, weight: str) -> bool:
+        return weight.startswith("heads.") or weight.endswith("bias")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapters(Strategy):
+    """Low-rank adapters beside the attention's queries and values train; the encoder is frozen.
+
+    Attributes:
+        rank: The adapters' rank.
     """
-    given, _, suffix = name.strip().partition("@")
-    strategy = _parse_plain(given, name, layers)
-    read = _parse_read(suffix, name, layers) if "@" in name else None
-    if isinstance(strategy, Lower) and isinstance(read, int) and read <= strategy.layers:
-        raise ValueError(
-            f"{name} freezes layers 0 to {strategy.layers} and reads layer {read}, so nothing of "
-            f"the encoder would train: that is heads@{read}"
-        )
-    return Scenario(strategy=strategy, read=read)
+
+    rank: int = 8
+    does: ClassVar[str] = "Freezes the encoder and trains low-rank adapters beside its attention."
+    good: ClassVar[str] = "Few weights; merged at the end, so that predicting costs nothing more."
+    bad: ClassVar[str] = "Gradients run through all adapted layers, so that little time is saved."
+    when: ClassVar[str] = "A large encoder whose full training does not fit in memory."
+    source: ClassVar[str] = "Hu et al. 2021, LoRA, sections 4.1 and 4.2 (arXiv:2106.09685)."
+    encoder_rate: ClassVar[float] = 2e-3
+
+    @property
+    def name(self) -> str:
+        return "lora"
+
+    def trains(self, part: Part) -> bool:
+        return part.layer != 0
+
+    def takes(self, weight: str) -> bool:
+        return weight.startswith("heads.") or "lora_" in weight
 
 
-def _parse_plain(given: str, name: str, layers: int) -> Strategy:
-    simple: dict[str, Strategy] = {each.name: each for each in (Frozen(), Heads(), Full())}
-    if given in simple:
-        return simple[given]
-    word, _, number = given.partition(":")
-    if word == "lower":
-        if not number.isdecimal() or int(number) >= layers:
-            raise ValueError(
-                f"strategy {name!r} freezes layers 0 to {number or '?'}, must be lower:0 to "
-                f"lower:{layers - 1} for an encoder of {layers} layers"
-            )
-        return Lower(layers=int(number))
-    raise ValueError(
-        f"strategy is {name!r}, must be one of: {', '.join(NAMES)}, each with @K, @auto or @mix "
-        "behind it or nothing"
-    )
+@dataclass(frozen=True, kw_only=True)
+class LayerwiseRates(Strategy):
+    """Everything trains, the lower the slower.
+
+    Attributes:
+        decay: Each layer's share of the rate of the one above it.
+    """
+
+    decay: float = 0.8
+    does: ClassVar[str] = "Trains everything, each layer at a share of the rate of the one above."
+    good: ClassVar[str] = "Moves most what is nearest to the task and keeps what is general."
+    bad: ClassVar[str] = "Costs as much as full training; one more rate to choose."
+    when: ClassVar[str] = "Full training helps but forgets."
+    source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.1 (arXiv:1801.06146)."
+    encoder_rate: ClassVar[float] = 4e-4
+
+    @property
+    def name(self) -> str:
+        return "layerwise-lr"
+
+    def trains(self, part: Part) -> bool:  # noqa: ARG002 (it says yes to every part)
+        return True
+
+    def rate(self, part: Part, moment: Moment) -> float:
+        return 1.0 if part.layer is None else self.decay ** max(0, moment.top - part.layer)
 
 
-def _parse_read(suffix: str, name: str, layers: int) -> int | str:
-    if suffix in (AUTO, MIX):
-        return suffix
-    if suffix.isdecimal() and int(suffix) <= layers:
-        return int(suffix)
-    raise ValueError(f"{name!r} reads layer {suffix!r}, must be @0 to @{layers}, @{AUTO} or @{MIX}")
+def _layer(typed: str, highest: int) -> int | None:
+    """Read a layer's number; None where it is none from 0 to the highest."""
+    if not typed.isdecimal() or len(typed) > 9:  # Python refuses to read thousands of digits
+        return None
+    return int(typed) if int(typed) <= highest else None
 
 
 def parts_of(layers: int, tasks: Sequence[str]) -> list[Part]:
@@ -218,11 +355,29 @@ def parts_of(layers: int, tasks: Sequence[str]) -> list[Part]:
     return encoder + [Part(task=task) for task in tasks]
 
 
-def frozen_depth(strategy: Strategy, layers: int) -> int | None:
-    """Count the layers at the bottom that never train: None where the embeddings train."""
+def frozen_depth(strategy: Strategy, layers: int, moment: Moment | None = None) -> int | None:
+    """Find the highest layer up to which nothing trains: None where the embeddings do.
+
+    Args:
+        strategy: What trains.
+        layers: How many layers there are.
+        moment: When; None asks what never trains.
+    """
     depth = None
     for layer in range(layers + 1):
-        if strategy.trains(Part(layer=layer)):
+        part = Part(layer=layer)
+        if strategy.trains(part) and (moment is None or strategy.rate(part, moment) > 0):
             break
         depth = layer
     return depth
+
+
+def _runs(numbers: Sequence[int]) -> list[str]:
+    """Write numbers with their runs joined: 0, 1, 2, 5 is `0-2` and `5`."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in found]
