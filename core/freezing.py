@@ -342,13 +342,6 @@ class LayerwiseRates(Strategy):
         return 1.0 if part.layer is None else self.decay ** max(0, moment.top - part.layer)
 
 
-def _layer(typed: str, highest: int) -> int | None:
-    """Read a layer's number; None where it is none from 0 to the highest."""
-    if not typed.isdecimal() or len(typed) > 9:  # Python refuses to read thousands of digits
-        return None
-    return int(typed) if int(typed) <= highest else None
-
-
 def parts_of(layers: int, tasks: Sequence[str]) -> list[Part]:
     """List the parts of a model: embeddings, layers, heads."""
     encoder = [Part(layer=layer) for layer in range(layers + 1)]

@@ -11,7 +11,7 @@ from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
 from core.encoder import Encoder, Progress
-from core.freezing import AUTO, Frozen, Part, Scenario, Strategy, frozen_depth
+from core.freezing import Frozen, Part, Strategy, frozen_depth
 from core.layer_profile import FOLDS, groups_of, layer_profile
 from core.machine import machine_name, versions
 from core.model import MultiTaskModel, default_shapes
@@ -20,6 +20,7 @@ from core.model_folder import Saved, save_model
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.rare_labels import without_rare_labels
+from core.scenario import AUTO, Scenario
 from core.task import Example, Task
 from core.thawing import part_parameters
 from core.training import train

@@ -20,11 +20,11 @@ from core.config import ASSETS, TrainingChoice
 from core.corpus import CorpusRow, load_corpus
 from core.encoder import load_encoder
 from core.evaluation import score_labels, span_interval
-from core.freezing import Scenario, parse_strategy
 from core.metrics import Interval, wilson_interval
 from core.model import MultiTaskModel, default_shapes
 from core.model_folder import CARD, SHIPPED, Saved, load_model, save_model
 from core.prediction import Prediction, predict
+from core.scenario import Scenario, parse_strategy
 from core.task import SHIPPED_TASKS, Task
 from core.training import train
 from core.training_events import EvaluationEvent

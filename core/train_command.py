@@ -122,10 +122,10 @@ def train(
     dataset, own = read_data(chosen), _read_validation(chosen, validation)
     loaded = load_chosen(base, threads)
     stopped = f"stopped: nothing is written to {out}, which is written when the training has ended"
-    from core.freezing import parse_strategy
     from core.machine import usable_cores
     from core.model_terminal import said_if_stopped, show_trained
     from core.runs import begin_run
+    from core.scenario import parse_strategy
 
     choice = replace(choice, threads=threads or usable_cores())
     scenario = parse_strategy(strategy, loaded.layers)
@@ -165,7 +165,7 @@ def _lasting_name(encoder: str) -> str:
 
 def _check_strategy(strategy: str, encoder: str) -> None:
     """Refuse a strategy before anything is read, where the encoder's layers are known."""
-    from core.freezing import parse_strategy
+    from core.scenario import parse_strategy
 
     spec = find_spec(encoder)
     if spec is not None:
@@ -183,7 +183,7 @@ def _follow(run: "Run", as_json: bool) -> dict[str, Any]:
     """Train, and print or show what happens; the end is the caller's to tell."""
     from core.model_terminal import TrainingDisplay
     from core.runs import event_document
-    from core.training import DivergedError
+    from core.training_events import DivergedError
 
     done: dict[str, Any] = {}
     with TrainingDisplay() as display:

@@ -14,11 +14,12 @@ from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
 from core.evaluation import TaskScores, calibrate, evaluate_scores
-from core.freezing import Scenario, frozen_depth
+from core.freezing import frozen_depth
 from core.heads import TokenHead
 from core.machine import torch_threads
 from core.model import MultiTaskModel
 from core.prefix import FrozenStates, compute_frozen_states
+from core.scenario import Scenario
 from core.targets import read_targets
 from core.task import Example
 from core.thawing import (

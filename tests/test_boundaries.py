@@ -62,6 +62,7 @@ READING_ORDER = [
     "doctor",
     "floor",
     "freezing",
+    "scenario",
     "prefix",
     "layer_profile",
     "checkpoint",

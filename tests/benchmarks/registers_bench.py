@@ -29,9 +29,9 @@ from scipy.stats import t as student_t  # noqa: E402
 from core.corpus import CorpusRow, load_corpus  # noqa: E402
 from core.evaluation import TaskScores, score_labels  # noqa: E402
 from core.floor import score_floor  # noqa: E402
-from core.freezing import parse_strategy  # noqa: E402
 from core.metrics import span_scores  # noqa: E402
 from core.prediction import predict  # noqa: E402
+from core.scenario import parse_strategy  # noqa: E402
 from core.shipped import CHOICE, STRATEGY, initial_model  # noqa: E402
 from core.task import SHIPPED_TASKS, Task  # noqa: E402
 from core.training import train  # noqa: E402

@@ -1,10 +1,33 @@
+import re
+
 import pytest
 
-from core.freezing import Frozen, Full, Heads, Lower, Part, Strategy, frozen_depth, parts_of
+from core.freezing import (
+    Adapters,
+    Biases,
+    FreezeHead,
+    Frozen,
+    Full,
+    Gradual,
+    Heads,
+    HeadsThenFull,
+    LayerwiseRates,
+    Lower,
+    Moment,
+    Part,
+    Picked,
+    Strategy,
+    frozen_depth,
+    parts_of,
+)
 from core.heads import MIX
 from core.scenario import AUTO, NAMES, parse_strategy
 
-ALL = (Frozen(), Heads(), Lower(layers=2), Full())
+ALL = (
+    *(Frozen(), Heads(), Lower(layers=2), Full(), Gradual(), HeadsThenFull(), Biases()),
+    *(Adapters(), LayerwiseRates(), Picked(frozen=frozenset({0, 1, 2, 5}))),
+    *(FreezeHead(task="topic"), Heads(frozen_head="topic")),
+)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +86,15 @@ def test_a_suffix_says_where_the_heads_read(name: str, read: int | str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lowest", f"must be one of: {', '.join(NAMES)}"),
+        ("lowest", re.escape(f"must be one of: {', '.join(NAMES)}")),
+        ("freeze:", "must be one of"),
+        ("freeze:0-7", "must be layers of 0"),
+        ("freeze:3-1", "must be layers of 0"),
+        ("freeze:0-6", "that is heads"),
+        ("freeze:0-3@2", "that is heads@2"),
+        ("lora@0", "that is heads@0"),
+        ("freeze-head:mood", "must be of: topic, sentiment"),
+        ("heads+freeze-head:mood", "must be of: topic, sentiment"),
         ("", "must be one of"),
         ("heads:2", "must be one of"),
         ("lower", "must be lower:0 to lower:5"),
@@ -81,7 +112,7 @@ def test_a_suffix_says_where_the_heads_read(name: str, read: int | str) -> None:
 )
 def test_a_name_that_is_none_is_refused_by_naming_those_that_are(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
-        parse_strategy(name, 6)
+        parse_strategy(name, 6, ["topic", "sentiment"])
     assert len(str(caught.value)) < 400
 
 
@@ -91,3 +122,43 @@ def test_a_part_is_called_as_people_count() -> None:
         "layer 3",
         "head mood",
     ]
+
+
+def moments(epochs: int, top: int) -> list[Moment]:
+    return [Moment(epoch=epoch, epochs=epochs, top=top) for epoch in range(epochs)]
+
+
+def test_gradual_unfreezing_thaws_one_layer_more_at_a_time_from_the_highest_read() -> None:
+    depths = [frozen_depth(Gradual(), 6, moment) for moment in moments(7, top=4)]
+    assert depths == [4, 3, 2, 1, 0, None, None]
+    slower = [frozen_depth(Gradual(every=2), 6, moment) for moment in moments(5, top=6)]
+    assert slower == [6, 6, 5, 5, 4]
+
+
+def test_heads_train_first_and_then_everything() -> None:
+    assert [frozen_depth(HeadsThenFull(), 6, m) for m in moments(6, 6)] == [6, 6, *[None] * 4]
+    assert [frozen_depth(HeadsThenFull(), 6, m) for m in moments(2, 6)] == [6, None]
+
+
+def test_layerwise_rates_fall_by_one_share_a_layer() -> None:
+    moment = Moment(epoch=0, epochs=3, top=4)
+    rates = [LayerwiseRates(decay=0.5).rate(part, moment) for part in parts_of(4, ["topic"])]
+    assert rates == [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1]
+
+
+def test_layers_picked_by_hand_come_back_in_the_name_as_runs() -> None:
+    assert Picked(frozen=frozenset({0, 1, 2, 5})).name == "freeze:0-2+5"
+    assert parse_strategy("freeze:5+0-2", 6).strategy == Picked(frozen=frozenset({0, 1, 2, 5}))
+    assert frozen_depth(Picked(frozen=frozenset({0, 1, 2, 5})), 6) == 2
+    assert frozen_depth(Picked(frozen=frozenset({3})), 6) is None
+
+
+def test_bitfit_and_lora_take_some_weights_of_a_part_alone() -> None:
+    names = ["encoder.layer.0.output.dense.weight", "encoder.layer.0.output.dense.bias"]
+    assert [Biases().takes(name) for name in [*names, "heads.topic.score.weight"]] == [
+        False,
+        True,
+        True,
+    ]
+    lora = "encoder.layer.0.attention.self.query.lora_A.default.weight"
+    assert [Adapters().takes(name) for name in [*names, lora]] == [False, False, True]

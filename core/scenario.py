@@ -1,0 +1,148 @@
+"""A scenario: a strategy and where the heads read, as a person types it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.freezing import (
+    Adapters,
+    Biases,
+    FreezeHead,
+    Frozen,
+    Full,
+    Gradual,
+    Heads,
+    HeadsThenFull,
+    LayerwiseRates,
+    Lower,
+    Part,
+    Picked,
+    Strategy,
+)
+from core.heads import MIX
+
+AUTO = "auto"
+"""Read each task's best layer by its profile on the training rows."""
+
+PLAIN = (
+    Frozen(),
+    Heads(),
+    Full(),
+    Gradual(),
+    HeadsThenFull(),
+    Biases(),
+    Adapters(),
+    LayerwiseRates(),
+)
+"""Strategies whose name is all there is to say."""
+
+MAX_SHOWN = 60
+"""Of a longer name an error shows this much."""
+
+NAMES = (
+    *("frozen", "heads", "freeze-head:TASK", "heads+freeze-head:TASK", "lower:K", "full"),
+    *("gradual", "lp-ft", "bitfit", "lora", "layerwise-lr", "freeze:0-2+5"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A strategy, and where the heads read.
+
+    Attributes:
+        strategy: What trains.
+        read: A layer, `MIX`, `AUTO`, or None for the last.
+    """
+
+    strategy: Strategy
+    read: int | str | None = None
+
+    @property
+    def name(self) -> str:
+        """How a person types it."""
+        return self.strategy.name if self.read is None else f"{self.strategy.name}@{self.read}"
+
+
+def parse_strategy(name: str, layers: int, tasks: Sequence[str] | None = None) -> Scenario:
+    """Read a strategy's name, with where the heads read after an @.
+
+    Args:
+        name: Such as `lower:2@4`, `heads@auto` or `full`.
+        layers: How many layers the encoder has.
+        tasks: The tasks there are; None checks no task's name.
+
+    Raises:
+        ValueError: If there is no such strategy, task or layer, or nothing of the encoder that
+            is read would train; the sentence names what there is.
+    """
+    given, at, suffix = name.strip().partition("@")
+    name = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
+    strategy = _parse_plain(given, name, layers, tasks)
+    read = _parse_read(suffix, name, layers) if at else None
+    reached = range(read + 1) if isinstance(read, int) else range(layers + 1)
+    thaws = isinstance(strategy, Lower | Picked | Adapters)
+    if thaws and not any(strategy.trains(Part(layer=layer)) for layer in reached):
+        raise ValueError(
+            f"{name} reads layer {read}, up to which it freezes everything, so nothing of the "
+            f"encoder would train: that is heads@{read}"
+        )
+    return Scenario(strategy=strategy, read=read)
+
+
+def _parse_plain(given: str, name: str, layers: int, tasks: Sequence[str] | None) -> Strategy:
+    for plain in PLAIN:
+        if given == plain.name:
+            return plain
+    word, _, rest = given.partition(":")
+    if word == "lower":
+        if not _is_number(rest) or int(rest) >= layers:
+            raise ValueError(
+                f"strategy {name!r} freezes layers 0 to {rest[:9] or '?'}, must be lower:0 to "
+                f"lower:{layers - 1} for an encoder of {layers} layers"
+            )
+        return Lower(layers=int(rest))
+    if word == "freeze" and rest:
+        return _parse_picked(rest, name, layers)
+    if word in ("freeze-head", "heads+freeze-head") and rest:
+        if tasks is not None and rest not in tasks:
+            allowed = ", ".join(tasks)
+            raise ValueError(f"{name!r} freezes the head of {rest[:40]!r}, must be of: {allowed}")
+        if word == "freeze-head":
+            return FreezeHead(task=rest)
+        if tasks is not None and len(tasks) == 1:
+            raise ValueError(f"{name!r} freezes the encoder and the only head: that is frozen")
+        return Heads(frozen_head=rest)
+    raise ValueError(
+        f"strategy is {name!r}, must be one of: {', '.join(NAMES)}, each with @K, @auto or @mix "
+        "behind it or nothing"
+    )
+
+
+def _parse_picked(rest: str, name: str, layers: int) -> Picked:
+    frozen: set[int] = set()
+    for piece in rest.split("+"):
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", piece, flags=re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last <= layers:
+            raise ValueError(
+                f"strategy {name!r} freezes {piece[:20]!r}, must be layers of 0 (the embeddings) "
+                f"to {layers}, such as freeze:0-2+5"
+            )
+        frozen.update(range(first, last + 1))
+    if len(frozen) == layers + 1:
+        raise ValueError(f"{name} freezes every layer: that is heads")
+    return Picked(frozen=frozenset(frozen))
+
+
+def _parse_read(suffix: str, name: str, layers: int) -> int | str:
+    if suffix in (AUTO, MIX):
+        return suffix
+    if _is_number(suffix) and int(suffix) <= layers:
+        return int(suffix)
+    raise ValueError(
+        f"{name!r} reads layer {suffix[:9]!r}, must be @0 to @{layers}, @{AUTO} or @{MIX}"
+    )
+
+
+def _is_number(given: str) -> bool:
+    return given.isascii() and given.isdecimal() and len(given) < 5
