@@ -16,7 +16,7 @@ from core.data import KINDS, kind_of
 from core.hub_data import hub_file, is_hub_name
 from core.labels import Cell, Nested
 from core.lines import Lines
-from core.tables import check_columns, csv_table, first_line, is_text, parsed_json
+from core.tables import check_columns, csv_table, first_line, is_text, parquet_cells, parsed_json
 
 MAX_BYTES = 100_000_000
 MAX_ROWS = 200_000
@@ -229,7 +229,7 @@ def _read_parquet(path: Path, wanted: Collection[str] | None) -> Table:
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
                 columns = [
-                    _named(_cells_of(held.name, column, row), classes.get(name, ()))
+                    _named(parquet_cells(held.name, column, row), classes.get(name, ()))
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
                 ]
                 for cells in zip(*columns, strict=True):
@@ -259,22 +259,6 @@ def _check_footer(path: Path, footer: Any, chosen: Sequence[str]) -> None:  # no
             f"{path} has {unpacked:,} bytes when unpacked, must be at most {MAX_CHARACTERS:,}: "
             "give fewer rows, or name the columns that are needed"
         )
-
-
-def _cells_of(name: str, column: Any, before: int) -> list[Any]:  # noqa: ANN401 (pyarrow has no types)
-    """Unpack a column of a batch, unless a text in its dictionary is too long to be repeated."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if isinstance(column, pa.DictionaryArray) and is_text(column.type):
-        longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
-        if longest > 4 * MAX_SENTENCE_CHARACTERS:  # bytes of UTF-8
-            raise ValueError(
-                f"{name} holds a text of {longest:,} bytes after row {before:,}, must be at most "
-                f"{MAX_SENTENCE_CHARACTERS:,} characters: split it"
-            )
-    cells: list[Any] = column.to_pylist()
-    return cells
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:

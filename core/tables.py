@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.config import MAX_SENTENCE_CHARACTERS
 from core.lines import Lines
 from core.sentences import clean
 
@@ -146,20 +147,32 @@ class ParquetColumn:
             raise ValueError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
         try:
             self._name = self._choose(column, notes)
-        except BaseException:
+        finally:
             self.close()
-            raise
+        # By its dictionary, so that a long text is not held again for each row that repeats it.
+        self._file = pq.ParquetFile(path, read_dictionary=[self._name])
 
     def __iter__(self) -> Cells:
         try:
             for batch in self._file.iter_batches(batch_size=256, columns=[self._name]):
-                for text in batch.column(0).to_pylist():
+                for text in parquet_cells(str(self._path), batch.column(0), self._read):
                     self._read += 1
                     yield self._read, text
         except self._broken as error:
             raise ValueError(
                 f"{self._path} cannot be read beyond row {self._read:,}: {first_line(error)}"
             ) from error
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """What the file says the column takes when unpacked."""
+        footer, found = self._file.metadata, 0
+        for group in range(footer.num_row_groups):
+            for place in range(footer.num_columns):
+                column = footer.row_group(group).column(place)
+                if column.path_in_schema == self._name:
+                    found += column.total_uncompressed_size
+        return found
 
     def share(self) -> float:
         """Say how much is read, 0 to 1."""
@@ -178,6 +191,31 @@ class ParquetColumn:
             kind = schema.field(name).type
             raise ValueError(f"{self._path}: column {name!r} holds {kind}, must be text")
         return name
+
+
+def parquet_cells(name: str, column: Any, before: int) -> list[Any]:  # noqa: ANN401 (pyarrow has no types)
+    """Unpack a column of a batch, unless a text in its dictionary is too long to be repeated.
+
+    Args:
+        name: What the file is called in messages.
+        column: A column of a pyarrow batch.
+        before: Rows read before it.
+
+    Raises:
+        ValueError: If a text in its dictionary is too long.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.DictionaryArray) and is_text(column.type):
+        longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+        if longest > 4 * MAX_SENTENCE_CHARACTERS:  # bytes of UTF-8
+            raise ValueError(
+                f"{name} holds a text of {longest:,} bytes after row {before:,}, must be at most "
+                f"{MAX_SENTENCE_CHARACTERS:,} characters: split it"
+            )
+    cells: list[Any] = column.to_pylist()
+    return cells
 
 
 def is_text(kind: Any) -> bool:  # noqa: ANN401 (pyarrow has no types)

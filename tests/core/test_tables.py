@@ -1,6 +1,11 @@
+import contextlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from core.tables import choose_column
+from core.tables import ParquetColumn, choose_column
 
 
 @pytest.mark.parametrize(
@@ -44,3 +49,27 @@ def test_a_column_that_cannot_be_found_is_refused_with_those_there_are(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         choose_column("f", columns, asked, [])
+
+
+def test_a_text_packed_once_for_many_rows_is_refused_before_it_is_held_for_each(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "packed.parquet"
+    pq.write_table(pa.table({"text": ["x" * 2_000_000] * 300}), path, compression="zstd")
+    assert path.stat().st_size < 100_000
+    with contextlib.closing(ParquetColumn(path, None, [])) as column:
+        before = pa.total_allocated_bytes()
+        with pytest.raises(ValueError, match="holds a text of 2,000,000 bytes after row 0"):
+            list(column)
+        assert pa.total_allocated_bytes() - before < 300 * 2_000_000
+
+
+def test_the_unpacked_size_is_that_of_the_sentences_alone(tmp_path: Path) -> None:
+    path = tmp_path / "two.parquet"
+    longs = ["y" * 1000 + str(n) for n in range(100)]
+    pq.write_table(pa.table({"text": ["It rained."] * 100, "other": longs}), path)
+    with contextlib.closing(ParquetColumn(path, "text", [])) as column:
+        assert 10 < column.unpacked_bytes < 10_000
+        assert [text for _, text in column] == ["It rained."] * 100
+    with contextlib.closing(ParquetColumn(path, "other", [])) as column:
+        assert column.unpacked_bytes > 100_000
