@@ -1,5 +1,6 @@
 """How good a model is on labelled rows: its scores by task, and its calibration."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.calibration import choose_threshold, expected_calibration_error, fit_temperature
+from core.calibration import (
+    COLDEST,
+    HOTTEST,
+    choose_threshold,
+    expected_calibration_error,
+    fit_temperature,
+)
 from core.dataset import Dataset
 from core.encoder import Progress
 from core.metrics import (
@@ -135,6 +142,8 @@ def calibrate(task: Task, scores: Tensor, labels: Tensor) -> Calibration:
     if not len(labels):
         return Calibration()
     temperature = fit_temperature(scores, labels)
+    if temperature < 1 and bool((scores.argmax(dim=1) == labels).all()):
+        temperature = _never_wrong_temperature(scores)
     likely = (scores / temperature).softmax(dim=1)  # (rows, classes)
     confidence, best = likely.max(dim=1)  # (rows,) each
     named = best > 0 if task.kind == "token" else torch.ones_like(best, dtype=torch.bool)  # (rows,)
@@ -143,6 +152,26 @@ def calibrate(task: Task, scores: Tensor, labels: Tensor) -> Calibration:
         threshold=choose_threshold(confidence[named], (best == labels)[named]),
         error=expected_calibration_error(likely, labels),
     )
+
+
+def _never_wrong_temperature(scores: Tensor) -> float:
+    """Find the T for a head that was right on every row, which has no best one: less is better.
+
+    On average it is made as sure as having been right n times of n allows, (n + 1) / (n + 2).
+
+    Args:
+        scores: (rows, classes).
+
+    Source:
+        Laplace's rule of succession, 1814, Essai philosophique sur les probabilités.
+    """
+    allowed = (len(scores) + 1) / (len(scores) + 2)
+    low, high = math.log(COLDEST), math.log(HOTTEST)
+    for _ in range(60):
+        middle = (low + high) / 2
+        sure = float((scores / math.exp(middle)).softmax(dim=1).amax(dim=1).mean())
+        low, high = (middle, high) if sure > allowed else (low, middle)
+    return math.exp((low + high) / 2)
 
 
 def evaluate_document(

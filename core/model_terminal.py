@@ -281,7 +281,7 @@ class TrainingDisplay:
 def plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     """Say what is about to be trained."""
     trained, every = plan["trainable_parameters"], plan["total_parameters"]
-    share = f"{trained / every:.1%}" if trained / every >= 0.001 else "under 0.1%"
+    share = f"{trained / every:.1%}" if trained / every >= 0.001 or not trained else "under 0.1%"
     yield (
         f"{plan['strategy']}: {trained:,} of {every:,} weights train ({share}), on "
         f"{plan['rows']:,} rows, {plan['validation_rows']:,} held out, {plan['steps']:,} steps "

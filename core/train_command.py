@@ -1,6 +1,7 @@
 """The command `train`: from labelled rows to a model folder."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,6 +101,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train heads, and layers where the strategy says so, on labelled rows."""
+    for option, rate in (("--lr", lr), ("--head-lr", head_lr)):
+        if rate is not None and not 0 < rate <= 1:
+            raise ValueError(f"{option} is {rate}, must be above 0 and at most 1")
     choice = TrainingChoice(
         epochs=1 if epochs is None else epochs,
         seed=seed,
@@ -118,8 +122,10 @@ def train(
         from core.model_folder import check_target_folder
 
         folder = check_target_folder(Path(out), overwrite=overwrite)
+    _check_apart(folder, out, [data, validation, base.name])
     _check_strategy(strategy, base.name)
-    dataset, own = read_data(chosen), _read_validation(chosen, validation)
+    dataset = read_data(chosen)
+    own = _read_validation(chosen, dataset, validation)
     loaded = load_chosen(base, threads)
     stopped = f"stopped: nothing is written to {out}, which is written when the training has ended"
     from core.machine import usable_cores
@@ -128,7 +134,7 @@ def train(
     from core.scenario import parse_strategy
 
     choice = replace(choice, threads=threads or usable_cores())
-    scenario = parse_strategy(strategy, loaded.layers)
+    scenario = parse_strategy(strategy, loaded.layers, [each.name for each in dataset.tasks])
     if epochs is None:
         choice = replace(choice, epochs=scenario.strategy.epochs)
     with on_threads(choice.threads), said_if_stopped(stopped):
@@ -172,11 +178,27 @@ def _check_strategy(strategy: str, encoder: str) -> None:
         parse_strategy(strategy, spec.layers)
 
 
-def _read_validation(choice: DataChoice, given: str | None) -> "Dataset | None":
-    """Read the rows to validate on, by the columns of those to learn from."""
+def _check_apart(folder: Path, out: str, read: Sequence[str | None]) -> None:
+    """Refuse to replace a folder that holds what is read."""
+    for name in read:
+        if name is not None and Path(name).expanduser().resolve().is_relative_to(folder):
+            raise ValueError(f"--out {out} would replace {name}, which is read: give another")
+
+
+def _read_validation(choice: DataChoice, dataset: "Dataset", given: str | None) -> "Dataset | None":
+    """Read the rows to validate on, from the same columns as those to learn from."""
     if given is None or given == NO_VALIDATION:
         return None
-    return read_data(replace(choice, source=given, rows=None, split_column=None))
+    columns = tuple(f"{task}={column}" for task, column in dataset.label_columns.items())
+    own = replace(
+        choice,
+        source=given,
+        text_column=dataset.text_column,
+        label_columns=columns,
+        rows=None,
+        split_column=None,
+    )
+    return read_data(own)
 
 
 def _follow(run: "Run", as_json: bool) -> dict[str, Any]:
