@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,27 +21,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from core.backbone import Unfilled
 from core.config import ASSETS, EncoderChoice
-from core.encoder import load_encoder
+from core.encoder import Encoder, load_encoder
 from core.heads import HeadShape
-from core.model import Calibration, MultiTaskModel
-from core.task import Task
+from core.manifest import EXPORTED as EXPORTED
+from core.manifest import FORMAT as FORMAT
+from core.manifest import MANIFEST, parse_base, parse_heads
+from core.manifest import head_document as head_document
+from core.manifest import read_manifest as read_manifest
+from core.model import MultiTaskModel
 
-FORMAT = 1
 SHIPPED = ASSETS / "model"
-MANIFEST, HEADS, ENCODER, CARD = (
-    "thaw.json",
-    "heads.safetensors",
-    "encoder.safetensors",
-    "README.md",
-)
-EXPORTED = "heads.json"
-"""The manifest of an exported folder, which has its encoder beside it."""
-
+HEADS, ENCODER, CARD = "heads.safetensors", "encoder.safetensors", "README.md"
 CHANGE, STEP = "@change", "@step"
 """What a matrix kept as a change is called: its name and these."""
-
-MAX_MANIFEST_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +126,8 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(before, ignore_errors=True)
 
 
 def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
@@ -152,8 +147,7 @@ def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
         raise ValueError(f"{str(folder)[:200]} cannot be written: {error}") from error
     if not there.is_dir():
         raise ValueError(f"{there} is a file, must be a folder that is not there yet")
-    if not os.access(full.parent if there == full else there, os.W_OK):
-        raise ValueError(f"{folder} is in a folder that you may not write to")
+    _try_to_write(full.parent if there == full else there, folder)
     if there != full:
         return full
     if full.is_mount() or full == Path.cwd():
@@ -165,6 +159,16 @@ def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
     if not overwrite:
         raise ValueError(f"{folder} holds a model already: give --overwrite, or another folder")
     return full
+
+
+def _try_to_write(parent: Path, folder: Path) -> None:
+    """Make a folder beside the one that is to be written: to ask whether one may is not enough."""
+    probe = parent / f".{folder.name[:100]}-{secrets.token_hex(4)}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be written: {error.strerror} in {parent}") from error
 
 
 def load_model(
@@ -185,79 +189,80 @@ def load_model(
     """
     path = SHIPPED if folder is None else Path(folder)
     document = read_manifest(path)
-    base, exported = document["encoder"], document["kind"] == "export"
-    name = str(path.resolve()) if exported else base["name"]
-    choice = EncoderChoice(
-        name=name, pooling=base["pooling"], normalize=base["normalized"], device=device
-    )
+    exported = document["kind"] == "export"
+    try:
+        base, heads = parse_base(document), parse_heads(document)
+        name = str(path.resolve()) if exported else base.name
+        choice = EncoderChoice(
+            name=name, pooling=base.pooling, normalize=base.normalized, device=device
+        )
+    except ValueError as error:
+        raise ValueError(f"{path} is no model that can be used: {str(error)[:300]}") from error
     encoder = load_encoder(choice, threads=threads)
-    if encoder.fingerprint() != base["fingerprint"]:
+    if encoder.fingerprint() != base.fingerprint:
         here = "the one beside it" if exported else f"the {name} that is here"
         raise ValueError(f"{path} was trained on another encoder than {here}: their weights differ")
     try:
-        shapes = [_shape(head) for head in document["heads"]]
-        model = MultiTaskModel(encoder, shapes)
-        model.heads.load_state_dict(_load(path / HEADS))
+        model = _with_heads(encoder, [shape for shape, _ in heads], _load(path / HEADS))
         if not exported and (path / ENCODER).is_file():
             load_changed(model, _load(path / ENCODER))
-        model.calibration = {
-            head["task"]["name"]: Calibration(**head["calibration"]) for head in document["heads"]
-        }
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()[:200]
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()[:300]
         raise ValueError(f"{path} is not a model folder that fits together: {reason}") from error
+    model.calibration = {shape.task.name: calibration for shape, calibration in heads}
     model.name = "the shipped model" if folder is None else str(path)
     encoder.ready()
     return model.requires_grad_(False).to(encoder.device).eval()
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check a model folder's `thaw.json`, or an exported one's `heads.json`.
+def _with_heads(
+    encoder: Encoder, shapes: Sequence[HeadShape], weights: Mapping[str, Tensor]
+) -> MultiTaskModel:
+    """Build a model around weights that are there: no more room than they take is ever asked for.
 
     Raises:
-        ValueError: If there is none, it is not one, or its format is newer than this Thaw's.
+        ValueError: If a head reads a layer that is not there, or a weight is not finite.
+        RuntimeError: If the weights do not fit the heads.
     """
-    kind, path = "model", folder / MANIFEST
-    if not path.is_file() and (folder / EXPORTED).is_file():
-        kind, path = "export", folder / EXPORTED
-    try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ValueError(f"{path} is larger than any model's: it cannot be one")
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{folder} is no model folder: it has no {MANIFEST}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON that can be read") from error
-    version = document.get("thaw_format") if isinstance(document, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise ValueError(f"{path} names no thaw_format: it is no model of Thaw's")
-    if version > FORMAT:
-        raise ValueError(
-            f"{folder} is of format {version}, this Thaw reads up to {FORMAT}: use a newer Thaw"
-        )
-    if document.get("kind") != kind or not isinstance(document.get("heads"), list):
-        raise ValueError(f"{folder} is a {str(document.get('kind'))[:30]}, must be a {kind}")
-    return document
+    with torch.device("meta"), Unfilled():
+        model = MultiTaskModel(encoder, shapes)
+    ready = {name: _finite(name, each).to(encoder.device) for name, each in weights.items()}
+    model.heads.load_state_dict(ready, assign=True)
+    return model
 
 
 def load_changed(model: MultiTaskModel, changed: Mapping[str, Tensor]) -> None:
     """Put trained tensors into a model's encoder.
 
     Raises:
+        ValueError: If one is not finite.
         RuntimeError: If one has a name or shape that the encoder has not.
     """
     own = dict(model.encoder.backbone.named_parameters())
     for key, tensor in changed.items():
         name = key.removesuffix(CHANGE)
-        if key.endswith(STEP):
+        if key.endswith(STEP) and key.removesuffix(STEP) + CHANGE in changed:
             continue
         if name not in own or own[name].shape != tensor.shape:
-            raise RuntimeError(f"the encoder has no {name} of shape {tuple(tensor.shape)}")
-        with torch.no_grad():
-            if key.endswith(CHANGE):
-                own[name].add_(tensor.to(torch.float32) * changed[name + STEP])
-            else:
-                own[name].copy_(tensor)
+            raise RuntimeError(f"the encoder has no {name[:80]} of shape {tuple(tensor.shape)}")
+        weight = own[name].detach()
+        if key.endswith(CHANGE):
+            step = changed[name + STEP]
+            if step.shape != (len(weight), *[1] * (weight.ndim - 1)):
+                raise RuntimeError(f"{name} has steps of shape {tuple(step.shape)}")
+            tensor = weight.cpu() + tensor.to(torch.float32) * _finite(name, step)
+        weight.copy_(_finite(name, tensor))
+
+
+def _finite(name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor as fp32.
+
+    Raises:
+        ValueError: If it holds something else than finite numbers.
+    """
+    if not tensor.is_floating_point() or not bool(torch.isfinite(tensor.float()).all()):
+        raise ValueError(f"{name[:80]} holds something else than finite numbers")
+    return tensor.to(torch.float32)
 
 
 def eight_bit(changed: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -280,39 +285,8 @@ def eight_bit(changed: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict
         change = (tensor - base[name]).flatten(1)  # (rows, columns)
         step = change.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127  # (rows, 1)
         kept[name + CHANGE] = (change / step).round().to(torch.int8).view_as(tensor)
-        kept[name + STEP] = step
+        kept[name + STEP] = step.view(-1, *[1] * (tensor.ndim - 1))
     return kept
-
-
-def head_document(model: MultiTaskModel, name: str) -> dict[str, Any]:
-    """Describe a head as a manifest does, so that it can be built again.
-
-    Args:
-        model: The model.
-        name: Its task's name.
-    """
-    shape, calibration = model.task_heads[name].shape, model.calibration[name]
-    return {
-        "task": {"name": name, "kind": shape.task.kind, "labels": list(shape.task.labels)},
-        "read": shape.read,
-        "pooling": shape.pooling,
-        "hidden_units": shape.hidden_units,
-        "dropout": shape.dropout,
-        "spelling": shape.spelling,
-        "calibration": vars(calibration).copy(),
-    }
-
-
-def _shape(head: Mapping[str, Any]) -> HeadShape:
-    task = head["task"]
-    return HeadShape(
-        task=Task(name=task["name"], kind=task["kind"], labels=tuple(map(str, task["labels"]))),
-        read=head["read"],
-        pooling=head["pooling"],
-        hidden_units=head["hidden_units"],
-        dropout=head["dropout"],
-        spelling=head["spelling"],
-    )
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
