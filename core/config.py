@@ -8,6 +8,8 @@ ASSETS = Path(__file__).resolve().parents[1] / "assets"
 POOLINGS = ("mean", "cls", "max", "weighted-mean", "last")
 METRICS = ("cosine", "dot", "euclidean", "manhattan")
 PRECISIONS = ("exact", "fast")
+SCHEDULES = ("linear", "cosine")
+CLASS_WEIGHTS = ("none", "balanced")
 
 MAX_SENTENCE_CHARACTERS = 100_000
 """What one sentence may hold anywhere; far more than any encoder reads before it truncates."""
@@ -97,6 +99,12 @@ class TrainingChoice:
         warmup: The share of the steps over which the rates rise.
         clip: The largest norm of the gradient.
         patience: Epochs without a better score on the validation rows before it stops.
+        schedule: How the rates fall after their rise, one of `SCHEDULES`.
+        accumulate: In how many parts a step's sentences run through the network, for less memory.
+        balance: How the tasks' losses become one, as `core.losses.parse_balance` reads it.
+        class_weights: `none`, or `balanced`: rows of rare labels of sentence tasks count more.
+        smoothing: Share of each label that is spread over all its task's classes.
+        checkpoint_every: Steps from one checkpoint to the next, beside each epoch's end.
         bf16: Whether matrix products run in bfloat16.
         threads: torch threads; None leaves them as they are.
 
@@ -113,17 +121,27 @@ class TrainingChoice:
     warmup: float = 0.1
     clip: float = 1.0
     patience: int = 3
+    schedule: str = "linear"
+    accumulate: int = 1
+    balance: str = "sum"
+    class_weights: str = "none"
+    smoothing: float = 0.0
+    checkpoint_every: int = 50
     bf16: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "patience"):
+        for name in ("epochs", "batch", "patience", "accumulate", "checkpoint_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
         for name in ("encoder_rate", "head_rate"):
             rate = getattr(self, name)
             if rate is not None and not 0 < rate <= 1:
                 raise ValueError(f"{name} is {rate}, must be above 0 and at most 1")
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("class_weights", self.class_weights, CLASS_WEIGHTS)
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing is {self.smoothing}, must be 0 or more and below 1")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}, must be a share from 0 to 1")
         if not (self.weight_decay >= 0 and self.clip > 0):

@@ -6,9 +6,11 @@ included, changes nothing of it.
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
 BATCHES_SORTED_TOGETHER = 16
 """Batches drawn at random are sorted by length among this many, so that each has little spread."""
@@ -28,6 +30,27 @@ class Draws:
         self._cpu = torch.Generator().manual_seed(seed).get_state()
         cuda = torch.Generator(device).manual_seed(seed) if device.type == "cuda" else None
         self._cuda = None if cuda is None else cuda.get_state()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give the state that dropout is drawn from, for a checkpoint."""
+        found = {"cpu": self._cpu}
+        return found if self._cuda is None else {**found, "cuda": self._cuda}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from a state that `tensors` gave; a GPU's is left as it is where there was none."""
+        self._cpu = tensors["cpu"]
+        if self._cuda is not None:
+            self._cuda = tensors.get("cuda", self._cuda)
+
+    def order_state(self) -> list[Any]:
+        """Give the state that the order of rows is drawn from, as JSON holds it."""
+        version, numbers, gauss = self.order.getstate()
+        return [version, list(numbers), gauss]
+
+    def load_order_state(self, state: Sequence[Any]) -> None:
+        """Go on from a state that `order_state` gave."""
+        version, numbers, gauss = state
+        self.order.setstate((version, tuple(numbers), gauss))
 
     def batches(self, lengths: Sequence[int], size: int) -> list[list[int]]:
         """Deal rows into batches: at random, then by length among some batches.

@@ -127,18 +127,37 @@ class TaskHead(nn.Module):
             features = F.gelu(self.hidden(features))  # (rows, hidden units)
         return self.score(features)  # (rows, classes)
 
-    def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
+    def loss(
+        self,
+        scores: Tensor,
+        labels: Tensor,
+        *,
+        weights: Tensor | None = None,
+        smoothing: float = 0.0,
+    ) -> Tensor:
         """Average the cross-entropy over the rows that have a label.
 
         Args:
             scores: (rows, classes).
             labels: Class numbers, `IGNORED` where there is none, (rows,).
+            weights: What a row of each class counts for, (classes,); None is 1 for all.
+            smoothing: Share of each label that is spread over all classes.
 
         Returns:
             Nats per labelled row; 0 where no row has a label, with a gradient of 0.
+
+        Source:
+            Szegedy et al. 2016, section 7, for the smoothing (arXiv:1512.00567).
         """
         labelled = (labels != IGNORED).sum()
-        total = F.cross_entropy(scores, labels, ignore_index=IGNORED, reduction="sum")
+        total = F.cross_entropy(
+            scores,
+            labels,
+            weight=weights,
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=smoothing,
+        )
         return total / labelled.clamp(min=1)
 
 

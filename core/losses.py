@@ -1,7 +1,7 @@
 """How the losses of several tasks become one: a balance."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -20,9 +20,19 @@ class Balance(nn.Module):
 
     name: str = "sum"
 
+    def weights(self, tasks: Iterable[str]) -> dict[str, Tensor | float]:
+        """Give each task's weight at present."""
+        return dict.fromkeys(tasks, 1.0)
+
+    def penalty(self) -> Tensor | float:
+        """Give what a step's loss has beside the weighed losses."""
+        return 0.0
+
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """Add up the losses of a step, in nats, each 0-dimensional."""
-        return torch.stack(list(losses.values())).sum()
+        """Make one loss of a step's losses, in nats, each 0-dimensional."""
+        weights = self.weights(losses)
+        weighed = torch.stack([weights[task] * loss for task, loss in losses.items()])  # (tasks,)
+        return weighed.sum() + self.penalty()
 
     def end_epoch(self, means: Mapping[str, float]) -> None:
         """Take note of each task's mean training loss in an epoch that has ended."""
@@ -43,12 +53,11 @@ class FixedWeights(Balance):
         for task, weight in weights.items():
             if not 0 <= weight < math.inf:
                 raise ValueError(f"the weight of {task} is {weight}, must be 0 or more")
-        self.weights = dict(weights)
+        self.given = dict(weights)
         self.name = "+".join(f"{task}={weight:g}" for task, weight in weights.items())
 
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        weighed = [self.weights.get(task, 1.0) * loss for task, loss in losses.items()]
-        return torch.stack(weighed).sum()
+    def weights(self, tasks: Iterable[str]) -> dict[str, Tensor | float]:
+        return {task: self.given.get(task, 1.0) for task in tasks}
 
 
 class Uncertainty(Balance):
@@ -70,12 +79,11 @@ class Uncertainty(Balance):
         self.places = {task: place for place, task in enumerate(tasks)}
         self.log_variances = nn.Parameter(torch.zeros(len(tasks)))
 
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        terms = []
-        for task, loss in losses.items():
-            noise = self.log_variances[self.places[task]]
-            terms.append((-noise).exp() * loss + noise / 2)
-        return torch.stack(terms).sum()
+    def weights(self, tasks: Iterable[str]) -> dict[str, Tensor | float]:
+        return {task: (-self.log_variances[self.places[task]]).exp() for task in tasks}
+
+    def penalty(self) -> Tensor | float:
+        return self.log_variances.sum() / 2
 
 
 class DynamicWeightAveraging(Balance):
@@ -101,19 +109,14 @@ class DynamicWeightAveraging(Balance):
         self.register_buffer("last", torch.full((len(tasks),), math.nan))
         self.register_buffer("before", torch.full((len(tasks),), math.nan))
 
-    @property
-    def weights(self) -> dict[str, float]:
-        """Each task's weight in the present epoch."""
+    def weights(self, tasks: Iterable[str]) -> dict[str, Tensor | float]:
         before, last = self.get_buffer("before"), self.get_buffer("last")
-        if not torch.isfinite(before).all():
-            return dict.fromkeys(self.tasks, 1.0)
+        if not (torch.isfinite(before).all() and torch.isfinite(last).all()):
+            return dict.fromkeys(tasks, 1.0)
         ratios = last / before.clamp(min=1e-12)  # (tasks,)
         shares = (ratios / self.temperature).softmax(dim=0) * len(self.tasks)  # (tasks,)
-        return dict(zip(self.tasks, shares.tolist(), strict=True))
-
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        weights = self.weights
-        return torch.stack([weights[task] * loss for task, loss in losses.items()]).sum()
+        given = dict(zip(self.tasks, shares.tolist(), strict=True))
+        return {task: given[task] for task in tasks}
 
     def end_epoch(self, means: Mapping[str, float]) -> None:
         last = self.get_buffer("last")

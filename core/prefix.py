@@ -5,7 +5,7 @@ folder, which is removed with the object that made it.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -179,10 +179,18 @@ class FrozenStates:
         ]
         return torch.cat(spans) if spans else torch.empty(0, dtype=torch.int64)  # (tokens,)
 
-    def take(self, texts: Sequence[int]) -> dict[int, Tensor]:
-        """Return the kept states of some texts, one text after another, (tokens, hidden) each."""
+    def take(
+        self, texts: Sequence[int], layers: Collection[int] | None = None
+    ) -> dict[int, Tensor]:
+        """Return the kept states of some texts, one text after another, (tokens, hidden) each.
+
+        Args:
+            texts: Which texts, by their place.
+            layers: Which of the layers; None is all that are kept.
+        """
         rows = self.rows(texts)  # (tokens,)
-        return {layer: states[rows] for layer, states in self._states.items()}
+        wanted = self.layers if layers is None else layers
+        return {layer: self._states[layer][rows] for layer in wanted}
 
     def close(self) -> None:
         """Let go of the states, and of the files they may lie in."""

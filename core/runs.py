@@ -24,7 +24,13 @@ from core.scenario import AUTO, Scenario
 from core.task import Example, Task
 from core.thawing import part_parameters
 from core.training import train
-from core.training_events import DoneEvent, Event, PlanEvent, StepEvent
+from core.training_events import (
+    CheckpointEvent,
+    DoneEvent,
+    Event,
+    PlanEvent,
+    StepEvent,
+)
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 """What the weights of a run depend on."""
@@ -269,10 +275,15 @@ def event_document(event: Event) -> dict[str, Any]:
             "validation_rows": event.validation_rows,
             "trainable_parameters": event.trainable_parameters,
             "total_parameters": event.total_parameters,
-            "parts": [{"part": p, "trains": t, "parameters": n} for p, t, n in event.parts],
+            "parts": [
+                {"part": part, "trains": trained > 0, "trainable": trained, "parameters": every}
+                for part, trained, every in event.parts
+            ],
         }
     if isinstance(event, StepEvent):
-        return {"event": "step", **vars(event), "loss": dict(event.loss)}
+        return {"event": "step", **vars(event)}
+    if isinstance(event, CheckpointEvent):
+        return {"event": "checkpoint", **vars(event)}
     scores = event.scores
     metrics = None if scores is None else {n: each.document() for n, each in scores.items()}
     if isinstance(event, DoneEvent):
@@ -289,5 +300,7 @@ def event_document(event: Event) -> dict[str, Any]:
         "epoch": event.epoch,
         "step": event.step,
         "best": event.best,
+        "loss": dict(event.loss),
+        "drift": dict(event.drift),
         "metrics": metrics,
     }

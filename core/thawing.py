@@ -1,12 +1,14 @@
 """What a strategy reaches in a model: its weights, their modes, rates and optimiser."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from core.config import TrainingChoice
-from core.freezing import Part, Strategy, parts_of
+from core.freezing import Moment, Part, Strategy, parts_of
 from core.model import MultiTaskModel
 
 LAST_NORMS = ("norm", "final_norm")
@@ -52,75 +54,132 @@ def trained_parts(model: MultiTaskModel, strategy: Strategy) -> list[Part]:
     ]
 
 
-def thaw(model: MultiTaskModel, strategy: Strategy) -> dict[str, nn.Parameter]:
+def thaw(
+    model: MultiTaskModel, strategy: Strategy, moment: Moment | None = None
+) -> dict[str, nn.Parameter]:
     """Let gradients reach what trains and nothing else.
 
+    Args:
+        model: Whose weights.
+        strategy: What trains.
+        moment: When; None is whenever.
+
     Returns:
-        The weights that train, by name.
+        The weights that ever train, by name, also those that are frozen at the moment.
     """
     model.requires_grad_(False)
     trained: dict[str, nn.Parameter] = {}
     for part in trained_parts(model, strategy):
-        trained.update(part_parameters(model, part))
-    for weight in trained.values():
-        weight.requires_grad_(True)
+        now = moment is None or strategy.rate(part, moment) > 0
+        for name, weight in _taken(model, strategy, part).items():
+            weight.requires_grad_(now)
+            trained[name] = weight
     return trained
 
 
+def _taken(model: MultiTaskModel, strategy: Strategy, part: Part) -> dict[str, nn.Parameter]:
+    weights = part_parameters(model, part)
+    return {name: weight for name, weight in weights.items() if strategy.takes(name)}
+
+
 def build_optimizer(
-    model: MultiTaskModel, strategy: Strategy, choice: TrainingChoice
+    model: MultiTaskModel,
+    strategy: Strategy,
+    choice: TrainingChoice,
+    beside: Sequence[nn.Parameter] = (),
 ) -> torch.optim.Optimizer | None:
     """Give AdamW every weight that will ever train; None where none does.
 
-    Each group keeps its full learning rate as `full_lr`. Biases, norms and other weights of one
-    dimension do not decay.
+    Each group keeps its full learning rate as `full_lr` and its part as `part`. Biases, norms and
+    other weights of one dimension do not decay.
+
+    Args:
+        model: Whose weights.
+        strategy: What trains.
+        choice: Rates and decay.
+        beside: Weights that train beside the model, as a balance's do, at the heads' rate.
 
     Source:
         Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization (arXiv:1711.05101).
     """
-    groups = []
+    groups: list[dict[str, Any]] = []
+    head_rate = choice.head_rate or strategy.head_rate
     for part in trained_parts(model, strategy):
-        if part.layer is None:
-            rate = choice.head_rate or strategy.head_rate
-        else:
-            rate = choice.encoder_rate or strategy.encoder_rate
-        weights = list(part_parameters(model, part).values())
+        encoder_rate = choice.encoder_rate or strategy.encoder_rate
+        rate = head_rate if part.layer is None else encoder_rate
+        weights = list(_taken(model, strategy, part).values())
         for some, decay in (
             ([weight for weight in weights if weight.ndim > 1], choice.weight_decay),
             ([weight for weight in weights if weight.ndim <= 1], 0.0),
         ):
             if some:
-                groups.append({"params": some, "lr": rate, "full_lr": rate, "weight_decay": decay})
+                groups.append(
+                    {"params": some, "full_lr": rate, "weight_decay": decay, "part": part}
+                )
+    if groups and beside:
+        groups.append({"params": list(beside), "full_lr": head_rate, "weight_decay": 0.0})
+    for group in groups:
+        group["lr"] = group["full_lr"]
     return torch.optim.AdamW(groups, fused=True) if groups else None
 
 
-def set_modes(model: MultiTaskModel, strategy: Strategy) -> None:
-    """Put what trains into training mode: what is frozen runs without dropout."""
+def set_rates(
+    optimizer: torch.optim.Optimizer, strategy: Strategy, moment: Moment, share: float
+) -> None:
+    """Give each part its learning rate at a moment, `share` of the full one times its own."""
+    for group in optimizer.param_groups:
+        own = strategy.rate(group["part"], moment) if "part" in group else 1.0
+        group["lr"] = group["full_lr"] * share * own
+
+
+def set_modes(model: MultiTaskModel, strategy: Strategy, moment: Moment | None = None) -> None:
+    """Put what trains into training mode: what is frozen runs without dropout.
+
+    Args:
+        model: Whose modules.
+        strategy: What trains.
+        moment: When; None is whenever.
+    """
+
+    def trains(part: Part) -> bool:
+        now = moment is None or strategy.rate(part, moment) > 0
+        return strategy.trains(part) and now
+
     model.eval()
     backbone = model.encoder.backbone
-    if strategy.trains(Part(layer=0)):
+    if trains(Part(layer=0)):
         backbone.train()  # the embeddings are what is left when each layer has its own mode
     for number, layer in enumerate(backbone.layers(), 1):
-        layer.train(strategy.trains(Part(layer=number)))
+        layer.train(trains(Part(layer=number)))
     for task in model.tasks:
-        model.heads[task.name].train(strategy.trains(Part(task=task.name)))
+        model.heads[task.name].train(trains(Part(task=task.name)))
 
 
-def rate_share(step: int, steps: int, warmup: float) -> float:
-    """Give the share of the full learning rate at a step: a linear rise, then a linear fall.
+def rate_share(step: int, steps: int, warmup: float, schedule: str = "linear") -> float:
+    """Give the share of the full learning rate at a step: a linear rise, then a fall.
 
     Args:
         step: How many steps are done.
         steps: How many there will be at most.
         warmup: The share of the steps over which the rate rises.
+        schedule: How it falls: `linear`, or `cosine` as half a wave.
 
     Returns:
         Above 0, at most 1.
+
+    Source:
+        Loshchilov & Hutter 2017, SGDR, equation 5 without restarts, for the cosine
+        (arXiv:1608.03983).
     """
     rise = max(1, round(warmup * steps))
+    if schedule == "cosine" and step >= rise:
+        return (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise))) / 2
     return min((step + 1) / rise, (steps - step) / max(1, steps - rise), 1.0)
 
 
-def weights_in(model: MultiTaskModel, parts: Sequence[Part]) -> int:
-    """Count the weights of some parts."""
-    return sum(w.numel() for part in parts for w in part_parameters(model, part).values())
+def part_sizes(model: MultiTaskModel, strategy: Strategy, part: Part) -> tuple[int, int]:
+    """Count the weights of a part that ever train, and all of them."""
+    every = sum(weight.numel() for weight in part_parameters(model, part).values())
+    if part not in trained_parts(model, strategy):
+        return 0, every
+    return sum(weight.numel() for weight in _taken(model, strategy, part).values()), every

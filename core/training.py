@@ -3,35 +3,44 @@
 What is frozen at the bottom is computed once per sentence and never again (`core.prefix`).
 """
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from core.adapters import add_adapters, has_adapters, merge_adapters
+from core.checkpoint import read_checkpoint, write_checkpoint
 from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
 from core.evaluation import TaskScores, calibrate, evaluate_scores
-from core.freezing import frozen_depth
+from core.freezing import Adapters, Moment, frozen_depth
 from core.heads import TokenHead
+from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
 from core.prefix import FrozenStates, compute_frozen_states
 from core.scenario import Scenario
 from core.targets import read_targets
-from core.task import Example
+from core.task import IGNORED, Example
 from core.thawing import (
     build_optimizer,
     model_parts,
+    part_sizes,
     rate_share,
     set_modes,
+    set_rates,
     thaw,
-    trained_parts,
-    weights_in,
 )
 from core.training_events import (
+    CheckpointEvent,
     DivergedError,
     DoneEvent,
     EvaluationEvent,
@@ -50,6 +59,8 @@ def train(
     validation: Sequence[Example],
     choice: TrainingChoice,
     *,
+    folder: Path | None = None,
+    resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Event]:
     """Train a model in place, telling what happens.
@@ -64,21 +75,28 @@ def train(
         examples: What to learn from; any may lack any label.
         validation: Held-out rows; may be empty.
         choice: Epochs, rates, batch, seed, threads.
+        folder: Where checkpoints go, at each epoch's end and every so many steps; None for none.
+        resume: Whether to go on from the checkpoint in `folder`, bit for bit as if never stopped.
         cancelled: Asked before each step; True stops.
 
     Yields:
-        A plan, steps, an evaluation after each epoch, and an end.
+        A plan, steps, an evaluation after each epoch, checkpoints, and an end.
 
     Raises:
-        ValueError: If there is nothing to learn from, or a label is none of its task's.
+        ValueError: If there is nothing to learn from, a label is none of its task's, or the
+            checkpoint is of another run.
         DivergedError: If the loss or its gradient is no longer a number; the model holds the
             weights of the last good epoch.
-        CancelledError: If `cancelled` answered True.
+        RuntimeError: If a checkpoint cannot be written; the one before it is intact.
+        CancelledError: If `cancelled` answered True, after a checkpoint where there is a folder.
     """
-    run = _Training(model, scenario, examples, validation, choice)
     with torch_threads(choice.threads or torch.get_num_threads()):
+        run = _Training(model, scenario, examples, validation, choice, folder)
         try:
             yield run.plan()
+            run.prepare(cancelled)  # with the weights of the start, which a checkpoint changes
+            if resume:
+                run.load()
             yield from run.epochs(cancelled)
             yield run.finish()
         finally:
@@ -95,37 +113,83 @@ class _Training:
         examples: Sequence[Example],
         validation: Sequence[Example],
         choice: TrainingChoice,
+        folder: Path | None,
     ) -> None:
         if not examples:
             raise ValueError("there is no row to learn from")
-        self.model, self.scenario, self.choice = model, scenario, choice
+        self.model, self.scenario, self.choice, self.folder = model, scenario, choice, folder
+        self.strategy = scenario.strategy
+        self.top = model.highest_read
         self.rows = len(examples)
         self.targets = read_targets(model, [*examples, *validation])
         self.lengths = [len(text.ids) for text in self.targets.texts]
         self.validation = range(self.rows, self.rows + len(validation))
+        self.class_weights = self._class_weights()
+        device = model.encoder.device
+        self.balance = parse_balance(choice.balance, [t.name for t in model.tasks]).to(device)
         self.started = time.perf_counter()
-        self.step = self.kept_epoch = 0
         self.frozen: FrozenStates | None = None
-        self.draws = Draws(choice.seed, model.encoder.device)
-        self.trained = thaw(model.eval(), scenario.strategy)
-        self.optimizer = build_optimizer(model, scenario.strategy, choice)
-        self.kept = self._snapshot()
-        self.kept_score = -math.inf
+        self.draws = Draws(choice.seed, device)
+        self.sizes = [(p, *part_sizes(model, self.strategy, p)) for p in model_parts(model)]
+        if isinstance(self.strategy, Adapters):
+            self._adapt(self.strategy)
+        self.trained = thaw(model.eval(), self.strategy)
+        beside = list(self.balance.parameters())
+        self.optimizer = build_optimizer(model, self.strategy, choice, beside)
+        self.begun = self._snapshot()
+        self.kept, self.kept_score = self.begun, -math.inf
+        self.step = self.kept_epoch = self.since_best = 0
+        self.epoch = self.place = 0  # epochs done, and steps done of the one after them
+        self.tokens, self.steps_here = 0, 0  # since this process began
+        self.epoch_loss = dict.fromkeys(model.heads, 0.0)
+        self.order = self.draws.order_state()  # as it was before the present epoch was dealt
+        self.identity = self._identity()
+
+    def _adapt(self, strategy: Adapters) -> None:
+        encoder = self.model.encoder
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.choice.seed)
+            add_adapters(encoder.backbone, rank=strategy.rank, highest=self.top)
+        encoder.to(encoder.device)
+        self.sizes = [(p, *part_sizes(self.model, strategy, p)) for p in model_parts(self.model)]
+
+    def _class_weights(self) -> dict[str, Tensor | None]:
+        """Weigh the classes of sentence tasks by how rare they are, if that is chosen."""
+        found: dict[str, Tensor | None] = dict.fromkeys(self.model.heads)
+        if self.choice.class_weights == "none":
+            return found
+        for name, labels in self.targets.sentence.items():
+            some = labels[: self.rows][labels[: self.rows] != IGNORED]
+            classes = self.model.task_heads[name].task.classes
+            counts = torch.bincount(some, minlength=len(classes))  # (classes,)
+            weights = len(some) / (len(counts) * counts.clamp(min=1)).float()  # (classes,)
+            found[name] = weights.to(self.model.encoder.device)
+        return found
+
+    @property
+    def moment(self) -> Moment:
+        """How far the training is."""
+        return self._at(self.epoch)
+
+    def _at(self, epoch: int) -> Moment:
+        return Moment(epoch=epoch, epochs=self.choice.epochs, top=self.top)
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """How many steps make an epoch."""
+        return -(-self.rows // self.choice.batch)
 
     @property
     def steps(self) -> int:
         """How many steps there will be at most."""
-        a_epoch = -(-self.rows // self.choice.batch)
-        return self.choice.epochs * a_epoch if self.optimizer else 0
+        return self.choice.epochs * self.steps_an_epoch if self.optimizer else 0
 
     def plan(self) -> PlanEvent:
         """Say what is about to be trained."""
-        trained = trained_parts(self.model, self.scenario.strategy)
-        parts = model_parts(self.model)
         return PlanEvent(
             strategy=self.scenario.name,
             read={name: head.shape.read for name, head in self.model.task_heads.items()},
-            parts=tuple((str(p), p in trained, weights_in(self.model, [p])) for p in parts),
+            parts=tuple((str(part), trained, every) for part, trained, every in self.sizes),
             steps=self.steps,
             rows=self.rows,
             validation_rows=len(self.validation),
@@ -133,105 +197,194 @@ class _Training:
 
     def epochs(self, cancelled: Callable[[], bool] | None) -> Iterator[Event]:
         """Train until the last epoch, or until validation stops improving."""
-        if self.optimizer or self.validation:
-            self._compute_frozen(cancelled)
         if not self.optimizer:
             return
-        since_best = 0
-        for epoch in range(1, self.choice.epochs + 1):
-            for rows in self.draws.batches(self.lengths[: self.rows], self.choice.batch):
-                if cancelled is not None and cancelled():
-                    raise CancelledError(f"stopped at step {self.step} of {self.steps}")
-                yield self._train_step(self.optimizer, rows, epoch)
-            if not self.validation:
-                self.kept, self.kept_epoch = self._snapshot(), epoch
-                continue
-            scores = self._evaluate(self._validation_scores())
-            score = sum(each.main for each in scores.values()) / len(scores)
-            best = score > self.kept_score
-            if best:
-                self.kept, self.kept_score, self.kept_epoch = self._snapshot(), score, epoch
-            since_best = 0 if best else since_best + 1
-            yield EvaluationEvent(epoch=epoch, step=self.step, scores=scores, best=best)
-            if since_best >= self.choice.patience:
-                return
+        while self.epoch < self.choice.epochs and self.since_best < self.choice.patience:
+            yield from self._train_epoch(self.optimizer, cancelled)
+            self.balance.end_epoch(
+                {name: total / self.steps_an_epoch for name, total in self.epoch_loss.items()}
+            )
+            self.epoch, self.place = self.epoch + 1, 0
+            self.epoch_loss = dict.fromkeys(self.epoch_loss, 0.0)
+            self.order = self.draws.order_state()
+            if self.validation:
+                yield self._evaluate_epoch()
+            else:
+                self.kept, self.kept_epoch = self._snapshot(), self.epoch
+            yield from self._checkpoint()
 
-    def _compute_frozen(self, cancelled: Callable[[], bool] | None) -> None:
-        """Run what no step will change, once for each sentence."""
-        depth = frozen_depth(self.scenario.strategy, self.model.encoder.layers)
-        if depth is None:
+    def _train_epoch(
+        self, optimizer: torch.optim.Optimizer, cancelled: Callable[[], bool] | None
+    ) -> Iterator[Event]:
+        thaw(self.model, self.strategy, self.moment)
+        batches = self.draws.batches(self.lengths[: self.rows], self.choice.batch)
+        for rows in batches[self.place :]:
+            if cancelled is not None and cancelled():
+                yield from self._checkpoint()
+                raise CancelledError(f"stopped at step {self.step} of {self.steps}")
+            yield self._train_step(optimizer, rows)
+            if self.step % self.choice.checkpoint_every == 0 and self.place < len(batches):
+                yield from self._checkpoint()
+
+    def _evaluate_epoch(self) -> EvaluationEvent:
+        """Judge the validation rows, and keep the weights if they are the best so far."""
+        raw = self._validation_scores()
+        scores = self._judge(raw)
+        score = sum(each.main for each in scores.values()) / len(scores)
+        best = score > self.kept_score
+        if best:
+            self.kept, self.kept_score, self.kept_epoch = self._snapshot(), score, self.epoch
+        self.since_best = 0 if best else self.since_best + 1
+        return EvaluationEvent(
+            epoch=self.epoch,
+            step=self.step,
+            scores=scores,
+            loss=self._validation_loss(raw),
+            drift=self._drift(),
+            best=best,
+        )
+
+    def _depth(self, epoch: int) -> int | None:
+        """Find the highest layer read or below it up to which nothing trains in an epoch."""
+        depth = frozen_depth(self.strategy, self.model.encoder.layers, self._at(epoch))
+        return None if depth is None else min(depth, self.top)
+
+    def prepare(self, cancelled: Callable[[], bool] | None) -> None:
+        """Run what no step of an epoch will change, once for each sentence."""
+        found = [self._depth(epoch) for epoch in range(self.choice.epochs)]
+        depths = {depth for depth in found if depth is not None}
+        if not depths or not (self.optimizer or self.validation):
             return
-        start = min(depth, self.model.highest_read)
-        layers = {start, *(k for k in self.model.layers_read if k <= start)}
+        layers = {*depths, *(k for k in self.model.layers_read if k <= max(depths))}
         ids = [text.ids for text in self.targets.texts]
         self.frozen = compute_frozen_states(
             self.model.encoder, ids, sorted(layers), cancelled=cancelled
         )
 
-    def _scores(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """Score some rows, the frozen part from its store."""
+    def _scores(self, rows: Sequence[int], epoch: int) -> dict[str, Tensor]:
+        """Score some rows, what is frozen in an epoch from its store."""
         model = self.model
         batch = model.batch([self.targets.texts[row] for row in rows])
-        if self.frozen is None:
+        start = self._depth(epoch)
+        if self.frozen is None or start is None:
             return model(batch)
-        kept = self.frozen.take(rows)
+        needed = {start, *(layer for layer in model.layers_read if layer <= start)}
+        kept = self.frozen.take(rows, needed)
         layers = {layer: each.to(model.encoder.device) for layer, each in kept.items()}
-        start = self.frozen.layers[-1]
         upper = model.encoder.backbone.packed_layers(
-            layers[start], batch.lengths.tolist(), start, model.highest_read
+            layers[start], batch.lengths.tolist(), start, self.top
         )
         layers.update(enumerate(upper, start))
         return model.score(layers, batch.lengths, batch.spelling)
 
-    def _losses(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """Give each task's loss on some rows, in nats per label."""
+    def _losses(self, rows: Sequence[int], share_of: Sequence[int]) -> dict[str, Tensor]:
+        """Give each task's loss on some rows of a step, in nats per label of the whole step."""
         device = self.model.encoder.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.choice.bf16):
-            scores = self._scores(rows)
-        return {
-            name: head.loss(scores[name].float(), self.targets.of(name, rows).to(device))
-            for name, head in self.model.task_heads.items()
-        }
+            scores = self._scores(rows, self.epoch)
+        losses = {}
+        for name, head in self.model.task_heads.items():
+            labels = self.targets.of(name, rows).to(device)
+            loss = head.loss(
+                scores[name].float(),
+                labels,
+                weights=self.class_weights[name],
+                smoothing=self.choice.smoothing,
+            )
+            if len(rows) < len(share_of):
+                every = int((self.targets.of(name, share_of) != IGNORED).sum())
+                loss = loss * (int((labels != IGNORED).sum()) / max(1, every))
+            losses[name] = loss
+        return losses
 
-    def _train_step(
-        self, optimizer: torch.optim.Optimizer, rows: Sequence[int], epoch: int
-    ) -> StepEvent:
+    def _train_step(self, optimizer: torch.optim.Optimizer, rows: Sequence[int]) -> StepEvent:
         """Make one update."""
-        share = rate_share(self.step, self.steps, self.choice.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = group["full_lr"] * share
-        set_modes(self.model, self.scenario.strategy)  # whoever looked on may have changed them
+        choice, moment = self.choice, self.moment
+        share = rate_share(self.step, self.steps, choice.warmup, choice.schedule)
+        set_rates(optimizer, self.strategy, moment, share)
+        set_modes(self.model, self.strategy, moment)  # whoever looked on may have changed them
         optimizer.zero_grad(set_to_none=True)
+        size = -(-len(rows) // choice.accumulate)
+        sums = dict.fromkeys(self.model.heads, 0.0)
         with self.draws.dropout():
-            losses = self._losses(rows)
-            total = torch.stack(list(losses.values())).sum()
-            total.backward()
-        norm = nn.utils.clip_grad_norm_(list(self.trained.values()), self.choice.clip)
-        if not torch.isfinite(total.detach() + norm):
+            for start in range(0, len(rows), size):
+                losses = self._losses(rows[start : start + size], rows)
+                weights = self.balance.weights(losses)
+                weighed = [weights[name] * loss for name, loss in losses.items()]
+                total = torch.stack(weighed).sum()
+                if start == 0:
+                    total = total + self.balance.penalty()
+                total.backward()
+                for name in losses:
+                    sums[name] += float(losses[name].detach())
+        gradient = self._gradient(optimizer)
+        norm = nn.utils.clip_grad_norm_(list(self.trained.values()), choice.clip)
+        if not (torch.isfinite(norm) and all(map(math.isfinite, sums.values()))):
             self._restore()
             raise DivergedError(
                 f"the loss is no longer a number at step {self.step + 1} of {self.steps}: a "
                 "learning rate is too high for this data, or the encoder's weights are broken"
             )
         optimizer.step()
-        self.step += 1
+        self.step, self.place, self.steps_here = self.step + 1, self.place + 1, self.steps_here + 1
+        self.tokens += sum(self.lengths[row] for row in rows)
+        for name in sums:
+            self.epoch_loss[name] += sums[name]
+        seconds = time.perf_counter() - self.started
         return StepEvent(
             step=self.step,
-            epoch=epoch,
-            loss={name: float(loss.detach()) for name, loss in losses.items()},
+            epoch=self.epoch + 1,
+            loss=sums,
             rate=share,
-            seconds=time.perf_counter() - self.started,
+            rates={str(g["part"]): g["lr"] for g in optimizer.param_groups if "part" in g},
+            gradient=gradient,
+            tokens_per_second=self.tokens / seconds,
+            seconds=seconds,
+            seconds_left=seconds / self.steps_here * (self.steps - self.step),
         )
+
+    @staticmethod
+    def _gradient(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+        """Give the norm of each part's gradient."""
+        squares: dict[str, Tensor] = {}
+        for group in optimizer.param_groups:
+            grads = [weight.grad for weight in group["params"] if weight.grad is not None]
+            if grads and "part" in group:
+                name = str(group["part"])
+                square = torch.stack(torch._foreach_norm(grads)).square().sum()
+                squares[name] = squares.get(name, torch.zeros_like(square)) + square
+        return {name: math.sqrt(float(square)) for name, square in squares.items()}
+
+    @torch.no_grad()
+    def _drift(self) -> dict[str, float]:
+        """Give how far each part's weights are from where they began, relative to those."""
+        by_id = {id(weight): name for name, weight in self.trained.items()}
+        groups = self.optimizer.param_groups if self.optimizer else []
+        moved: dict[str, tuple[float, float]] = {}
+        for group in groups:
+            if "part" not in group:
+                continue
+            names = [by_id[id(weight)] for weight in group["params"]]
+            far = sum(float((self.trained[n] - self.begun[n]).square().sum()) for n in names)
+            size = sum(float(self.begun[n].square().sum()) for n in names)
+            before = moved.get(str(group["part"]), (0.0, 0.0))
+            moved[str(group["part"])] = (before[0] + far, before[1] + size)
+        return {
+            name: math.sqrt(far / size) if size else math.sqrt(far)
+            for name, (far, size) in moved.items()
+        }
 
     @torch.no_grad()
     def _validation_scores(self) -> dict[str, list[Tensor]]:
         """Score each validation row by itself: by task, one tensor a row."""
         self.model.eval()
+        # What the last epoch froze is still as it was: nothing below it has moved since.
+        epoch = max(0, self.epoch - 1)
         order = sorted(self.validation, key=self.lengths.__getitem__)
         found: dict[str, dict[int, Tensor]] = {name: {} for name in self.model.heads}
         for start in range(0, len(order), VALIDATION_BATCH):
             rows = order[start : start + VALIDATION_BATCH]
-            scores = self._scores(rows)
+            scores = self._scores(rows, epoch)
             for name, head in self.model.task_heads.items():
                 tokens = isinstance(head, TokenHead)
                 sizes = [self.lengths[row] if tokens else 1 for row in rows]
@@ -239,7 +392,16 @@ class _Training:
                 found[name].update(zip(rows, parts, strict=True))
         return {name: [by_row[row] for row in self.validation] for name, by_row in found.items()}
 
-    def _evaluate(self, scores: Mapping[str, Sequence[Tensor]]) -> dict[str, TaskScores]:
+    def _validation_loss(self, scores: Mapping[str, Sequence[Tensor]]) -> dict[str, float]:
+        """Give each task's plain loss on the validation rows, in nats per label."""
+        return {
+            name: float(
+                head.loss(torch.cat(list(scores[name])), self.targets.of(name, self.validation))
+            )
+            for name, head in self.model.task_heads.items()
+        }
+
+    def _judge(self, scores: Mapping[str, Sequence[Tensor]]) -> dict[str, TaskScores]:
         """Judge the scores of the validation rows."""
         texts = [self.targets.texts[row] for row in self.validation]
         examples = [self.targets.examples[row] for row in self.validation]
@@ -248,15 +410,19 @@ class _Training:
     def finish(self) -> DoneEvent:
         """Go back to the best epoch, calibrate on the validation rows, and end."""
         judged: Mapping[str, TaskScores] | None = None
+        if self.validation and self.kept_epoch:
+            self._restore()
+            # The best epoch may have frozen more than the last one: only its own depth holds.
+            self.epoch = self.kept_epoch
         if self.validation:
-            if self.kept_epoch:
-                self._restore()
             scores = self._validation_scores()
-            judged = self._evaluate(scores)
+            judged = self._judge(scores)
             for name, head in self.model.task_heads.items():
                 labels = self.targets.of(name, self.validation)
                 every = torch.cat(scores[name])  # (rows, classes)
                 self.model.calibration[name] = calibrate(head.task, every, labels)
+        if has_adapters(self.model.encoder.backbone):
+            merge_adapters(self.model.encoder.backbone)
         return DoneEvent(
             epoch=self.kept_epoch,
             steps=self.step,
@@ -277,7 +443,106 @@ class _Training:
         """Let go of the frozen states, and leave a model that is ready to predict."""
         for weight in self.trained.values():
             weight.grad = None
+        if has_adapters(self.model.encoder.backbone):
+            merge_adapters(self.model.encoder.backbone)
         self.model.requires_grad_(False).eval()
         self.model.encoder.ready()
         if self.frozen is not None:
             self.frozen.close()
+
+    def _identity(self) -> dict[str, Any]:
+        """Say what makes this run the one that it is: nothing of it may differ when it goes on."""
+        digest = hashlib.sha256()
+        for example in self.targets.examples:
+            digest.update(json.dumps([example.text, dict(example.labels)]).encode())
+        digest.update(self.model.encoder.fingerprint().encode())
+        return {
+            "strategy": self.scenario.name,
+            "choice": asdict(self.choice),
+            "rows": self.rows,
+            "read": {name: head.shape.read for name, head in self.model.task_heads.items()},
+            "data": digest.hexdigest(),
+        }
+
+    def _checkpoint(self) -> Iterator[CheckpointEvent]:
+        """Write down all that the rest of the run depends on, where there is a folder."""
+        if self.folder is None or self.optimizer is None:
+            return
+        tensors: dict[str, Tensor] = {f"weight.{n}": each for n, each in self.trained.items()}
+        if self.kept_epoch:
+            tensors.update({f"kept.{name}": weight for name, weight in self.kept.items()})
+        tensors.update({f"draws.{name}": each for name, each in self.draws.tensors().items()})
+        tensors.update({f"balance.{n}": each for n, each in self.balance.state_dict().items()})
+        for place, state in self.optimizer.state_dict()["state"].items():
+            tensors.update({f"optimizer.{place}.{name}": each for name, each in state.items()})
+        document = {
+            "run": self.identity,
+            "step": self.step,
+            "epoch": self.epoch,
+            "place": self.place,
+            "kept_epoch": self.kept_epoch,
+            "kept_score": self.kept_score if self.kept_epoch and self.validation else None,
+            "since_best": self.since_best,
+            "epoch_loss": self.epoch_loss,
+            "order": self.order,
+        }
+        path = write_checkpoint(self.folder, tensors, document)
+        yield CheckpointEvent(step=self.step, path=str(path))
+
+    def load(self) -> None:
+        """Go on from the checkpoint.
+
+        Raises:
+            ValueError: If there is none, or it is of another run.
+        """
+        if self.folder is None or self.optimizer is None:
+            raise ValueError("there is no run to resume: nothing trains, or no folder is given")
+        tensors, document = read_checkpoint(self.folder)
+        try:
+            self._check_same(document["run"])
+            with torch.no_grad():
+                for name, weight in self.trained.items():
+                    weight.copy_(tensors[f"weight.{name}"])
+            self.kept_epoch = int(document["kept_epoch"])
+            if self.kept_epoch:
+                self.kept = {name: tensors[f"kept.{name}"] for name in self.trained}
+            score = document["kept_score"]
+            self.kept_score = -math.inf if score is None else float(score)
+            self.step, self.epoch, self.place = (
+                int(document[name]) for name in ("step", "epoch", "place")
+            )
+            self.since_best = int(document["since_best"])
+            self.epoch_loss = {
+                name: float(document["epoch_loss"][name]) for name in self.epoch_loss
+            }
+            self.order = document["order"]
+            self.draws.load_order_state(self.order)
+            self.draws.load_tensors(_below(tensors, "draws."))
+            self.balance.load_state_dict(_below(tensors, "balance."))
+            self._load_optimizer(self.optimizer, _below(tensors, "optimizer."))
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
+            raise ValueError(
+                f"{self.folder} holds a checkpoint that is broken: {reason}"
+            ) from error
+
+    def _check_same(self, other: Mapping[str, Any]) -> None:
+        mine = json.loads(json.dumps(self.identity))
+        for name in mine:
+            if mine[name] != other.get(name):
+                raise ValueError(
+                    f"{self.folder} holds a checkpoint of another run: its {name} differs; give "
+                    "the same command to resume it, or --overwrite to start anew"
+                )
+
+    @staticmethod
+    def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            place, _, name = key.partition(".")
+            state.setdefault(int(place), {})[name] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): each for n, each in tensors.items() if n.startswith(prefix)}

@@ -14,7 +14,7 @@ class PlanEvent:
     Attributes:
         strategy: Its name.
         read: By task, the layer its head reads.
-        parts: Each part of the model, whether it trains, and how many weights it has.
+        parts: Each part of the model, how many of its weights train, and how many it has.
         steps: How many steps there will be at most.
         rows: How many sentences are trained on.
         validation_rows: How many are held out to validate.
@@ -22,7 +22,7 @@ class PlanEvent:
 
     strategy: str
     read: Mapping[str, int | str]
-    parts: tuple[tuple[str, bool, int], ...]
+    parts: tuple[tuple[str, int, int], ...]
     steps: int
     rows: int
     validation_rows: int
@@ -30,7 +30,7 @@ class PlanEvent:
     @property
     def trainable_parameters(self) -> int:
         """How many weights train."""
-        return sum(size for _, trains, size in self.parts if trains)
+        return sum(trained for _, trained, _ in self.parts)
 
     @property
     def total_parameters(self) -> int:
@@ -47,14 +47,22 @@ class StepEvent:
         epoch: From 1.
         loss: By task, in nats per label.
         rate: The share of the full learning rates that this step used.
+        rates: By part that trains at this step, the learning rate.
+        gradient: By part that trains at this step, the norm of its gradient before clipping.
+        tokens_per_second: Since training began.
         seconds: Since training began.
+        seconds_left: Until the last planned step, judged by the steps so far.
     """
 
     step: int
     epoch: int
     loss: Mapping[str, float]
     rate: float
+    rates: Mapping[str, float]
+    gradient: Mapping[str, float]
+    tokens_per_second: float
     seconds: float
+    seconds_left: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +73,31 @@ class EvaluationEvent:
         epoch: From 1.
         step: The steps done.
         scores: By task.
+        loss: By task, on the validation rows, in nats per label.
+        drift: By part that trains, how far its weights are from where they began, as a share of
+            their norm then.
         best: Whether it is the best so far.
     """
 
     epoch: int
     step: int
     scores: Mapping[str, TaskScores]
+    loss: Mapping[str, float]
+    drift: Mapping[str, float]
     best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointEvent:
+    """The run was written down; killed now, it goes on from here.
+
+    Attributes:
+        step: The steps done.
+        path: The file.
+    """
+
+    step: int
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,4 +123,4 @@ class DivergedError(RuntimeError):
     """The loss is no longer a number; the model holds the weights of the last good epoch."""
 
 
-Event = PlanEvent | StepEvent | EvaluationEvent | DoneEvent
+Event = PlanEvent | StepEvent | EvaluationEvent | CheckpointEvent | DoneEvent
