@@ -1,5 +1,6 @@
 """Which rows belong together, and which go to which side: near-duplicates, folds, samples."""
 
+import functools
 import random
 import unicodedata
 from collections import Counter, defaultdict
@@ -90,8 +91,20 @@ def _bare(text: str) -> str:
     """Strip a text of case, punctuation and extra space; where nothing is left, of none of it."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     if not folded.isalnum():
-        folded = "".join(" " if unicodedata.category(c)[0] == "P" else c for c in folded)
+        folded = folded.translate(_PUNCTUATION)
     return " ".join(folded.split()) or text.strip()
+
+
+class _SpaceForPunctuation(dict[int, int]):
+    """For `str.translate`: each character as it is, punctuation as a space; looked up once."""
+
+    def __missing__(self, code: int) -> int:
+        kept = ord(" ") if unicodedata.category(chr(code))[0] == "P" else code
+        self[code] = kept
+        return kept
+
+
+_PUNCTUATION = _SpaceForPunctuation()
 
 
 def _padded(text: str) -> str:
@@ -173,9 +186,10 @@ def _alike(one: str, other: str) -> bool:
     return both >= NEAR * (len(first) + len(second) - both)
 
 
-def _shingles(text: str) -> set[str]:
+@functools.lru_cache(maxsize=256)  # candidates come sorted: a text is in many pairs in a row
+def _shingles(text: str) -> frozenset[str]:
     starts = range(len(text) - SHINGLE_CHARACTERS + 1)
-    return {text[start : start + SHINGLE_CHARACTERS] for start in starts}
+    return frozenset({text[start : start + SHINGLE_CHARACTERS] for start in starts})
 
 
 def iterative_folds(
