@@ -93,8 +93,9 @@ class DataEvents:
         except StoppedError:
             yield SKIP, SKIP, SKIP, STOPPED, hidden()
         except ValueError as error:
-            said = as_page_says(str(error), data.choice.source)
-            yield SKIP, SKIP, SKIP, refused(f"{said}. What was shown before is."), hidden()
+            said = as_page_says(str(error), data.choice.source).replace("choose one below; ", "")
+            said = f"{said}. The page keeps what it showed before."
+            yield SKIP, SKIP, SKIP, refused(said), hidden()
         finally:
             self.shelf.keep_only(visitor, shown, working)
 
@@ -197,7 +198,7 @@ class DataEvents:
 
             if not guess or data.is_corpus:
                 raise
-            names = read_table(data.choice.source, ()).names  # raises for a file that is broken
+            names = read_table(data.choice.source).names  # raises for a file that is broken
             if len(names) < 2:
                 raise
             return unread(data, names, str(error)), NO_ROWS

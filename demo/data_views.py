@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from core.catalogue import find_spec
 from demo.charts import View, shorten
 from demo.data_form import as_page_says, renames_of
 from demo.working_data import DataShelf, WorkingData
@@ -97,7 +98,7 @@ def overview(
         "corpus": data.is_corpus,
         "answer": _answer(data, document),
         "notes": [as_page_says(note, data.choice.source) for note in notes],
-        "encoder": document["encoder"],
+        "encoder": _encoder_name(document["encoder"]),
         "unit": dataset.unit,
         "findings": [_finding(found, data) for found in document["findings"]],
         "columns": None if data.is_corpus else columns_view(data, dataset, document, original),
@@ -105,6 +106,11 @@ def overview(
         "bars": [*_task_bars(dataset, document), *_facet_bars(dataset)],
         "splits": splits_view(data, dataset),
     }
+
+
+def _encoder_name(name: str | None) -> str:
+    spec = find_spec(name or "")
+    return spec.label.split(",")[0] if spec else shorten(name or "")
 
 
 def unread(data: WorkingData, names: Sequence[str], refused: str) -> View:

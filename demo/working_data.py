@@ -1,6 +1,7 @@
 """Which labelled data a visitor works with: the corpus, or a file of theirs that is kept here."""
 
 import contextlib
+import os
 import secrets
 import shutil
 import sys
@@ -32,6 +33,8 @@ MOST_FILE_BYTES = 200_000_000
 MOST_HELD = 24
 MOST_HELD_BYTES = 250_000_000
 """How much of what was read is kept in memory: it is read again from its file when asked for."""
+
+PREFIX = "thaw-data-"
 
 BYTES_A_ROW = 600
 """What a row takes in memory beside its text."""
@@ -208,7 +211,9 @@ class DataShelf:
 
     def _own_folder(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="thaw-data-"))  # for this user alone
+            remove_left_behind(Path(tempfile.gettempdir()))
+            # For this user alone.
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder
 
@@ -242,6 +247,26 @@ class DataShelf:
         for key in [key for key in self._held if key[1].id == name]:
             del self._held[key]
         shutil.rmtree(file.path.parent, ignore_errors=True)
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove what servers left that ended without tidying up, as one that is killed does."""
+    if os.name != "posix":  # elsewhere asking whether a process lives may end it
+        return
+    for left in folder.glob(f"{PREFIX}*-*"):
+        process = left.name.removeprefix(PREFIX).partition("-")[0]
+        if process.isdecimal() and not _lives(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 def _size_of(made: Any) -> int:  # noqa: ANN401 (whatever was made)

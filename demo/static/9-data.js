@@ -42,7 +42,7 @@
     const save = (what, kind, name) => h("button", { type: "button", class: "link", onclick: () => on.save({ what, kind }) }, name);
     return h("section", { class: "card doctor" },
       h("div", { class: "bar" }, h("h3", {}, "What the doctor found"),
-        h("span", { class: "soft" }, view.encoder ? ["read by ", words(view.encoder)] : "")),
+        h("span", { class: "soft" }, view.encoder ? ["to be read by ", words(view.encoder)] : "")),
       view.findings.length ? h("ul", { class: "diagnoses" }, view.findings.map(diagnosis(view)))
         : h("p", { class: "soft" }, "Nothing amiss: no repeats, contradictions, leaks, odd encodings or classes too small."),
       h("p", { class: "saves" }, h("span", { class: "soft" }, "Download"),
@@ -55,7 +55,7 @@
     const [glyph, name] = SEVERITIES[found.severity];
     return h("li", { class: found.severity },
       h("span", { class: "sign", "aria-hidden": "true" }, glyph),
-      h("p", {}, h("b", {}, name), " ", words(capital(found.message)), "."),
+      h("p", {}, h("b", {}, `${name}:`), " ", words(found.message), "."),
       found.count > 0 && h("button", { type: "button", class: "see", onclick: () => ask({ finding: k }),
         "aria-label": `Show ${plural(found.count, view.unit)}: ${found.kind.replaceAll("_", " ")}` },
         `Show ${plural(found.count, view.unit)}`));
@@ -78,9 +78,12 @@
     const group = choice(form.names, form.group, "guessed, or none");
     const split = choice(form.names, form.split, "none: Thaw makes folds");
     const boxes = form.names.map((column, k) => labelColumn(form, column, k));
+    const textIsNoLabel = () => boxes.forEach((box) => { box.node.hidden = box.column === text.value; });
+    text.addEventListener("change", textIsNoLabel);
+    textIsNoLabel();
     const apply = h("button", { type: "button", class: "thaw-button", onclick: () => on.recolumn({
       text: text.value, group: group.value, split: split.value,
-      labels: boxes.filter((box) => box.tick.checked).map((box) => ({ column: box.column, task: box.task.value })),
+      labels: boxes.filter((box) => box.tick.checked && !box.node.hidden).map((box) => ({ column: box.column, task: box.task.value })),
     }) }, "Read it this way");
     return h("section", { class: "card columns" },
       h("div", { class: "bar" }, h("h3", {}, "Columns"), h("span", { class: "soft" },
