@@ -153,9 +153,9 @@ class PredictEvents:
 
 
 def link_of(given: Given) -> dict[str, str]:
-    """Return what a link to sentences holds; too much for an address gives an empty dict."""
+    """Return what a link to sentences holds; too much, or a file's, gives an empty dict."""
     joined = "\n".join(given.texts)
-    return {"predict": joined} if len(joined) <= MOST_IN_A_LINK else {}
+    return {"predict": joined} if given.shared and len(joined) <= MOST_IN_A_LINK else {}
 
 
 def shown() -> dict[str, Any]:

@@ -44,24 +44,24 @@ EXAMPLES = (
     ),
     PredictExample(
         title="Negation",
-        notice="Every word of praise is taken back by “not” and “nor”: see what they push.",
-        text="The new phone is not fast, nor is the screen any good.",
+        notice="It holds the word “good” and says the opposite: see what “not” and “good” push.",
+        text="I would not call this a good hotel.",
     ),
     PredictExample(
         title="Person and place",
-        notice="One name, twice: first it is a person, then a country. Only the words around "
+        notice="One name, twice: first it is a person's, then a city's. Only the words around "
         "it tell which.",
-        text="Jordan flew home to Jordan after the final against Spain.",
+        text="Florence Pugh was filming in Florence when the storm hit.",
     ),
     PredictExample(
         title="Lower-cased names",
         notice="Nobody held the shift key: a name has to be known by its company alone.",
-        text="saw adele in munich last night and the crowd sang every word",
+        text="met emma watson at heathrow, she was so kind",
     ),
     PredictExample(
         title="No entity",
         notice="There is nobody and no place in it: nothing should be marked.",
-        text="The soup was cold, but the bread made up for it.",
+        text="Take two tablets after a meal and sleep it off.",
     ),
     PredictExample(
         title="Two topics",

@@ -88,7 +88,7 @@ def _lay_out(*, shipped: bool) -> Parts:
                 max_length=300,
                 elem_id="predict-column",
             )
-            reread_now = gr.Button("Read this column", scale=0, min_width=150)
+            reread_now = gr.Button("Read it", scale=0, min_width=130)
         with gr.Row(elem_classes="chips"):
             gr.HTML("<span>Try</span>", elem_classes="try")
             examples = [

@@ -1,5 +1,6 @@
 """What the Predict tab asks of a model: plain values in, what static/*.js draws out."""
 
+import contextlib
 import json
 import time
 import zlib
@@ -21,6 +22,9 @@ MOST_PREDICTED = 10_000
 MOST_WORDS = 400
 """Words that are drawn with what they add; few encoders read more."""
 
+MOST_UNPACKED = 8 * MAX_CHARACTERS
+"""Bytes that the sentences of a Parquet file may take: any script, and room for its coding."""
+
 Report = Callable[[int, int], None]
 Asked = Callable[[], bool]
 Row = dict[str, Any]
@@ -33,10 +37,12 @@ class Given:
     Attributes:
         texts: The sentences.
         notes: How they were read, each a sentence.
+        shared: Whether a link may hold them; what stands in a file may not be for others.
     """
 
     texts: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    shared: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +87,32 @@ def read_file(path: str, column: str) -> Given:
     if not place.is_file():
         raise ValueError("the file is no longer here: upload it again")
     try:
+        if place.suffix.lower() == ".parquet":
+            check_unpacked(place, column.strip() or None)
         with open_sentences(path, column.strip() or None) as sentences:
             texts = tuple(bounded(sentences, place.name))
-            notes = [*sentences.notes]
+            notes = [as_page_says(note, place) + "." for note in sentences.notes]
             if sentences.skipped:
-                notes.append(f"{place.name}: left out {sentences.skipped:,} without text")
+                notes.append(f"Left out {sentences.skipped:,} without text.")
     except ValueError as error:
         raise ValueError(as_page_says(str(error), place)) from error
-    return Given(texts=texts, notes=tuple(as_page_says(note, place) for note in notes))
+    return Given(texts=texts, notes=tuple(notes), shared=False)
+
+
+def check_unpacked(path: Path, column: str | None) -> None:
+    """Refuse a Parquet file whose sentences are small only while they are packed.
+
+    Raises:
+        ValueError: If they are too much, or there is no such column.
+    """
+    from core.tables import ParquetColumn
+
+    with contextlib.closing(ParquetColumn(path, column, [])) as found:
+        if found.unpacked_bytes > MOST_UNPACKED:
+            raise ValueError(
+                f"{path} holds {found.unpacked_bytes:,} bytes of text when unpacked, must be at "
+                f"most {MOST_UNPACKED:,}: give a part of it, or use python -m core predict --file"
+            )
 
 
 def bounded(texts: Iterable[str], name: str) -> Iterable[str]:
@@ -109,11 +133,12 @@ def bounded(texts: Iterable[str], name: str) -> Iterable[str]:
 
 
 def as_page_says(message: str, path: Path) -> str:
-    """Write the command line's words as the page's: the file's name alone, fields for flags."""
-    message = message.replace(str(path), path.name)
+    """Write the command line's words as the page's: a file's name alone, fields for flags."""
+    message = message.replace(str(path), f"the file {path.name}", 1).replace(str(path), path.name)
     message = message.replace("drop --column", "leave the field Column empty")
     message = message.replace("with --column", "in the field Column")
-    return message.replace("--column", "the field Column")
+    message = message.replace("--column", "the field Column")
+    return message[:1].upper() + message[1:]
 
 
 def predict_one(
