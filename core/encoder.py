@@ -13,12 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import machine
-from core.backbone import Projection, TransformersBackbone, load_backbone, load_projection
+from core.backbone import TransformersBackbone
 from core.bert import Bert
 from core.catalogue import EncoderSpec
 from core.config import POOLINGS, EncoderChoice, check_choice
 from core.folder import ModelFolder, read_folder
 from core.hub import find_encoder
+from core.loading import Projection, load_backbone, load_projection
 from core.pooling import pool
 from core.precision import FastMode, kept_fast_mode, measure_fast_mode
 from core.tokenizer import Pieces, Tokenizer, Tokens, load_tokenizer

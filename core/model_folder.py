@@ -21,10 +21,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.backbone import Unfilled
 from core.config import ASSETS, EncoderChoice
 from core.encoder import Encoder, load_encoder
 from core.heads import HeadShape
+from core.loading import Unfilled
 from core.manifest import EXPORTED as EXPORTED
 from core.manifest import FORMAT as FORMAT
 from core.manifest import MANIFEST, parse_base, parse_heads

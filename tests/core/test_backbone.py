@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
-from core.backbone import TransformersBackbone, load_backbone
+from core.backbone import TransformersBackbone
 from core.bert import Bert
 from core.encoder import pad
 from core.folder import read_folder
+from core.loading import load_backbone
 from core.tokenizer import load_tokenizer
 from tests.tiny_models import FAMILIES, LAYERS, TEXTS
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel
 
-from core.backbone import load_backbone
 from core.bert import ROWS_STEP, Bert, BertShape, Run, equal_length_runs
 from core.folder import read_folder
+from core.loading import load_backbone
 
 
 def same_twice() -> tuple[Bert, BertModel]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.backbone import check_weights, load_projection, reads_both_ways
 from core.folder import read_folder
+from core.loading import check_weights, load_projection, reads_both_ways
 from tests.tiny_models import write_modules
 
 POOLINGS = {
