@@ -19,6 +19,9 @@ from torch import Tensor
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = ".lock"
+RUN_FILES = frozenset({CHECKPOINT, LOCK})
+"""What a run that has not ended keeps in its folder."""
+
 _DOCUMENT = "thaw"
 
 

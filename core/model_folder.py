@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def save_model(
     saved: Saved,
     *,
     overwrite: bool = False,
+    beside: Collection[str] = (),
     base: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
@@ -68,13 +69,14 @@ def save_model(
         changed: The encoder's tensors that training changed, by name.
         saved: What to say beside the model.
         overwrite: Whether a model folder that is there is replaced.
+        beside: Names of files that may lie there and go, as those of a run do.
         base: The same tensors before training. Where given, matrices are kept as 8-bit changes
             of them, which is a quarter of the size and not quite exact.
 
     Raises:
         ValueError: If the folder is there already, or is something else than a model's.
     """
-    folder = check_target_folder(folder, overwrite=overwrite)
+    folder = check_target_folder(folder, overwrite=overwrite, beside=beside)
     document = {
         "thaw_format": FORMAT,
         "kind": "model",
@@ -130,8 +132,13 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(before, ignore_errors=True)
 
 
-def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
+def check_target_folder(folder: Path, *, overwrite: bool, beside: Collection[str] = ()) -> Path:
     """Refuse to write a model over something else, or where it cannot be written.
+
+    Args:
+        folder: Where a model is to go.
+        overwrite: Whether a model that is there may be replaced.
+        beside: Names of files that may lie there anyway, as those of a run do.
 
     Returns:
         The folder, with links followed.
@@ -152,7 +159,7 @@ def check_target_folder(folder: Path, *, overwrite: bool) -> Path:
         return full
     if full.is_mount() or full == Path.cwd():
         raise ValueError(f"{folder} cannot be replaced as a whole: give a folder inside it")
-    if not any(full.iterdir()):
+    if all(path.name in beside for path in full.iterdir()):
         return full
     if not any((full / name).is_file() for name in (MANIFEST, EXPORTED)):
         raise ValueError(f"{folder} holds something that is no model: give another folder")

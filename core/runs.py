@@ -1,5 +1,7 @@
 """One training from labelled data to a model folder: rows dealt, layers chosen, heads begun."""
 
+import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.checkpoint import LOCK, RUN_FILES, has_checkpoint, locked, remove_checkpoint
 from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
@@ -16,7 +19,7 @@ from core.layer_profile import FOLDS, groups_of, layer_profile
 from core.machine import machine_name, versions
 from core.model import MultiTaskModel, default_shapes
 from core.model_card import model_card
-from core.model_folder import Saved, save_model
+from core.model_folder import Saved, check_target_folder, save_model
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.rare_labels import without_rare_labels
@@ -133,16 +136,35 @@ class Run:
             for name, weight in part_parameters(self.model, part).items()
         }
 
-    def train(self, cancelled: Callable[[], bool] | None = None) -> Iterator[Event]:
+    def train(
+        self,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        folder: Path | None = None,
+        resume: bool = False,
+    ) -> Iterator[Event]:
         """Train, telling what happens.
 
+        Args:
+            cancelled: Asked before each step; True stops, after a checkpoint.
+            folder: Where checkpoints go, as `run_folder` gives it; None for none.
+            resume: Whether to go on from the checkpoint there.
+
         Raises:
+            ValueError: If the checkpoint is of another run.
             DivergedError: If the loss is no longer a number.
             CancelledError: If `cancelled` answered True.
         """
         training, validation = self.rows.training, self.rows.validation
         events = train(
-            self.model, self.scenario, training, validation, self.choice, cancelled=cancelled
+            self.model,
+            self.scenario,
+            training,
+            validation,
+            self.choice,
+            folder=folder,
+            resume=resume,
+            cancelled=cancelled,
         )
         for event in events:
             if isinstance(event, PlanEvent):
@@ -206,7 +228,44 @@ class Run:
         """
         about = self.about(command)
         saved = Saved(about=about, card=model_card(self.model, about))
-        save_model(self.model, folder, self.changed(), saved, overwrite=overwrite)
+        save_model(self.model, folder, self.changed(), saved, overwrite=overwrite, beside=RUN_FILES)
+
+
+@contextlib.contextmanager
+def run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """Hold a folder for one run, which writes its checkpoints and at last its model there.
+
+    Args:
+        folder: Where.
+        resume: Whether to go on from the checkpoint that is there.
+        overwrite: Whether to start anew over what a run left there, a model or a checkpoint.
+
+    Yields:
+        The folder, made and locked.
+
+    Raises:
+        ValueError: If another run holds it, if it holds a model or a run and neither `resume`
+            nor `overwrite` says what to do, or if there is nothing to resume.
+    """
+    if resume and overwrite:
+        raise ValueError("there are --resume and --overwrite: give either")
+    full = check_target_folder(folder, overwrite=overwrite, beside=RUN_FILES)
+    if has_checkpoint(full) and not (resume or overwrite):
+        raise ValueError(
+            f"{folder} holds a run that has not ended: give --resume to go on with it, or "
+            "--overwrite to start anew"
+        )
+    if resume and not has_checkpoint(full):
+        raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")
+    new = not full.exists()
+    try:
+        with locked(full):
+            if overwrite:
+                remove_checkpoint(full)
+            yield full
+    finally:  # a run that ended before its first checkpoint leaves no folder behind
+        if new and full.is_dir() and {path.name for path in full.iterdir()} <= {LOCK}:
+            shutil.rmtree(full, ignore_errors=True)
 
 
 def begin_run(

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.checkpoint import LOCK, write_checkpoint
+from core.model_folder import MANIFEST
+from core.runs import run_folder
+
+
+def put_checkpoint(folder: Path) -> None:
+    folder.mkdir()
+    write_checkpoint(folder, {"a": torch.zeros(1)}, {"step": 1})
+
+
+def test_a_new_folder_is_made_locked_and_gone_if_nothing_came_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with run_folder(folder, resume=False, overwrite=False) as held:
+        assert [path.name for path in held.iterdir()] == [LOCK]
+        with (
+            pytest.raises(ValueError, match="another run"),
+            run_folder(folder, resume=False, overwrite=False),
+        ):
+            pass
+    assert not folder.exists()
+
+
+def test_a_run_that_has_not_ended_is_never_overwritten_unasked(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    put_checkpoint(folder)
+    with (
+        pytest.raises(ValueError, match="give --resume"),
+        run_folder(folder, resume=False, overwrite=False),
+    ):
+        pass
+    with run_folder(folder, resume=True, overwrite=False) as held:
+        assert any(path.suffix == ".safetensors" for path in held.iterdir())
+    with run_folder(folder, resume=False, overwrite=True) as held:
+        assert [path.name for path in held.iterdir()] == [LOCK]
+
+
+def test_a_model_is_never_overwritten_unasked(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / MANIFEST).write_text("{}")
+    for resume in (False, True):
+        with (
+            pytest.raises(ValueError, match="holds a model already"),
+            run_folder(folder, resume=resume, overwrite=False),
+        ):
+            pass
+    with run_folder(folder, resume=False, overwrite=True):
+        assert (folder / MANIFEST).is_file(), "it stays until the new one is whole"
+
+
+def test_there_must_be_something_to_resume_and_one_way_to_go_on(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="nothing to resume"),
+        run_folder(tmp_path / "x", resume=True, overwrite=False),
+    ):
+        pass
+    with (
+        pytest.raises(ValueError, match="give either"),
+        run_folder(tmp_path / "x", resume=True, overwrite=True),
+    ):
+        pass
+    assert not (tmp_path / "x").exists()
