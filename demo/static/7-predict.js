@@ -88,7 +88,7 @@
     const shown = all ? rows : rows.slice(0, MOST_BARS);
     const own = below === null ? "this task's own line" : "the line set above";
     return [
-      h("ul", { class: "probs", role: "group", "aria-label": `Probabilities of ${task.name}` },
+      h("ul", { class: "probs", "aria-label": `Probabilities of ${task.name}` },
         shown.map((row) => barRow(task, row, row === rows[0], chosen, choose))),
       rows.length > shown.length && h("button", { type: "button", class: "link", onclick: showAll },
         `Show ${rows.length - shown.length} more labels`),
