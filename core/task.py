@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 OUTSIDE = "O"
+RESERVED = ("text", "truncated")
+"""What a prediction's row holds beside its tasks."""
+
 IGNORED = -100
 """The target of a token that counts for nothing: torch's own `ignore_index`."""
 
@@ -32,6 +35,11 @@ class Task:
             raise ValueError(f"task name is {self.name!r}, must be letters, digits, _ and -")
         if self.kind not in ("sentence", "token"):
             raise ValueError(f"task kind is {self.kind!r}, must be sentence or token")
+        if self.name in RESERVED:
+            raise ValueError(
+                f"a task cannot be called {self.name!r}, which a prediction has of its own: name "
+                f"it otherwise, as in --label-column {self.name}_label={self.name}"
+            )
         least = 2 if self.kind == "sentence" else 1
         if len(self.labels) < least:
             raise ValueError(f"task {self.name} has {len(self.labels)} labels, needs {least}")

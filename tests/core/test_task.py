@@ -119,3 +119,8 @@ def test_spans_never_share_a_character_whatever_the_tokens_do(
     text = "abcdefghijklmn"
     pieces = sorted((start, start + length) for start, length in zip(starts, lengths, strict=False))
     check_spans(text, spans_of(text, pieces, tags[: len(pieces)]), ENTITIES)
+
+
+def test_a_task_is_never_called_as_a_prediction_s_own_fields_are() -> None:
+    with pytest.raises(ValueError, match="cannot be called 'text'"):
+        Task(name="text", kind="sentence", labels=("a", "b"))
