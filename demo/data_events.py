@@ -1,5 +1,6 @@
 """What the events of the Data tab do: plain values in, plain values out."""
 
+import contextlib
 import html
 import json
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from demo.data_form import as_page_says, choice_from, with_rename, without_renam
 from demo.data_rows import ALL, read_query, rows_view
 from demo.data_views import Looked, look_over, unread
 from demo.toasts import as_toast
-from demo.work import RunningWork, StoppedError, Work, progress_line
+from demo.work import RunningWork, Work, progress_line
 from demo.working_data import DataShelf, TooMuchError, WorkingData
 
 Updates = tuple[Any, ...]
@@ -54,8 +55,9 @@ class DataEvents:
             yield (SKIP,) * 6
             return
         yield True, *[SKIP] * 5
-        for updates in self._show(shown, working, choice, request):
-            yield SKIP, *updates
+        with as_toast():
+            for updates in self._show(shown, working, choice, request):
+                yield SKIP, *updates
 
     def again(
         self,
@@ -69,8 +71,9 @@ class DataEvents:
         if not opened:
             yield (SKIP,) * 5
             return
-        for _, view, _, status, stop in self._show(shown, working, choice, request):
-            yield SKIP, view, SKIP, status, stop
+        with contextlib.suppress(ValueError):  # its columns are still to be chosen
+            for _, view, _, status, stop in self._show(shown, working, choice, request):
+                yield SKIP, view, SKIP, status, stop
 
     def upload(
         self,
@@ -90,8 +93,6 @@ class DataEvents:
             for updates in self._show(data, working, choice, request):
                 shown = next((new for new in updates[:1] if isinstance(new, WorkingData)), shown)
                 yield updates
-        except StoppedError:
-            yield SKIP, SKIP, SKIP, STOPPED, hidden()
         except ValueError as error:
             said = as_page_says(str(error), data.choice.source).replace("choose one below; ", "")
             said = f"{said}. The page keeps what it showed before."
@@ -113,8 +114,6 @@ class DataEvents:
             try:
                 changed = Work(lambda *_: self._changed(shown, form)).result()
                 yield from self._show(changed, working, choice, request, guess=False)
-            except StoppedError:
-                yield SKIP, SKIP, SKIP, STOPPED, hidden()
             except ValueError as error:
                 yield SKIP, SKIP, SKIP, "", hidden()
                 raise ValueError(as_page_says(str(error), shown.choice.source)) from error
@@ -144,8 +143,9 @@ class DataEvents:
         The visitor's file is removed.
         """
         self.shelf.keep_only(request.session_hash or "")
-        for updates in self._show(CORPUS_DATA, CORPUS_DATA, choice, request):
-            yield SKIP, SKIP, *updates
+        with as_toast():
+            for updates in self._show(CORPUS_DATA, CORPUS_DATA, choice, request):
+                yield SKIP, SKIP, *updates
         yield CORPUS_DATA, data_line(CORPUS_DATA), *[SKIP] * 3, told(CORPUS_DATA, AFFECTS), SKIP
 
     def save(self, shown: WorkingData, choice: EncoderChoice, given: gr.EventData) -> str:
@@ -178,13 +178,15 @@ class DataEvents:
         """Look data over and show it; where columns cannot be guessed, ask for them.
 
         Raises:
-            StoppedError: If the visitor stopped it.
             ValueError: If it cannot be shown.
         """
         work = Work(lambda *_: self._looked(data, choice.name, guess=guess))
         for step in self._running.steps(work, request):
             line = progress_line(f"Reading {data.name} and looking it over…", step)
             yield SKIP, SKIP, SKIP, line, shown_button()
+        if work.stopped:
+            yield SKIP, SKIP, SKIP, STOPPED, hidden()
+            return
         view, rows = work.result()
         yield data, {**view, "inUse": data == working}, rows, "", hidden()
 

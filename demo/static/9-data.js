@@ -63,6 +63,7 @@
 
   /* ---- columns */
   function field(label, control) {
+    control.setAttribute("aria-label", label);  // without the words of its options
     return h("label", { class: "field" }, h("span", {}, label), control);
   }
 

@@ -46,7 +46,7 @@
 
   function choice(name, values, chosen, go) {
     return h("label", { class: "pick" }, h("span", { class: "soft" }, title(name)),
-      h("select", { "data-pick": name, onchange: (e) => go(e.target.value) }, h("option", { value: "" }, "all"),
+      h("select", { "data-pick": name, "aria-label": title(name), onchange: (e) => go(e.target.value) }, h("option", { value: "" }, "all"),
         values.map((value) => h("option", { value, selected: value === chosen }, value.slice(0, 80)))));
   }
 

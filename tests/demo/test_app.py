@@ -143,7 +143,8 @@ def test_a_direct_call_that_skips_the_queue_is_held_to_every_limit(
 
 def test_only_the_named_endpoints_are_public_and_each_is_documented(client: Client) -> None:
     info = client.view_api(return_format="dict", print_info=False)
-    assert sorted(info["named_endpoints"]) == ["/embed", "/predict", "/search", "/similarity"]
+    there = ["/check", "/embed", "/predict", "/search", "/similarity"]
+    assert sorted(info["named_endpoints"]) == there
     assert info["unnamed_endpoints"] == {}
     for endpoint in info["named_endpoints"].values():
         assert endpoint["description"]

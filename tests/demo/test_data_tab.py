@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from core.config import DataChoice, EncoderChoice
 from core.task import Task
+from demo import work
 from demo.data_events import CORPUS_DATA, DataEvents, data_line
 from demo.data_form import as_page_says, as_script_says, choice_from, renames_of, with_rename
 from demo.data_rows import SHOWN_CHARACTERS, read_query
@@ -370,3 +372,22 @@ def test_flags_of_the_command_line_never_reach_the_page() -> None:
 def test_an_unset_query_asks_for_all() -> None:
     assert read_query({}).search == ""
     assert read_query({"search": None, "labels": None}).labels == {}
+
+
+def test_stop_leaves_what_was_shown_and_removes_the_file(
+    events: DataEvents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(work, "SILENT_SECONDS", 0.01)
+    monkeypatch.setattr(events, "_looked", lambda *_, **__: held.wait(10))
+    path = tmp_path / "hotel.csv"
+    path.write_text(as_csv(planted()))
+    steps = events.upload(str(path), CORPUS_DATA, CORPUS_DATA, ENCODER, REQUEST)
+    assert "Reading hotel.csv" in next(steps)[3]
+    kept = next(file.path for file in events.shelf._files.values())
+    events.stop(REQUEST)
+    last = list(steps)[-1]
+    held.set()
+    assert is_skip(last[0])
+    assert "Stopped" in last[3]
+    assert not kept.exists()
