@@ -130,6 +130,8 @@ def test_a_file_becomes_a_table_that_sorts_filters_and_is_saved(
     table = page.locator("#many table.predictions")
     expect(page.locator("#many .answer")).to_contain_text("16 sentences.")
     assert table.locator("tbody tr").count() == 10
+    look = table.locator("tr.pick").evaluate("e => getComputedStyle(e).display")
+    assert look == "table-row", "the row that is opened keeps its columns"
     page.get_by_role("button", name="Next", exact=True).click()
     assert table.locator("tbody tr").count() == 6
     expect(page.locator(".pager")).to_contain_text("11–16 of 16")
