@@ -222,7 +222,10 @@ def evaluate(
     many = Counted(expected=len(dataset.examples))
     with on_threads(threads), terminal.Bar(many, doing="predicting", did="predicted") as bar:
         document = evaluate_document(scored, dataset, progress=bar.update)
-    if _learned_from(model) == dataset.fingerprint:
+    from core.dataset import CORPUS
+
+    own = {dataset.fingerprint} | ({CORPUS} if dataset.name == CORPUS else set())
+    if _learned_from(model) & own:
         terminal.say(
             f"{scored.name} has learned from these very rows: the figures say nothing of new text"
         )
@@ -243,10 +246,11 @@ def _test_rows(dataset: "Dataset") -> "Dataset":
     return dataset.select(test)
 
 
-def _learned_from(folder: str | None) -> str | None:
-    """Name the fingerprint of the data that a model learned from, where its folder says it."""
+def _learned_from(folder: str | None) -> set[str]:
+    """Name the data that a model learned from and its fingerprint, where its folder says it."""
     from core.model_folder import SHIPPED, read_manifest
 
     about = read_manifest(SHIPPED if folder is None else Path(folder)).get("about")
     data = about.get("data") if isinstance(about, dict) else None
-    return data.get("fingerprint") if isinstance(data, dict) else None
+    said = [data.get(key) for key in ("name", "fingerprint")] if isinstance(data, dict) else []
+    return {each for each in said if isinstance(each, str) and each}

@@ -109,7 +109,7 @@ def build(folder: Path, rows: Sequence[CorpusRow]) -> None:
         "strategy": STRATEGY,
         "seed": CHOICE.seed,
         "epochs": CHOICE.epochs,
-        "data": "corpus",
+        "data": {"name": "corpus"},
         "command": COMMAND,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
