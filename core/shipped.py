@@ -1,6 +1,7 @@
 """The model that ships with Thaw, made anew from the corpus.
 
     python -m core.shipped [--out DIR]    trains it and writes the folder, assets/model unless told
+    python -m core.shipped --profile      draws the corpus' profile, assets/pictures/layers.svg
 
 Seed, rates, epochs and threads are fixed: the same machine gives the same weights, and another
 one the same predictions.
@@ -20,10 +21,12 @@ from core.config import ASSETS, TrainingChoice
 from core.corpus import CorpusRow, load_corpus
 from core.encoder import load_encoder
 from core.evaluation import score_labels, span_interval
+from core.layer_profile import best_in_words, layer_profile
 from core.metrics import Interval, wilson_interval
 from core.model import MultiTaskModel, default_shapes
 from core.model_folder import CARD, SHIPPED, Saved, load_model, save_model
 from core.prediction import Prediction, predict
+from core.report import layer_profile_svg
 from core.scenario import Scenario, parse_strategy
 from core.task import SHIPPED_TASKS, Task
 from core.training import train
@@ -34,6 +37,7 @@ CHOICE = TrainingChoice(epochs=3, encoder_rate=6e-4, seed=1, threads=1)
 """Of seeds 0 to 2 the one that did best on the validation rows."""
 
 COMMAND = "python -m core.shipped"
+PROFILE = ASSETS / "pictures/layers.svg"
 REGISTERS = ASSETS.parent / "docs/figures/registers.md"
 """The tables that `tests/benchmarks/registers_bench.py` writes."""
 
@@ -60,6 +64,14 @@ How accurate predictions are when the least confident are left out:
 
 | task | all kept | 90 % | 75 % | 50 % |
 |---|---|---|---|---|"""
+
+LAYERS = """
+## Where it is known
+
+What a linear head reads off each layer of the frozen encoder, before any training
+(`python -m core.shipped --profile`; rows of all registers, three folds):
+
+![Scores by layer: topic, sentiment and entities](../pictures/layers.svg)"""
 
 LIMITS = """
 ## Limits
@@ -152,6 +164,7 @@ def model_card(model: MultiTaskModel, rows: Sequence[CorpusRow]) -> str:
     ]
     lines += ["", "| task | kept 100 % | 90 % | 75 % | 50 % |", "|---|---|---|---|---|"]
     lines += [_coverage(task, test, found) for task in model.tasks if task.kind == "sentence"]
+    lines.append(LAYERS)
     if REGISTERS.is_file():
         lines += ["", REGISTERS.read_text(encoding="utf-8").strip()]
     lines.append(LIMITS)
@@ -183,11 +196,25 @@ def _coverage(task: Task, rows: Sequence[CorpusRow], found: Sequence[Prediction]
     return f"| {task.name} | {at(1)} | {at(0.9)} | {at(0.75)} | {at(0.5)} |"
 
 
+def draw_profile(path: Path, rows: Sequence[CorpusRow]) -> None:
+    """Draw what can be read off each layer of the default encoder, frozen, on all but test rows."""
+    examples = [row.example for row in rows if row.split != "test"]
+    profile = layer_profile(load_encoder("minilm", threads=1), examples, SHIPPED_TASKS)
+    path.write_text(layer_profile_svg(profile), encoding="utf-8")
+    for name, scores in profile.tasks.items():
+        sys.stderr.write(f"{best_in_words(name, scores)}\n")
+
+
 def main() -> None:
-    """Build the model where the command line says."""
+    """Build the model, or draw the layer profile, as the command line says."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--out", type=Path, default=SHIPPED)
-    build(parser.parse_args().out, load_corpus())
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args()
+    if options.profile:
+        draw_profile(PROFILE, load_corpus())
+    else:
+        build(options.out, load_corpus())
 
 
 if __name__ == "__main__":
