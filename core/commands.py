@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from core import data_commands, model_commands, terminal, train_command
+from core import data_commands, export_commands, model_commands, terminal, train_command
 from core.command_input import (
     begun,
     given_or_file,
@@ -231,6 +231,7 @@ for each in (
     model_commands.layers,
     model_commands.evaluate,
     train_command.train,
+    export_commands.export,
 ):
     app.command()(each)
 

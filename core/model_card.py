@@ -21,8 +21,8 @@ def model_card(model: MultiTaskModel, about: Mapping[str, Any]) -> str:
     Returns:
         Markdown, in which no text from people is markup.
     """
-    sections = (_head(model, about), _tasks(model), _data(about), _figures(about), _use(model),
-                _limits(), _making(about))  # fmt: skip
+    sections = (_head(model, about), task_lines(model), _data(about), _figures(about), _use(model),
+                limit_lines(), _making(about))  # fmt: skip
     return "\n".join(line for section in sections for line in section)
 
 
@@ -50,7 +50,8 @@ def _head(model: MultiTaskModel, about: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _tasks(model: MultiTaskModel) -> Iterator[str]:
+def task_lines(model: MultiTaskModel) -> Iterator[str]:
+    """Say what a model predicts, as a section of its card."""
     yield "## What it predicts"
     yield ""
     rows = []
@@ -141,7 +142,8 @@ def _use(model: MultiTaskModel) -> Iterator[str]:
     )
 
 
-def _limits() -> Iterator[str]:
+def limit_lines() -> Iterator[str]:
+    """Say what no model knows, as a section of its card."""
     yield "## Limits"
     yield ""
     yield (

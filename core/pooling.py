@@ -110,7 +110,8 @@ def _weighted_sum(tokens: Tensor, weights: Tensor) -> Tensor:
 
 
 def _take(tokens: Tensor, positions: Tensor) -> Tensor:
-    return tokens[torch.arange(len(tokens), device=tokens.device), positions]  # (batch, hidden)
+    rows = torch.arange(tokens.shape[0], device=tokens.device)  # (batch,); len() is fixed in ONNX
+    return tokens[rows, positions]  # (batch, hidden)
 
 
 _POOLS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

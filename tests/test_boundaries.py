@@ -85,6 +85,7 @@ READING_ORDER = [
     "export",
     "tokenizer_export",
     "encoder_export",
+    "onnx_export",
     "export_card",
     "model_export",
     "cleaned",
