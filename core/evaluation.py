@@ -114,12 +114,13 @@ def evaluate_scores(
             found[task.name] = score_labels(task, [str(label) for label in labels], predicted)
             continue
         true = [label if isinstance(label, tuple) else () for label in labels]
-        spans = [_read_spans(texts[i], own[i], task) for i in rows]
+        spans = [read_entities(texts[i], own[i], task) for i in rows]
         found[task.name] = TaskScores(task=task, rows=len(rows), spans=span_scores(true, spans))
     return found
 
 
-def _read_spans(text: ReadText, scores: Tensor, task: Task) -> tuple[Span, ...]:
+def read_entities(text: ReadText, scores: Tensor, task: Task) -> tuple[Span, ...]:
+    """Read the spans off one text's scores, (tokens, classes), by its likeliest tags."""
     if text.pieces is None or not len(scores):
         return ()
     tags = decode_tags(scores.softmax(dim=1), task, text.pieces.special)

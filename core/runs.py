@@ -361,5 +361,6 @@ def event_document(event: Event) -> dict[str, Any]:
         "best": event.best,
         "loss": dict(event.loss),
         "drift": dict(event.drift),
+        "watched": [vars(each) for each in event.watched],
         "metrics": metrics,
     }

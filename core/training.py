@@ -20,16 +20,16 @@ from core.checkpoint import read_checkpoint, write_checkpoint
 from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
-from core.evaluation import TaskScores, calibrate, evaluate_scores
+from core.evaluation import TaskScores, calibrate, evaluate_scores, read_entities
 from core.freezing import Adapters, Moment, frozen_depth
 from core.heads import TokenHead
 from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
-from core.prefix import FrozenStates, compute_frozen_states
+from core.prefix import FrozenStates, compute_frozen_states, frozen_bytes
 from core.scenario import Scenario
 from core.targets import read_targets
-from core.task import IGNORED, Example
+from core.task import IGNORED, Example, Label
 from core.thawing import (
     build_optimizer,
     model_parts,
@@ -47,9 +47,15 @@ from core.training_events import (
     Event,
     PlanEvent,
     StepEvent,
+    Watched,
 )
 
 VALIDATION_BATCH = 64
+
+_WITHOUT_EFFECT = frozenset({"checkpoint_every", "prefix_megabytes"})
+"""Choices that no weight depends on: a run may go on with others."""
+WATCHED_ROWS = 8
+"""How many validation rows are told one by one at each evaluation."""
 
 
 def train(
@@ -62,6 +68,7 @@ def train(
     folder: Path | None = None,
     resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
     """Train a model in place, telling what happens.
 
@@ -78,6 +85,7 @@ def train(
         folder: Where checkpoints go, at each epoch's end and every so many steps; None for none.
         resume: Whether to go on from the checkpoint in `folder`, bit for bit as if never stopped.
         cancelled: Asked before each step; True stops.
+        about: What a checkpoint is to say of the run beside what it needs, as JSON.
 
     Yields:
         A plan, steps, an evaluation after each epoch, checkpoints, and an end.
@@ -92,6 +100,7 @@ def train(
     """
     with torch_threads(choice.threads or torch.get_num_threads()):
         run = _Training(model, scenario, examples, validation, choice, folder)
+        run.about = dict(about or {})
         try:
             yield run.plan()
             run.prepare(cancelled)  # with the weights of the start, which a checkpoint changes
@@ -144,6 +153,7 @@ class _Training:
         self.epoch_loss = dict.fromkeys(model.heads, 0.0)
         self.order = self.draws.order_state()  # as it was before the present epoch was dealt
         self.identity = self._identity()
+        self.about: dict[str, Any] = {}
 
     def _adapt(self, strategy: Adapters) -> None:
         encoder = self.model.encoder
@@ -186,6 +196,8 @@ class _Training:
 
     def plan(self) -> PlanEvent:
         """Say what is about to be trained."""
+        kept = self._prefix_layers()
+        size = frozen_bytes(len(kept), sum(self.lengths), self.model.encoder.hidden)
         return PlanEvent(
             strategy=self.scenario.name,
             read={name: head.shape.read for name, head in self.model.task_heads.items()},
@@ -193,6 +205,9 @@ class _Training:
             steps=self.steps,
             rows=self.rows,
             validation_rows=len(self.validation),
+            prefix=max(kept, default=None),
+            prefix_bytes=size,
+            prefix_in_files=size > self.choice.prefix_megabytes * 1e6,
         )
 
     def epochs(self, cancelled: Callable[[], bool] | None) -> Iterator[Event]:
@@ -241,25 +256,59 @@ class _Training:
             scores=scores,
             loss=self._validation_loss(raw),
             drift=self._drift(),
+            watched=self._watched(raw),
             best=best,
         )
+
+    def _watched(self, scores: Mapping[str, Sequence[Tensor]]) -> tuple[Watched, ...]:
+        """Tell predicted against actual for a few validation rows, the same ones each time."""
+        step = max(1, len(self.validation) // WATCHED_ROWS)
+        found = []
+        for place in range(0, len(self.validation), step)[:WATCHED_ROWS]:
+            row = self.validation[place]
+            text, example = self.targets.texts[row], self.targets.examples[row]
+            predicted: dict[str, Label] = {}
+            confidence: dict[str, float] = {}
+            for name, head in self.model.task_heads.items():
+                own = scores[name][place]  # (1, labels) or (tokens, classes)
+                if isinstance(head, TokenHead):
+                    predicted[name] = read_entities(text, own, head.task)
+                else:
+                    likely, best = own.softmax(dim=1).max(dim=1)  # (1,) each
+                    predicted[name] = head.task.labels[int(best)]
+                    confidence[name] = float(likely)
+            actual = {n: each for n, each in example.labels.items() if n in self.model.heads}
+            found.append(
+                Watched(
+                    text=example.text, actual=actual, predicted=predicted, confidence=confidence
+                )
+            )
+        return tuple(found)
 
     def _depth(self, epoch: int) -> int | None:
         """Find the highest layer read or below it up to which nothing trains in an epoch."""
         depth = frozen_depth(self.strategy, self.model.encoder.layers, self._at(epoch))
         return None if depth is None else min(depth, self.top)
 
-    def prepare(self, cancelled: Callable[[], bool] | None) -> None:
-        """Run what no step of an epoch will change, once for each sentence."""
+    def _prefix_layers(self) -> list[int]:
+        """List the layers whose states no step of some epoch will change, as far as needed."""
         found = [self._depth(epoch) for epoch in range(self.choice.epochs)]
         depths = {depth for depth in found if depth is not None}
         if not depths or not (self.optimizer or self.validation):
-            return
-        layers = {*depths, *(k for k in self.model.layers_read if k <= max(depths))}
-        ids = [text.ids for text in self.targets.texts]
-        self.frozen = compute_frozen_states(
-            self.model.encoder, ids, sorted(layers), cancelled=cancelled
-        )
+            return []
+        return sorted({*depths, *(k for k in self.model.layers_read if k <= max(depths))})
+
+    def prepare(self, cancelled: Callable[[], bool] | None) -> None:
+        """Run what no step of an epoch will change, once for each sentence."""
+        layers = self._prefix_layers()
+        if layers:
+            self.frozen = compute_frozen_states(
+                self.model.encoder,
+                [text.ids for text in self.targets.texts],
+                layers,
+                memory_bytes=self.choice.prefix_megabytes * 1e6,
+                cancelled=cancelled,
+            )
 
     def _scores(self, rows: Sequence[int], epoch: int) -> dict[str, Tensor]:
         """Score some rows, what is frozen in an epoch from its store."""
@@ -456,9 +505,11 @@ class _Training:
         for example in self.targets.examples:
             digest.update(json.dumps([example.text, dict(example.labels)]).encode())
         digest.update(self.model.encoder.fingerprint().encode())
+        choice = {n: each for n, each in asdict(self.choice).items() if n not in _WITHOUT_EFFECT}
         return {
             "strategy": self.scenario.name,
-            "choice": asdict(self.choice),
+            "settings": dict(self.strategy.settings),
+            "choice": choice,
             "rows": self.rows,
             "read": {name: head.shape.read for name, head in self.model.task_heads.items()},
             "data": digest.hexdigest(),
@@ -477,6 +528,7 @@ class _Training:
             tensors.update({f"optimizer.{place}.{name}": each for name, each in state.items()})
         document = {
             "run": self.identity,
+            "about": self.about,
             "step": self.step,
             "epoch": self.epoch,
             "place": self.place,

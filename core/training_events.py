@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.evaluation import TaskScores
 from core.model import Calibration
+from core.task import Label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,10 @@ class PlanEvent:
         steps: How many steps there will be at most.
         rows: How many sentences are trained on.
         validation_rows: How many are held out to validate.
+        prefix: The highest layer up to which the network runs once for each text, in some epoch
+            at least; None where the embeddings train from the first step.
+        prefix_bytes: What those states take.
+        prefix_in_files: Whether that is past the memory budget, so that they go to files.
     """
 
     strategy: str
@@ -26,6 +31,9 @@ class PlanEvent:
     steps: int
     rows: int
     validation_rows: int
+    prefix: int | None = None
+    prefix_bytes: int = 0
+    prefix_in_files: bool = False
 
     @property
     def trainable_parameters(self) -> int:
@@ -66,6 +74,23 @@ class StepEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What the model says of one fixed validation sentence, beside what is true.
+
+    Attributes:
+        text: The sentence.
+        actual: By task that it has a label of, the label, or the spans.
+        predicted: By task, the same as the model has it.
+        confidence: By sentence task, the probability of the predicted label before calibration.
+    """
+
+    text: str
+    actual: Mapping[str, Label]
+    predicted: Mapping[str, Label]
+    confidence: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationEvent:
     """The scores on the validation rows after an epoch.
 
@@ -76,6 +101,7 @@ class EvaluationEvent:
         loss: By task, on the validation rows, in nats per label.
         drift: By part that trains, how far its weights are from where they began, as a share of
             their norm then.
+        watched: Predicted against actual, for the same few rows at each evaluation.
         best: Whether it is the best so far.
     """
 
@@ -84,6 +110,7 @@ class EvaluationEvent:
     scores: Mapping[str, TaskScores]
     loss: Mapping[str, float]
     drift: Mapping[str, float]
+    watched: tuple[Watched, ...]
     best: bool
 
 

@@ -20,7 +20,7 @@ from core.model import MultiTaskModel
 from core.scenario import parse_strategy
 from core.thawing import model_parts, part_parameters
 from core.training import train
-from core.training_events import CheckpointEvent, Event, PlanEvent, StepEvent
+from core.training_events import CheckpointEvent, EvaluationEvent, Event, PlanEvent, StepEvent
 from tests.tiny_models import LAYERS
 from tests.tiny_tasks import EXAMPLES, TRAINED_FAMILIES, tiny_model
 
@@ -259,3 +259,18 @@ def test_the_plan_counts_what_really_trains(family_folder: Folder) -> None:
         biases,
         sum(w.numel() for w in part_parameters(model, Part(layer=1)).values()),
     )
+
+
+def test_a_few_validation_rows_are_told_one_by_one_at_each_evaluation(
+    family_folder: Folder,
+) -> None:
+    events = events_of(fresh(family_folder, "minilm", "heads"), "heads", validation=range(12))
+    told = [event.watched for event in events if isinstance(event, EvaluationEvent)]
+    assert [[row.text for row in each] for each in told] == [[r.text for r in told[0]]] * len(told)
+    assert 0 < len(told[0]) <= 8
+    for row in told[-1]:
+        example = next(each for each in EXAMPLES if each.text == row.text)
+        assert row.actual == example.labels
+        assert set(row.predicted) == {"kind", "mood", "names"}
+        assert set(row.confidence) == {"kind", "mood"}
+        assert all(0 < share <= 1 for share in row.confidence.values())
