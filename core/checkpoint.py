@@ -69,13 +69,18 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ValueError: If there is none, it is none of Thaw's, or its format is newer.
     """
+    return _read(folder, tensors=True)
+
+
+def _read(folder: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     path = folder / CHECKPOINT
     if not path.is_file():
         raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+            names = list(file.keys()) if tensors else []
+            found = {name: file.get_tensor(name) for name in names}
         document = json.loads(metadata.get(_DOCUMENT, "null"))
     except (OSError, SafetensorError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as a checkpoint: {error}") from error
@@ -86,7 +91,12 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ValueError(
             f"{path} is of format {version}, this Thaw reads up to {FORMAT}: use a newer Thaw"
         )
-    return tensors, document
+    return found, document
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """Read what a run's checkpoint says, without its tensors. Raises as `read_checkpoint`."""
+    return _read(folder, tensors=False)[1]
 
 
 def remove_checkpoint(folder: Path) -> None:

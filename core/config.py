@@ -105,6 +105,8 @@ class TrainingChoice:
         class_weights: `none`, or `balanced`: rows of rare labels of sentence tasks count more.
         smoothing: Share of each label that is spread over all its task's classes.
         checkpoint_every: Steps from one checkpoint to the next, beside each epoch's end.
+        prefix_megabytes: What the states of the frozen bottom may take in memory, before they go
+            to files.
         bf16: Whether matrix products run in bfloat16.
         threads: torch threads; None leaves them as they are.
 
@@ -127,6 +129,7 @@ class TrainingChoice:
     class_weights: str = "none"
     smoothing: float = 0.0
     checkpoint_every: int = 50
+    prefix_megabytes: float = 1_000.0
     bf16: bool = False
     threads: int | None = None
 
@@ -142,6 +145,8 @@ class TrainingChoice:
         check_choice("class_weights", self.class_weights, CLASS_WEIGHTS)
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing is {self.smoothing}, must be 0 or more and below 1")
+        if not self.prefix_megabytes >= 0:
+            raise ValueError(f"prefix_megabytes is {self.prefix_megabytes}, must be 0 or more")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}, must be a share from 0 to 1")
         if not (self.weight_decay >= 0 and self.clip > 0):

@@ -4,7 +4,7 @@ Layers are numbered as people count them, 1 to L; 0 is the embeddings. What lies
 layer read never runs, whatever a strategy says of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -69,6 +69,11 @@ class Strategy:
     def name(self) -> str:
         """How a person types it."""
         raise NotImplementedError
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """What can be set of it beside its name, by the option's name."""
+        return {}
 
     def trains(self, part: Part) -> bool:
         """Tell whether a part is ever trained."""
@@ -221,6 +226,9 @@ class Gradual(Strategy):
 
     Attributes:
         every: Epochs from one layer to the next.
+
+    Raises:
+        ValueError: If that is less than one.
     """
 
     every: int = 1
@@ -231,9 +239,17 @@ class Gradual(Strategy):
     source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.3 (arXiv:1801.06146)."
     epochs: ClassVar[int] = 8
 
+    def __post_init__(self) -> None:
+        if not self.every > 0:
+            raise ValueError(f"--unfreeze-every is {self.every}, must be at least 1 epoch")
+
     @property
     def name(self) -> str:
         return "gradual"
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        return {"unfreeze_every": self.every}
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (each part has its time)
         return True
@@ -321,6 +337,9 @@ class LayerwiseRates(Strategy):
 
     Attributes:
         decay: Each layer's share of the rate of the one above it.
+
+    Raises:
+        ValueError: If it is no such share.
     """
 
     decay: float = 0.8
@@ -331,15 +350,40 @@ class LayerwiseRates(Strategy):
     source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.1 (arXiv:1801.06146)."
     encoder_rate: ClassVar[float] = 4e-4
 
+    def __post_init__(self) -> None:
+        if not 0 < self.decay <= 1:
+            raise ValueError(f"--lr-decay is {self.decay}, must be above 0 and at most 1")
+
     @property
     def name(self) -> str:
         return "layerwise-lr"
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        return {"lr_decay": self.decay}
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (it says yes to every part)
         return True
 
     def rate(self, part: Part, moment: Moment) -> float:
         return 1.0 if part.layer is None else self.decay ** max(0, moment.top - part.layer)
+
+
+OFFERED: tuple[tuple[str, type[Strategy]], ...] = (
+    ("frozen", Frozen),
+    ("heads", Heads),
+    ("freeze-head:TASK", FreezeHead),
+    ("heads+freeze-head:TASK", Heads),
+    ("lower:K", Lower),
+    ("full", Full),
+    ("gradual", Gradual),
+    ("lp-ft", HeadsThenFull),
+    ("bitfit", Biases),
+    ("lora", Adapters),
+    ("layerwise-lr", LayerwiseRates),
+    ("freeze:0-2+5", Picked),
+)
+"""Every strategy, by how its name is typed."""
 
 
 def parts_of(layers: int, tasks: Sequence[str]) -> list[Part]:

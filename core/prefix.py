@@ -210,10 +210,10 @@ class FrozenStates:
     ) -> None:
         self.close()
 
-    def _make_room(self, hidden: int, memory_bytes: int) -> None:
+    def _make_room(self, hidden: int, memory_bytes: float) -> None:
         tokens = int(self.lengths.sum())
         shape = (tokens, hidden)
-        if 4 * len(self.layers) * tokens * hidden <= memory_bytes:
+        if frozen_bytes(len(self.layers), tokens, hidden) <= memory_bytes:
             self._states = {layer: torch.empty(shape) for layer in self.layers}
             return
         self._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
@@ -223,12 +223,17 @@ class FrozenStates:
             self._states[layer] = torch.from_numpy(mapped)  # (tokens, hidden)
 
 
+def frozen_bytes(layers: int, tokens: int, hidden: int) -> int:
+    """Give the size of the states of some layers for some texts, fp32, in bytes."""
+    return 4 * layers * tokens * hidden
+
+
 def compute_frozen_states(
     encoder: Encoder,
     ids: Sequence[Sequence[int]],
     layers: Sequence[int],
     *,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: float = MEMORY_BYTES,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> FrozenStates:

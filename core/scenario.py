@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.freezing import (
+    OFFERED,
     Adapters,
     Biases,
     FreezeHead,
@@ -39,10 +40,7 @@ PLAIN = (
 MAX_SHOWN = 60
 """Of a longer name an error shows this much."""
 
-NAMES = (
-    *("frozen", "heads", "freeze-head:TASK", "heads+freeze-head:TASK", "lower:K", "full"),
-    *("gradual", "lp-ft", "bitfit", "lora", "layerwise-lr", "freeze:0-2+5"),
-)
+NAMES = tuple(name for name, _ in OFFERED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +85,35 @@ def parse_strategy(name: str, layers: int, tasks: Sequence[str] | None = None) -
             f"encoder would train: that is heads@{read}"
         )
     return Scenario(strategy=strategy, read=read)
+
+
+def tuned(
+    scenario: Scenario, *, lr_decay: float | None = None, unfreeze_every: int | None = None
+) -> Scenario:
+    """Set what a strategy lets a person set beside its name; None leaves it as it is.
+
+    Args:
+        scenario: Whose strategy.
+        lr_decay: Of layer-wise rates, each layer's share of the rate of the one above it.
+        unfreeze_every: Of gradual unfreezing, the epochs from one layer to the next.
+
+    Raises:
+        ValueError: If the strategy has no such setting, or the number is out of range.
+    """
+    strategy = scenario.strategy
+    if lr_decay is not None:
+        if not isinstance(strategy, LayerwiseRates):
+            raise ValueError(
+                f"--lr-decay sets layerwise-lr, the strategy is {strategy.name}: leave it out"
+            )
+        strategy = replace(strategy, decay=lr_decay)
+    if unfreeze_every is not None:
+        if not isinstance(strategy, Gradual):
+            raise ValueError(
+                f"--unfreeze-every sets gradual, the strategy is {strategy.name}: leave it out"
+            )
+        strategy = replace(strategy, every=unfreeze_every)
+    return replace(scenario, strategy=strategy)
 
 
 def _parse_plain(given: str, name: str, layers: int, tasks: Sequence[str] | None) -> Strategy:
