@@ -46,8 +46,9 @@ def train(
         typer.Option(
             "--strategy",
             metavar="NAME",
-            help="frozen, heads, lower:K (layers 0 to K frozen) or full; @K, @auto or @mix behind "
-            "it says which layer the heads read, else the last.",
+            help="What trains: frozen, heads, lower:K (0 to K frozen), full, gradual, lp-ft, "
+            "bitfit, lora, layerwise-lr, freeze:0-2+5 or freeze-head:TASK; @K, @auto or @mix "
+            "behind it says which layer the heads read, else the last.",
         ),
     ],
     out: Annotated[
@@ -65,7 +66,7 @@ def train(
         typer.Option(
             "--epochs",
             metavar="N",
-            help="The most epochs; else the strategy's own: 30 for heads, 6 where layers train.",
+            help="The most epochs; else the strategy's own: 30 for heads, else fewer.",
         ),
     ] = None,
     seed: Seed = 0,

@@ -135,6 +135,24 @@ def test_calibration_of_nothing_and_of_perfection_is_a_calibration() -> None:
     assert torch.isfinite(likely).all()
 
 
+def test_a_head_that_was_never_wrong_is_as_sure_as_that_allows() -> None:
+    labels = torch.tensor([0, 1] * 9)
+    scores = torch.nn.functional.one_hot(labels, 2) * 5.0
+    # By hand: right 18 times of 18 gives (18 + 1) / (18 + 2) = 0.95, so 5 / T = ln 19.
+    assert calibrate(MOOD, scores, labels).temperature == pytest.approx(5 / math.log(19))
+    # By hand: right 19 times of 20 is a share of 0.95 too, with no rule but the rows'.
+    labels = torch.tensor([0, 1] * 10)
+    scores = torch.nn.functional.one_hot(labels, 2) * 5.0
+    scores[0] = scores[0].flip(0)
+    assert calibrate(MOOD, scores, labels).temperature == pytest.approx(5 / math.log(19))
+
+
+def test_scores_of_no_row_are_null() -> None:
+    document = score_labels(MOOD, [], []).document()
+    assert (document["rows"], document["accuracy"], document["macro_f1"]) == (0, None, None)
+    assert document["confusion"] == [[0, 0], [0, 0]]
+
+
 def test_a_token_task_is_unsure_by_its_entities_alone() -> None:
     scores = torch.zeros(100, 5)
     scores[:, 0] = 9.0  # all outside, and sure of it
