@@ -72,8 +72,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ValueError(
             f"{folder} is of format {newer}, this Thaw reads up to {FORMAT}: use a newer Thaw"
         )
+    if document.get("kind") == "onnx":
+        raise ValueError(
+            f"{folder} is an ONNX export, which Thaw does not read: give the model it was made from"
+        )
     if document.get("kind") != kind or not isinstance(document.get("heads"), list):
-        raise ValueError(f"{folder} is a {str(document.get('kind'))[:30]}, must be a {kind}")
+        wanted = "an export" if kind == "export" else "a model"
+        raise ValueError(f"{folder} is a {str(document.get('kind'))[:30]}, must be {wanted}")
     return document
 
 
