@@ -43,7 +43,7 @@ Device = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="DIR", help="A model folder that train wrote; else the shipped model."
+        "--model", metavar="DIR", help="A folder that train or export wrote; else the shipped one."
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Draws all that is left to chance.")]
