@@ -44,7 +44,8 @@ INTRO = """\
 Trained on all registers but one by `{setup}`, tested on that one; the mean over three seeds with
 its 95 % interval (Student's t over the seeds; in the last row over the registers). Beside it the
 floor. Made by `python tests/benchmarks/registers_bench.py`, each run in
-`docs/figures/registers.jsonl`.
+`docs/figures/registers.jsonl`. Where it says bf16, matrix products ran in bfloat16 to save time;
+the shipped model's training is in fp32.
 
 """
 
