@@ -1,16 +1,13 @@
-"""How predictions, layer profiles, scores and a training read in a terminal."""
+"""How predictions, layer profiles and scores read in a terminal."""
 
-import contextlib
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from core.terminal import errors, output, plain_table, readable, say
+from core.terminal import output, plain_table, readable
 
 SHOWN_SCORES = 3
 SHOWN_WORDS = 4
@@ -21,7 +18,6 @@ BAR_CELLS = 20
 LABEL_CHARACTERS = 30
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def show_predictions(rows: Sequence[Mapping[str, Any]], first: int) -> None:
@@ -157,7 +153,7 @@ def show_evaluation(document: Mapping[str, Any]) -> None:
     console.print(Text(readable(head)), soft_wrap=True)
     for name, scores in document["tasks"].items():
         console.print()
-        console.print(_verdict(name, scores), soft_wrap=True)
+        console.print(verdict(name, scores), soft_wrap=True)
         if "per_label" in scores:
             console.print(_per_label(scores))
             if len(scores["labels"]) <= SHOWN_CLASSES:
@@ -165,7 +161,8 @@ def show_evaluation(document: Mapping[str, Any]) -> None:
                 console.print(_confusion(scores))
 
 
-def _verdict(name: str, scores: Mapping[str, Any]) -> Text:
+def verdict(name: str, scores: Mapping[str, Any]) -> Text:
+    """Say a task's scores in a line that begins with its name."""
     told = Text(readable(name), style="bold cyan")
     told.append("  ")
     return told.append(score_in_words(scores), style="")
@@ -215,110 +212,3 @@ def _confusion(scores: Mapping[str, Any]) -> Table:
         head = Text(f"{place + 1} ", style="cyan")
         table.add_row(head.append(short(label), style="default"), *cells)
     return table
-
-
-class TrainingDisplay:
-    """A training as it happens, on standard error: live on a terminal, else a line an epoch.
-
-    Use it as a context.
-    """
-
-    def __init__(self) -> None:
-        self._console = errors()
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
-        self._steps = 0
-        self._last = time.monotonic()
-
-    def __enter__(self) -> "TrainingDisplay":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def show(self, event: Mapping[str, Any]) -> None:
-        """Show an event, as `core.runs.event_document` describes it."""
-        if event["event"] == "plan":
-            self._begin(event)
-        elif event["event"] == "step":
-            self._step(event)
-        elif event["event"] == "evaluation":
-            self._line(_epoch_line(event))
-
-    def _begin(self, plan: Mapping[str, Any]) -> None:
-        self._steps = plan["steps"]
-        for line in plan_lines(plan):
-            self._line(line)
-        if self._console.is_terminal and self._steps:
-            self._progress = Progress(
-                TextColumn("training"),
-                BarColumn(),
-                TextColumn("{task.fields[said]}"),
-                TimeElapsedColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._progress.add_task("", total=self._steps, said="")
-            self._progress.start()
-
-    def _step(self, step: Mapping[str, Any]) -> None:
-        losses = ", ".join(f"{readable(name)} {x:.3f}" for name, x in step["loss"].items())
-        said = f"step {step['step']:,} of {self._steps:,}, epoch {step['epoch']}, loss: {losses}"
-        if self._progress is not None:
-            self._progress.update(self._task, completed=step["step"], said=said)
-        elif time.monotonic() - self._last > _SECONDS_BETWEEN_LINES:
-            self._line(said)
-
-    def _line(self, line: str) -> None:
-        self._last = time.monotonic()
-        if self._progress is not None:
-            self._progress.console.print(Text(readable(line)), soft_wrap=True)
-        else:
-            say(line)
-
-
-def plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is about to be trained."""
-    trained, every = plan["trainable_parameters"], plan["total_parameters"]
-    share = f"{trained / every:.1%}" if trained / every >= 0.001 or not trained else "under 0.1%"
-    yield (
-        f"{plan['strategy']}: {trained:,} of {every:,} weights train ({share}), on "
-        f"{plan['rows']:,} rows, {plan['validation_rows']:,} held out, {plan['steps']:,} steps "
-        "at most"
-    )
-    read = ", ".join(
-        f"{name} reads {'a mix of all layers' if layer == 'mix' else f'layer {layer}'}"
-        for name, layer in plan["read"].items()
-    )
-    yield read
-
-
-def _epoch_line(event: Mapping[str, Any]) -> str:
-    scores = ", ".join(f"{name} {_main(each)}" for name, each in event["metrics"].items())
-    return f"epoch {event['epoch']}: {scores}{', the best so far' if event['best'] else ''}"
-
-
-def _main(scores: Mapping[str, Any]) -> str:
-    score = scores["f1"] if "f1" in scores else scores["accuracy"]
-    return "–" if score is None else f"{score:.3f}"
-
-
-def show_trained(done: Mapping[str, Any], folder: str) -> None:
-    """Show how a training ended, and where the model is."""
-    console = output()
-    rest = f"the weights of epoch {done['epoch']}" if done["epoch"] else "nothing was trained"
-    console.print(Text(f"{done['steps']:,} steps in {done['seconds']:.1f} s, {rest}"))
-    for name, scores in (done["metrics"] or {}).items():
-        console.print(_verdict(name, scores), soft_wrap=True)
-    console.print(Text(readable(f"the model is in {folder}")), soft_wrap=True)
-
-
-@contextlib.contextmanager
-def said_if_stopped(what: str) -> Iterator[None]:
-    """Say what Ctrl-C has ended, and pass it on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(what)
-        raise

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from core.checkpoint import LOCK, RUN_FILES, has_checkpoint, locked, remove_checkpoint
@@ -142,6 +143,7 @@ class Run:
         *,
         folder: Path | None = None,
         resume: bool = False,
+        command: str = "",
     ) -> Iterator[Event]:
         """Train, telling what happens.
 
@@ -149,13 +151,20 @@ class Run:
             cancelled: Asked before each step; True stops, after a checkpoint.
             folder: Where checkpoints go, as `run_folder` gives it; None for none.
             resume: Whether to go on from the checkpoint there.
+            command: What a person typed, for the checkpoint to say.
 
         Raises:
             ValueError: If the checkpoint is of another run.
+            RuntimeError: If a checkpoint cannot be written.
             DivergedError: If the loss is no longer a number.
             CancelledError: If `cancelled` answered True.
         """
         training, validation = self.rows.training, self.rows.validation
+        about = {
+            "command": command,
+            "data": {"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
+            "versions": versions(PACKAGES),
+        }
         events = train(
             self.model,
             self.scenario,
@@ -165,6 +174,7 @@ class Run:
             folder=folder,
             resume=resume,
             cancelled=cancelled,
+            about=about,
         )
         for event in events:
             if isinstance(event, PlanEvent):
@@ -195,6 +205,7 @@ class Run:
         done = event_document(self._done)
         return {
             "strategy": self.scenario.name,
+            "settings": dict(self.scenario.strategy.settings),
             "read": self.read,
             "seed": self.choice.seed,
             "command": command,
@@ -225,10 +236,52 @@ class Run:
 
         Raises:
             ValueError: If the training has not ended, or the folder may not be written.
+            RuntimeError: If writing fails midway, as on a full disk; what was there is intact.
         """
         about = self.about(command)
         saved = Saved(about=about, card=model_card(self.model, about))
-        save_model(self.model, folder, self.changed(), saved, overwrite=overwrite, beside=RUN_FILES)
+        try:
+            save_model(
+                self.model, folder, self.changed(), saved, overwrite=overwrite, beside=RUN_FILES
+            )
+        except (OSError, SafetensorError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise RuntimeError(f"the model cannot be written to {folder} ({reason})") from error
+
+
+def check_run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Refuse a folder that a run may not have, before there is anything to write.
+
+    Args:
+        folder: Where.
+        resume: Whether to go on from the checkpoint that is there.
+        overwrite: Whether to start anew over what a run left there, a model or a checkpoint.
+
+    Returns:
+        The folder, with links followed.
+
+    Raises:
+        ValueError: If another run holds it, if it holds a model or a run and neither `resume`
+            nor `overwrite` says what to do, or if there is nothing to resume.
+    """
+    if resume and overwrite:
+        raise ValueError("there are --resume and --overwrite: give either")
+    # A run that overwrites a model has its checkpoints beside it: it was told so when it began.
+    begun = False
+    with contextlib.suppress(OSError, RuntimeError):  # what is wrong with the name is told below
+        begun = has_checkpoint(folder.expanduser())
+    full = check_target_folder(folder, overwrite=overwrite or begun, beside=RUN_FILES)
+    if begun:
+        with locked(full):  # else a run that is being written would be called one that may go on
+            pass
+    if begun and not (resume or overwrite):
+        raise ValueError(
+            f"{folder} holds a run that has not ended: give --resume to go on with it, or "
+            "--overwrite to start anew"
+        )
+    if resume and not begun:
+        raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")
+    return full
 
 
 @contextlib.contextmanager
@@ -244,19 +297,9 @@ def run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]
         The folder, made and locked.
 
     Raises:
-        ValueError: If another run holds it, if it holds a model or a run and neither `resume`
-            nor `overwrite` says what to do, or if there is nothing to resume.
+        ValueError: As `check_run_folder` does.
     """
-    if resume and overwrite:
-        raise ValueError("there are --resume and --overwrite: give either")
-    full = check_target_folder(folder, overwrite=overwrite, beside=RUN_FILES)
-    if has_checkpoint(full) and not (resume or overwrite):
-        raise ValueError(
-            f"{folder} holds a run that has not ended: give --resume to go on with it, or "
-            "--overwrite to start anew"
-        )
-    if resume and not has_checkpoint(full):
-        raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")
+    full = check_run_folder(folder, resume=resume, overwrite=overwrite)
     new = not full.exists()
     try:
         with locked(full):
@@ -334,6 +377,11 @@ def event_document(event: Event) -> dict[str, Any]:
             "validation_rows": event.validation_rows,
             "trainable_parameters": event.trainable_parameters,
             "total_parameters": event.total_parameters,
+            "prefix": {
+                "layer": event.prefix,
+                "bytes": event.prefix_bytes,
+                "in_files": event.prefix_in_files,
+            },
             "parts": [
                 {"part": part, "trains": trained > 0, "trainable": trained, "parameters": every}
                 for part, trained, every in event.parts

@@ -1,10 +1,11 @@
 """The command `train`: from labelled rows to a model folder."""
 
+import contextlib
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -30,10 +31,35 @@ from core.options import (
     Threads,
     data_choice,
 )
+from core.train_options import (
+    Accumulate,
+    BalanceName,
+    Batch,
+    CheckpointEvery,
+    ClassWeights,
+    EncoderRate,
+    Epochs,
+    HeadRate,
+    Out,
+    Overwrite,
+    Patience,
+    PrefixMemory,
+    RateDecay,
+    Resume,
+    Schedule,
+    Smoothing,
+    StrategyName,
+    UnfreezeEvery,
+    Validation,
+    check_numbers,
+    check_same_run,
+)
 
 if TYPE_CHECKING:
     from core.dataset import Dataset
     from core.runs import Run
+    from core.scenario import Scenario
+    from core.stopping import Stopping
 
 NO_VALIDATION = "none"
 
@@ -41,19 +67,8 @@ NO_VALIDATION = "none"
 def train(
     context: typer.Context,
     data: Data,
-    strategy: Annotated[
-        str,
-        typer.Option(
-            "--strategy",
-            metavar="NAME",
-            help="What trains: frozen, heads, lower:K (0 to K frozen), full, gradual, lp-ft, "
-            "bitfit, lora, layerwise-lr, freeze:0-2+5 or freeze-head:TASK; @K, @auto or @mix "
-            "behind it says which layer the heads read, else the last.",
-        ),
-    ],
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="The model folder to write, a new one.")
-    ],
+    strategy: StrategyName,
+    out: Out,
     text_column: TextColumn = None,
     label_column: LabelColumns = None,
     task: TaskNames = None,
@@ -61,39 +76,24 @@ def train(
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
     rows: Rows = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--epochs",
-            metavar="N",
-            help="The most epochs; else the strategy's own: 30 for heads, else fewer.",
-        ),
-    ] = None,
+    epochs: Epochs = None,
     seed: Seed = 0,
-    lr: Annotated[
-        float | None,
-        typer.Option("--lr", metavar="X", help="Learning rate of layers; else the strategy's."),
-    ] = None,
-    head_lr: Annotated[
-        float | None,
-        typer.Option("--head-lr", metavar="X", help="Learning rate of heads; else the strategy's."),
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Sentences in a step.")] = 32,
-    patience: Annotated[
-        int,
-        typer.Option("--patience", metavar="N", help="Epochs without a better score to stop at."),
-    ] = 3,
-    validation: Annotated[
-        str | None,
-        typer.Option(
-            "--validation",
-            metavar="F|none",
-            help="Rows to validate on, or none; else the split column's, or 15 % held out.",
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the model that --out holds.")
-    ] = False,
+    lr: EncoderRate = None,
+    head_lr: HeadRate = None,
+    lr_decay: RateDecay = None,
+    unfreeze_every: UnfreezeEvery = None,
+    batch: Batch = 32,
+    accumulate: Accumulate = 1,
+    balance: BalanceName = "sum",
+    class_weights: ClassWeights = "none",
+    smoothing: Smoothing = 0.0,
+    schedule: Schedule = "linear",
+    patience: Patience = 3,
+    validation: Validation = None,
+    checkpoint_every: CheckpointEvery = 50,
+    prefix_memory: PrefixMemory = 1_000.0,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     encoder: EncoderName = "minilm",
     pooling: Pooling = None,
     normalize: Normalize = None,
@@ -101,17 +101,27 @@ def train(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train heads, and layers where the strategy says so, on labelled rows."""
-    for option, rate in (("--lr", lr), ("--head-lr", head_lr)):
-        if rate is not None and not 0 < rate <= 1:
-            raise ValueError(f"{option} is {rate}, must be above 0 and at most 1")
+    """Train heads, and layers where the strategy says so, on labelled rows.
+
+    Ctrl-C writes a checkpoint, from which --resume goes on as if it had never stopped.
+    """
+    counts = {"--accumulate": accumulate, "--checkpoint-every": checkpoint_every}
+    check_numbers({"--lr": lr, "--head-lr": head_lr}, counts, prefix_memory)
     choice = TrainingChoice(
         epochs=1 if epochs is None else epochs,
         seed=seed,
         encoder_rate=lr,
         head_rate=head_lr,
         batch=batch,
+        accumulate=accumulate,
+        balance=balance,
+        class_weights=class_weights,
+        smoothing=smoothing,
+        schedule=schedule,
         patience=patience,
+        checkpoint_every=checkpoint_every,
+        prefix_megabytes=prefix_memory,
+        threads=threads,
     )
     base = EncoderChoice(
         name=_lasting_name(encoder), pooling=pooling, normalize=normalize, device=device
@@ -119,26 +129,36 @@ def train(
     chosen = data_choice(
         data, text_column, label_column, task, renames, split_column, group_column, rows, seed
     )
+    settings = {"lr_decay": lr_decay, "unfreeze_every": unfreeze_every}
     with terminal.waiting("looking around"):
-        from core.model_folder import check_target_folder
+        from core.runs import check_run_folder
 
-        folder = check_target_folder(Path(out), overwrite=overwrite)
+        folder = check_run_folder(Path(out), resume=resume, overwrite=overwrite)
     _check_apart(folder, out, [data, validation, base.name])
-    _check_strategy(strategy, base.name)
+    known = find_spec(base.name)
+    if known is not None:  # refused before anything is read, where the layers are known
+        _scenario(strategy, settings, known.layers, None)
     dataset = read_data(chosen)
     own = _read_validation(chosen, dataset, validation)
     loaded = load_chosen(base, threads)
-    stopped = f"stopped: nothing is written to {out}, which is written when the training has ended"
-    from core.machine import usable_cores
-    from core.model_terminal import said_if_stopped, show_trained
-    from core.runs import begin_run
-    from core.scenario import parse_strategy
+    from core.losses import parse_balance
+    from core.runs import begin_run, run_folder
+    from core.stopping import Stopping
+    from core.train_terminal import show_trained
 
-    choice = replace(choice, threads=threads or usable_cores())
-    scenario = parse_strategy(strategy, loaded.layers, [each.name for each in dataset.tasks])
+    tasks = [each.name for each in dataset.tasks]
+    parse_balance(balance, tasks)
+    scenario = _scenario(strategy, settings, loaded.layers, tasks)
     if epochs is None:
         choice = replace(choice, epochs=scenario.strategy.epochs)
-    with on_threads(choice.threads), said_if_stopped(stopped):
+    choice, done_before = _going_on(folder, out, scenario, choice, resume=resume)
+    typed = [each for each in context.obj if each != "--resume"]
+    with (
+        _what_is_left(folder, out, typed),
+        on_threads(choice.threads),
+        run_folder(Path(out), resume=resume, overwrite=overwrite),
+        Stopping() as stopping,
+    ):
         many = Counted(expected=len(dataset.examples))
         with terminal.Bar(many, doing="profiling", did="profiled") as bar:
             run = begin_run(
@@ -149,17 +169,87 @@ def train(
                 validation=own,
                 hold=validation != NO_VALIDATION,
                 progress=bar.update,
+                cancelled=stopping,
             )
         for note in run.notes:
             terminal.say(note)
-        done = _follow(run, as_json)
-        run.save(
-            folder, command=shlex.join(["python", "-m", "core", *context.obj]), overwrite=overwrite
+        command = _command(typed)
+        following = _Following(
+            folder=folder,
+            command=command,
+            stopping=stopping,
+            resume=resume,
+            done_before=done_before,
         )
+        done = following.train(run, as_json)
+        run.save(folder, command=command, overwrite=overwrite or resume)
     if as_json:
         terminal.print_json({**done, "model": str(folder)})
     else:
         show_trained(done, out)
+
+
+def _command(typed: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "core", *typed])
+
+
+def _scenario(
+    strategy: str, settings: dict[str, Any], layers: int, tasks: Sequence[str] | None
+) -> "Scenario":
+    from core.scenario import parse_strategy, tuned
+
+    return tuned(parse_strategy(strategy, layers, tasks), **settings)
+
+
+def _going_on(
+    folder: Path, out: str, scenario: "Scenario", choice: TrainingChoice, *, resume: bool
+) -> tuple[TrainingChoice, int]:
+    """Settle the thread count, the checkpoint's own if there is one; give the steps done there."""
+    from core.checkpoint import read_document
+    from core.machine import usable_cores
+
+    document = read_document(folder) if resume else {}
+    before = document.get("run", {})
+    try:
+        kept = before["choice"]["threads"] if before else None
+        step = int(document.get("step", 0))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{out} holds a checkpoint that is broken: give --overwrite") from error
+    choice = replace(choice, threads=choice.threads or kept or usable_cores())
+    if before:
+        check_same_run(before, scenario.name, scenario.strategy.settings, choice, out)
+    return choice, step
+
+
+@contextlib.contextmanager
+def _what_is_left(folder: Path, out: str, typed: Sequence[str]) -> Iterator[None]:
+    """Say what a run that does not come to its end leaves behind, and how to go on."""
+    from core.checkpoint import has_checkpoint, read_document
+    from core.encoder import CancelledError
+    from core.training_events import DivergedError
+
+    again = _command([*(each for each in typed if each != "--overwrite"), "--resume"])
+    try:
+        yield
+    except (KeyboardInterrupt, CancelledError) as error:
+        if has_checkpoint(folder):
+            step = read_document(folder).get("step")
+            terminal.say(f"stopped: {out} holds the run up to step {step}; go on with: {again}")
+        else:
+            terminal.say(f"stopped: nothing is written to {out}")
+        raise KeyboardInterrupt from error
+    except DivergedError as error:
+        if not has_checkpoint(folder):
+            raise RuntimeError(f"{error}; nothing is written") from error
+        step = read_document(folder).get("step")
+        raise RuntimeError(
+            f"{error}; its last good state, of step {step}, is kept in {out}: give a lower --lr or "
+            "--head-lr with --overwrite"
+        ) from error
+    except RuntimeError as error:
+        if not has_checkpoint(folder):
+            raise
+        raise RuntimeError(f"{error}; once that is mended, go on with: {again}") from error
 
 
 def _lasting_name(encoder: str) -> str:
@@ -168,15 +258,6 @@ def _lasting_name(encoder: str) -> str:
     if find_spec(encoder) is None and folder.is_dir():
         return str(folder.resolve())
     return encoder
-
-
-def _check_strategy(strategy: str, encoder: str) -> None:
-    """Refuse a strategy before anything is read, where the encoder's layers are known."""
-    from core.scenario import parse_strategy
-
-    spec = find_spec(encoder)
-    if spec is not None:
-        parse_strategy(strategy, spec.layers)
 
 
 def _check_apart(folder: Path, out: str, read: Sequence[str | None]) -> None:
@@ -202,37 +283,45 @@ def _read_validation(choice: DataChoice, dataset: "Dataset", given: str | None) 
     return read_data(own)
 
 
-def _follow(run: "Run", as_json: bool) -> dict[str, Any]:
-    """Train, and print or show what happens; the end is the caller's to tell."""
-    from core.model_terminal import TrainingDisplay
-    from core.runs import event_document
-    from core.training_events import DivergedError
+@dataclass(frozen=True, kw_only=True)
+class _Following:
+    """How a run is followed: where it writes, what was typed, what stops it, how far it was.
 
-    done: dict[str, Any] = {}
-    with TrainingDisplay() as display:
-        try:
-            for event in run.train():
-                document = event_document(event)
-                if document["event"] == "plan":
-                    document |= _plan_facts(run)
+    Attributes:
+        folder: Where its checkpoints go.
+        command: What was typed.
+        stopping: Whether Ctrl-C has come.
+        resume: Whether it goes on from the checkpoint there.
+        done_before: The steps that the checkpoint has.
+    """
+
+    folder: Path
+    command: str
+    stopping: "Stopping"
+    resume: bool
+    done_before: int
+
+    def train(self, run: "Run", as_json: bool) -> dict[str, Any]:
+        """Train, and print or show what happens; the end is the caller's to tell."""
+        from core.runs import event_document
+        from core.train_plan import plan_document
+        from core.train_terminal import TrainingDisplay
+        from core.training_events import PlanEvent
+
+        events = run.train(
+            self.stopping, folder=self.folder, resume=self.resume, command=self.command
+        )
+        done: dict[str, Any] = {}
+        with TrainingDisplay() as display:
+            for event in events:
+                if isinstance(event, PlanEvent):
+                    document = plan_document(run, event) | {"done_before": self.done_before}
+                else:
+                    document = event_document(event)
                 if document["event"] == "done":
                     done = document
                 elif as_json:
                     terminal.print_json(document)
                 else:
                     display.show(document)
-        except DivergedError as error:
-            raise RuntimeError(f"{error}; nothing is written") from error
-    return done
-
-
-def _plan_facts(run: "Run") -> dict[str, Any]:
-    return {
-        "encoder": run.model.encoder.name,
-        "data": run.dataset.name,
-        "fingerprint": run.dataset.fingerprint,
-        "seed": run.choice.seed,
-        "epochs": run.choice.epochs,
-        "threads": run.choice.threads,
-        "notes": run.notes,
-    }
+        return done

@@ -1,11 +1,8 @@
 """`python -m core train`, run as a person runs it."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -440,43 +437,6 @@ def test_a_loss_that_is_no_number_is_one_sentence_and_exit_code_1(
     assert "the loss is no longer a number at step 1" in err.splitlines()[-1]
     assert "nothing is written" in err.splitlines()[-1]
     assert not (tmp_path / "m").exists()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
-def test_ctrl_c_ends_with_130_says_what_is_lost_and_leaves_nothing(
-    tiny: str, data: str, tmp_path: Path
-) -> None:
-    before = sorted(path.name for path in tmp_path.iterdir())
-    arguments = (
-        "--data",
-        data,
-        "--strategy",
-        "full",
-        "--encoder",
-        tiny,
-        "--epochs",
-        "100000",
-        *ONE,
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "core", "train", *arguments, "--out", "m", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    read = [json.loads(process.stdout.readline())["event"] for _ in range(5)]
-    assert read[:2] == ["plan", "step"], "flushed as they happen"
-    started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - started < 30
-    assert process.returncode == 130
-    assert "stopped: nothing is written to m" in err
-    assert "Traceback" not in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_help_and_bad_rates_are_answered_without_torch() -> None:
