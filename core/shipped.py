@@ -78,8 +78,8 @@ LIMITS = """
 
 English only. Language models wrote and labelled the corpus; no person has read all of it.
 Sentiment is the writer's, not the event's. The encoder reads no capitals; the entities' head sees
-them beside its states. Nobody should decide about a person by what it says. What was tried, and what
-limits the figures: `docs/decisions.md`.
+them beside its states. Nobody should decide about a person by what it says. What was tried, and
+what limits the figures: `docs/decisions.md`.
 """
 
 
