@@ -42,9 +42,13 @@ def _head(model: MultiTaskModel, about: Mapping[str, Any]) -> Iterator[str]:
     trained, every = plan["trainable_parameters"], plan["total_parameters"]
     yield f"# {', '.join(plain(task.name) for task in model.tasks)}: a model trained with Thaw"
     yield ""
+    settings = "".join(
+        f", --{name.replace('_', '-')} {number:g}"
+        for name, number in about.get("settings", {}).items()
+    )
     yield (
         f"The encoder {plain(model.encoder.name)} with a head for each task, trained by the "
-        f"strategy `{about['strategy']}`: {trained:,} of {every:,} weights were trained. Only "
+        f"strategy `{about['strategy']}{settings}`: {trained:,} of {every:,} weights were trained. Only "
         "those that changed are kept here; the others are the encoder's own."
     )
     yield ""

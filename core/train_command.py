@@ -305,7 +305,7 @@ class _Following:
         """Train, and print or show what happens; the end is the caller's to tell."""
         from core.runs import event_document
         from core.train_plan import plan_document
-        from core.train_terminal import TrainingDisplay
+        from core.train_terminal import TrainingDisplay, prefix_line
         from core.training_events import PlanEvent
 
         events = run.train(
@@ -321,6 +321,8 @@ class _Following:
                 if document["event"] == "done":
                     done = document
                 elif as_json:
+                    if document["event"] == "plan" and document["prefix"]["in_files"]:
+                        terminal.say(prefix_line(document["prefix"]))
                     terminal.print_json(document)
                 else:
                     display.show(document)

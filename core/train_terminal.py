@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from core.freezing import OFFERED
+from core.freezing import OFFERED, Frozen, Heads
 from core.model_terminal import verdict
 from core.terminal import errors, output, plain_table, readable, say
 
@@ -40,7 +40,9 @@ def show_strategies() -> None:
     for name, kind in OFFERED:
         told = Text(kind.does)
         told.append(f" {kind.when}", style="dim")
-        table.add_row(name, told, f"{kind.encoder_rate:g}, {kind.head_rate:g}")
+        layers = "–" if kind in (Frozen, Heads) else f"{kind.encoder_rate:g}"
+        heads = "–" if kind is Frozen else f"{kind.head_rate:g}"
+        table.add_row(name, told, f"{layers}, {heads}")
     console.print(table)
     console.print(
         "\nLayers are numbered from 1; 0 is the embeddings. Behind each name may stand where the "
@@ -236,16 +238,22 @@ def plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"frozen still when the last epoch ends: {', '.join(late)}"
     if plan["done_before"]:
         yield f"going on after step {plan['done_before']:,}"
-    prefix = plan["prefix"]
-    if prefix["layer"] is not None:
-        frozen = f"layers 1 to {prefix['layer']} run" if prefix["layer"] else "the embeddings run"
-        size = f"{prefix['bytes'] / 1e6:,.1f} MB"
-        kept = (
-            f"their {size} are more than --prefix-memory allows, so they lie in temporary files"
-            if prefix["in_files"]
-            else f"{size} in memory"
-        )
-        yield f"what is frozen is computed once: {frozen} one time for each sentence, {kept}"
+    if plan["prefix"]["layer"] is not None:
+        yield prefix_line(plan["prefix"])
+
+
+def prefix_line(prefix: Mapping[str, Any]) -> str:
+    """Say how far the network runs only once for each sentence, and where its states lie."""
+    frozen = ("the embeddings run", "layer 1 runs", f"layers 1 to {prefix['layer']} run")[
+        min(prefix["layer"], 2)
+    ]
+    size = f"{prefix['bytes'] / 1e6:,.1f} MB"
+    kept = (
+        f"their {size} are more than --prefix-memory allows, so they lie in temporary files"
+        if prefix["in_files"]
+        else f"{size} in memory"
+    )
+    return f"what is frozen is computed once: {frozen} one time for each sentence, {kept}"
 
 
 def _epoch_line(event: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """`python -m core train`, run as a person runs it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file, save_file
 
+from core.freezing import OFFERED
 from core.model_folder import load_model
 from core.prediction import predict
 from core.runs import expected_predictions
@@ -334,10 +337,192 @@ def test_a_person_sees_the_plan_an_epoch_a_line_and_the_end(run: Run, tiny: str,
     assert "the model is in m" in out
 
 
+PLANS = {  # name → how the strip shows the embeddings, the three layers and the two heads
+    "frozen": "░░ ░░ ░░ ░░ ░░ ░░",
+    "heads": "░░ ░░ ░░ ░░ ██ ██",
+    "heads@1": "░░ ░░ ·· ·· ██ ██",
+    "heads@mix": "░░ ░░ ░░ ░░ ██ ██",
+    "freeze-head:kind": "██ ██ ██ ██ ░░ ██",
+    "heads+freeze-head:kind": "░░ ░░ ░░ ░░ ░░ ██",
+    "lower:1": "░░ ░░ ██ ██ ██ ██",
+    "lower:1@2": "░░ ░░ ██ ·· ██ ██",
+    "full": "██ ██ ██ ██ ██ ██",
+    "gradual": "░░ ░░ ██ ██ ██ ██",  # the last to thaw wait for epochs that never come
+    "lp-ft": "██ ██ ██ ██ ██ ██",
+    "bitfit": "▒▒ ▒▒ ▒▒ ▒▒ ██ ██",
+    "lora": "░░ ▒▒ ▒▒ ▒▒ ██ ██",
+    "layerwise-lr": "██ ██ ██ ██ ██ ██",
+    "freeze:0-1+3": "░░ ░░ ██ ░░ ██ ██",
+}
+
+
+def test_every_strategy_that_is_offered_has_its_plan_here() -> None:
+    given = {name.partition("@")[0].partition(":")[0] for name in PLANS}
+    assert given == {name.partition(":")[0] for name, _ in OFFERED}
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_every_strategy_shows_its_plan_and_its_result(
+    strategy: str, run: Run, tiny: str, data: str, tmp_path: Path
+) -> None:
+    command = ("train", *ONE, "--data", data, "--strategy", strategy, "--encoder", tiny)
+    code, out, err = run(*command, "--out", "m", "--epochs", "3")
+    assert code == 0, err
+    plan = next(line for line in err.splitlines() if line.startswith(f"{strategy}: "))
+    strip = err.splitlines()[err.splitlines().index(plan) + 1]
+    drawn = re.findall(r"([░█▒·]{2})(?:emb|\d|kind|mood)", strip)
+    assert " ".join(drawn) == PLANS[strategy]
+    assert ("nothing is updated: this is an evaluation" in err) == (strategy == "frozen")
+    assert " weights train (" in err
+    assert "kind  accuracy 0." in out
+    assert "the model is in m" in out
+    assert expected_predictions(load_model(tmp_path / "m")) == about(tmp_path / "m")["expected"]
+
+
+def test_without_unicode_the_strip_is_drawn_in_ascii(
+    run: Run, tiny: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Console, "encoding", "ascii")
+    command = ("train", *ONE, "--data", data, "--strategy", "lower:1@2", "--encoder", tiny)
+    _, _, err = run(*command, "--out", "m", "--epochs", "1")
+    assert " --emb --1 ##2 ..3  ##kind  ##mood    - frozen # trains . not used" in err
+
+
+def test_on_a_terminal_losses_rates_speed_and_the_time_left_are_live(
+    run: Run, tiny: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    command = ("train", *ONE, "--data", data, "--strategy", "lower:1", "--encoder", tiny)
+    code, _, err = run(*command, "--out", "m", "--epochs", "2")
+    assert code == 0
+    assert "\x1b[" in err
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", err)
+    for said in ("loss", "kind 1.", "rates", "tokens/s", " left", "epoch 2: kind "):
+        assert said in shown
+
+
+def test_all_strategies_are_told_of_without_data_or_torch() -> None:
+    code = (
+        "import sys\n"
+        "from core.__main__ import main\n"
+        "assert main(['train', '--strategy', 'help']) == 0\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name, kind in OFFERED:
+        assert name in done.stdout
+        assert kind.does.split()[0] in done.stdout
+
+
+# Settings
+
+
+def test_settings_of_strategies_are_obeyed_and_shown(run: Run, tiny: str, data: str) -> None:
+    command = ("train", *ONE, "--data", data, "--encoder", tiny, "--json", "--lr", "0.001")
+    options = ("--strategy", "layerwise-lr", "--lr-decay", "0.5", "--epochs", "1")
+    _, out, _ = run(*command, *options, "--out", "a")
+    plan, first, *_ = events(out)
+    rates = {part["part"]: part["rate"] for part in plan["parts"]}
+    assert (rates["layer 3"], rates["layer 2"], rates["embeddings"]) == (0.001, 0.0005, 0.000125)
+    assert first["rates"]["layer 2"] == pytest.approx(first["rates"]["layer 3"] / 2)
+    options = ("--strategy", "gradual", "--unfreeze-every", "2", "--epochs", "5")
+    _, out, _ = run(*command, *options, "--out", "b")
+    plan = events(out)[0]
+    thaws = {part["part"]: part["from_epoch"] for part in plan["parts"]}
+    assert (thaws["head kind"], thaws["layer 3"], thaws["layer 2"]) == (1, 3, 5)
+    assert thaws["layer 1"] is None
+    for step in events(out):
+        if step["event"] == "step":
+            assert ("layer 3" in step["gradient"]) == (step["epoch"] >= 3)
+
+
+def test_balance_schedule_and_the_like_reach_the_training(
+    run: Run, tiny: str, data: str, tmp_path: Path
+) -> None:
+    command = ("train", *ONE, "--data", data, "--strategy", "heads", "--encoder", tiny, "--json")
+    assert run(*command, "--epochs", "2", "--out", "plain")[0] == 0
+    plain = (tmp_path / "plain" / "heads.safetensors").read_bytes()
+    for field, option, value in (
+        ("balance", "--balance", "kind=3+mood=0.5"),
+        ("balance", "--balance", "uncertainty"),
+        ("schedule", "--schedule", "cosine"),
+        ("class_weights", "--class-weights", "balanced"),
+        ("smoothing", "--smoothing", "0.2"),
+    ):
+        folder = tmp_path / f"{field} {value}"
+        code, _, err = run(*command, "--epochs", "2", "--out", folder.name, option, value)
+        assert code == 0, err
+        assert str(about(folder)["choice"][field]) == value
+        if field != "class_weights":  # these rows are balanced to begin with
+            assert (folder / "heads.safetensors").read_bytes() != plain
+
+
+def test_checkpoints_come_every_so_many_steps_and_go_when_the_model_is_there(
+    run: Run, tiny: str, data: str, tmp_path: Path
+) -> None:
+    command = ("train", *ONE, "--data", data, "--strategy", "heads", "--encoder", tiny, "--json")
+    options = ("--epochs", "2", "--batch", "10", "--checkpoint-every", "4")
+    _, out, _ = run(*command, "--out", "m", *options)
+    steps = [each["step"] for each in events(out) if each["event"] == "checkpoint"]
+    an_epoch = events(out)[0]["steps"] // 2
+    assert steps == sorted({*range(4, 2 * an_epoch, 4), an_epoch, 2 * an_epoch})
+    assert not (tmp_path / "m" / "checkpoint.safetensors").exists()
+
+
+def test_a_prefix_past_its_memory_goes_to_files_which_is_said_and_changes_nothing(
+    run: Run, tiny: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    command = ("train", *ONE, "--data", data, "--strategy", "lower:1", "--encoder", tiny)
+    _, _, err = run(*command, "--epochs", "2", "--out", "a")
+    assert "layer 1 runs one time for each sentence" in err
+    assert "MB in memory" in err
+    code, _, err = run(*command, "--epochs", "2", "--out", "b", "--prefix-memory", "0")
+    assert code == 0
+    assert "more than --prefix-memory allows, so they lie in temporary files" in err
+    for name in ("heads.safetensors", "encoder.safetensors"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert list((tmp_path / "temporary").iterdir()) == [], "always removed"
+    _, out, err = run(*command, "--epochs", "2", "--out", "c", "--prefix-memory", "0", "--json")
+    prefix = events(out)[0]["prefix"]
+    assert (prefix["layer"], prefix["in_files"]) == (1, True)
+    assert "temporary files" in err, "told on standard error too"
+
+
 # Bad input
 
 
+def test_a_label_column_of_one_class_is_refused_in_a_sentence(
+    run: Run, tiny: str, tmp_path: Path
+) -> None:
+    rows = [(text, "same") for text, *_ in labelled_rows()]
+    data = write_rows(tmp_path / "rows.csv", rows, ("text", "kind"))
+    command = ("train", "--data", data, "--strategy", "heads", "--encoder", tiny, "--out", "m")
+    code, _, err = run(*command, "--label-column", "kind")
+    assert code == 2
+    assert "kind" in err.splitlines()[-1]
+    assert "same" in err.splitlines()[-1]
+    assert not (tmp_path / "m").exists()
+
+
 BAD = [
+    (("--strategy", "freeze-head:colour"), "must be of: kind, mood"),
+    (("--strategy", "freeze:0-9"), "must be layers of 0 (the embeddings) to 3"),
+    (("--lr-decay", "0.5"), "--lr-decay sets layerwise-lr, the strategy is heads: leave it out"),
+    (("--unfreeze-every", "2"), "--unfreeze-every sets gradual, the strategy is heads"),
+    (("--balance", "thaw"), "balance is 'thaw', must be one of: sum, uncertainty, dwa, or weights"),
+    (("--balance", "colour=1"), "weighs 'colour', must be of: kind, mood"),
+    (("--schedule", "square"), "schedule is 'square', must be one of: linear, cosine"),
+    (("--class-weights", "some"), "class_weights is 'some', must be one of: none, balanced"),
+    (("--smoothing", "1"), "smoothing is 1.0, must be 0 or more and below 1"),
+    (("--accumulate", "0"), "--accumulate is 0, must be at least 1"),
+    (("--checkpoint-every", "0"), "--checkpoint-every is 0, must be at least 1"),
+    (("--prefix-memory", "nan"), "--prefix-memory is nan, must be 0 or more"),
     (("--strategy", "thaw"), "strategy is 'thaw', must be one of: frozen, heads,"),
     (("--strategy", "lower:3"), "must be lower:0 to lower:2 for an encoder of 3 layers"),
     (("--strategy", "lower:2@1"), "that is heads@1"),
