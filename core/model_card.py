@@ -48,8 +48,8 @@ def _head(model: MultiTaskModel, about: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         f"The encoder {plain(model.encoder.name)} with a head for each task, trained by the "
-        f"strategy `{about['strategy']}{settings}`: {trained:,} of {every:,} weights were trained. Only "
-        "those that changed are kept here; the others are the encoder's own."
+        f"strategy `{about['strategy']}{settings}`: {trained:,} of {every:,} weights were "
+        "trained. Only those that changed are kept here; the others are the encoder's own."
     )
     yield ""
 
