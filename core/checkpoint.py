@@ -7,7 +7,6 @@ plan are replaced together, in one rename. Nothing in it is ever run.
 import contextlib
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +18,10 @@ from torch import Tensor
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = ".lock"
-RUN_FILES = frozenset({CHECKPOINT, LOCK})
+UNFINISHED = f".{CHECKPOINT}.part"
+"""A checkpoint as it is being written: of one name, so that one that was killed leaves no heap."""
+
+RUN_FILES = frozenset({CHECKPOINT, UNFINISHED, LOCK})
 """What a run that has not ended keeps in its folder."""
 
 _DOCUMENT = "thaw"
@@ -42,7 +44,7 @@ def write_checkpoint(
         RuntimeError: If it cannot be written, as on a full disk; the old one is intact.
     """
     path = folder / CHECKPOINT
-    building = folder / f".{CHECKPOINT}-{secrets.token_hex(4)}"
+    building = folder / UNFINISHED  # its run alone writes here: the folder is locked
     text = json.dumps({"thaw_format": FORMAT, **document}, ensure_ascii=False)
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
@@ -101,7 +103,8 @@ def read_document(folder: Path) -> dict[str, Any]:
 
 def remove_checkpoint(folder: Path) -> None:
     """Remove a run's checkpoint, as when the run has ended."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for name in (CHECKPOINT, UNFINISHED):
+        (folder / name).unlink(missing_ok=True)
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -10,7 +10,14 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from core.checkpoint import LOCK, RUN_FILES, has_checkpoint, locked, remove_checkpoint
+from core.checkpoint import (
+    LOCK,
+    RUN_FILES,
+    UNFINISHED,
+    has_checkpoint,
+    locked,
+    remove_checkpoint,
+)
 from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
@@ -307,7 +314,7 @@ def run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]
                 remove_checkpoint(full)
             yield full
     finally:  # a run that ended before its first checkpoint leaves no folder behind
-        if new and full.is_dir() and {path.name for path in full.iterdir()} <= {LOCK}:
+        if new and full.is_dir() and {path.name for path in full.iterdir()} <= {LOCK, UNFINISHED}:
             shutil.rmtree(full, ignore_errors=True)
 
 

@@ -208,16 +208,16 @@ def _going_on(
     from core.checkpoint import read_document
     from core.machine import usable_cores
 
-    document = read_document(folder) if resume else {}
-    before = document.get("run", {})
+    if not resume:
+        return replace(choice, threads=choice.threads or usable_cores()), 0
+    document = read_document(folder)
     try:
-        kept = before["choice"]["threads"] if before else None
-        step = int(document.get("step", 0))
+        before, step = document["run"], int(document["step"])
+        threads = int(before["choice"]["threads"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{out} holds a checkpoint that is broken: give --overwrite") from error
-    choice = replace(choice, threads=choice.threads or kept or usable_cores())
-    if before:
-        check_same_run(before, scenario.name, scenario.strategy.settings, choice, out)
+    choice = replace(choice, threads=choice.threads or threads)
+    check_same_run(before, scenario.name, scenario.strategy.settings, choice, out)
     return choice, step
 
 

@@ -113,7 +113,13 @@ def step_line(step: Mapping[str, Any], steps: int) -> str:
 
 
 def _live_view(step: Mapping[str, Any], steps: int) -> RenderableType:
-    done = ProgressBar(total=steps, completed=step["step"], width=_BAR_CELLS)
+    done = ProgressBar(
+        total=steps,
+        completed=step["step"],
+        width=_BAR_CELLS,
+        complete_style=AMBER,
+        finished_style=AMBER,
+    )
     facts = plain_table(show_header=False)
     facts.add_column(style="cyan", no_wrap=True)
     facts.add_column(no_wrap=True, overflow="ellipsis")

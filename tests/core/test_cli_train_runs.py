@@ -15,7 +15,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.checkpoint import CHECKPOINT, LOCK, has_checkpoint, read_checkpoint, write_checkpoint
+from core.checkpoint import (
+    CHECKPOINT,
+    LOCK,
+    RUN_FILES,
+    UNFINISHED,
+    has_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from core.model_folder import ENCODER, HEADS, MANIFEST
 from core.stopping import Stopping
 from tests.core.conftest import Run, labelled_rows, write_rows, write_spans
@@ -113,7 +121,9 @@ def test_a_run_that_is_killed_and_resumed_ends_with_the_very_bytes_of_one_never_
     command: tuple[str, ...], run: Run, begun: Path, tmp_path: Path
 ) -> None:
     stopped(tmp_path, *command, "--out", "m", "--threads", "1", by=signal.SIGKILL)
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted([CHECKPOINT, LOCK])
+    left = {path.name for path in (tmp_path / "m").iterdir()}
+    assert {CHECKPOINT, LOCK} <= left <= RUN_FILES
+    (tmp_path / "m" / UNFINISHED).write_bytes(b"as if killed in the midst of writing one")
     before = read_checkpoint(tmp_path / "m")[1]
     code, out, err = run(*command, "--out", "m", "--resume")
     assert code == 0, err
@@ -181,6 +191,29 @@ def test_a_run_is_neither_overwritten_nor_resumed_otherwise_unasked(
     options = ("--overwrite", "--epochs", "1", "--threads", "1", "--strategy", "heads")
     assert run(*command, "--out", "m", *options)[0] == 0
     assert not (halted / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (None, "cannot be read as a checkpoint"),
+        ({"thaw_format": 99}, "is of format 99"),
+        ({"run": {"strategy": "gradual"}}, "holds a checkpoint that is broken"),
+        ({"run": [1]}, "holds a checkpoint that is broken"),
+        ({}, "holds a checkpoint that is broken"),
+    ],
+)
+def test_a_checkpoint_that_is_broken_or_newer_is_refused_in_words(
+    document: dict[str, Any] | None, said: str, command: tuple[str, ...], run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "m").mkdir()
+    if document is None:
+        (tmp_path / "m" / CHECKPOINT).write_bytes(b"no safetensors")
+    else:
+        write_checkpoint(tmp_path / "m", {"a": torch.zeros(1)}, document)
+    code, _, err = run(*command, "--out", "m", "--resume")
+    assert code == 2, err
+    assert said in err.splitlines()[-1]
 
 
 def test_a_model_stays_until_the_run_that_replaces_it_has_ended(
