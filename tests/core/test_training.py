@@ -2,6 +2,7 @@ import contextlib
 import math
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from core.encoder import CancelledError
 from core.heads import MIX, HeadShape
 from core.model import MultiTaskModel
 from core.packed import PackableLinear, can_pack
-from core.prefix import compute_frozen_states
 from core.scenario import parse_strategy
 from core.targets import read_targets
 from core.task import IGNORED, Example, Span
@@ -209,19 +209,17 @@ def test_a_run_closed_midway_leaves_nothing_behind(
     steps: int, family_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setitem(compute_frozen_states.__kwdefaults__, "memory_bytes", 0)
     model = fresh(family_folder, "minilm", "lower:1")
     before = torch.get_num_threads()
-    events = train(
-        model, parse_strategy("lower:1", LAYERS), EXAMPLES, (), TrainingChoice(threads=before + 1)
-    )
+    choice = TrainingChoice(threads=before + 1, prefix_megabytes=0)
+    events = train(model, parse_strategy("lower:1", LAYERS), EXAMPLES, (), choice)
     for _ in range(steps + 1):
         next(events)
     assert torch.get_num_threads() == before + 1
-    assert bool(list(tmp_path.iterdir())) == (steps > 0), "the states lie in files"
+    assert bool(list(tmp_path.glob("thaw-*"))) == (steps > 0), "the states lie in files"
     events.close()
     assert torch.get_num_threads() == before
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("thaw-*"))
     assert not any(weight.requires_grad for weight in model.parameters())
     assert all(weight.grad is None for weight in model.parameters())
     assert not any(module.training for module in model.modules())
@@ -233,12 +231,11 @@ def test_states_past_the_memory_budget_train_the_same(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     in_memory = fresh(family_folder, "minilm", "heads@mix")
     run(in_memory, "heads@mix")
-    monkeypatch.setitem(compute_frozen_states.__kwdefaults__, "memory_bytes", 0)
     in_files = fresh(family_folder, "minilm", "heads@mix")
-    run(in_files, "heads@mix")
+    run(in_files, "heads@mix", replace(SHORT, prefix_megabytes=0))
     other = weights(in_files)
     assert all(torch.equal(weight, other[name]) for name, weight in weights(in_memory).items())
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("thaw-*"))
 
 
 def test_the_best_epoch_s_weights_are_kept_and_training_stops_when_none_is_better(
