@@ -134,11 +134,25 @@ def test_each_cli_line_of_the_readme_is_one_that_the_cli_knows(line: str, tmp_pa
     assert re.search(rf"^\W*{command}\b", listed, re.MULTILINE)
 
 
+PLACES = ("in the old harbour", "by the station", "at our hotel", "on the second floor")
+OPINIONS = (
+    ("A warm welcome", "good"),
+    ("Cold soup and a long wait", "bad"),
+    ("The best coffee I have had", "good"),
+    ("Nobody came to the table", "bad"),
+    ("Friendly people and fair prices", "good"),
+    ("A sticky floor and rude staff", "bad"),
+)
+
+
 @pytest.mark.slow
 def test_the_cli_lines_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
     lines = cli_lines()
-    assert len(lines) == 3, "three lines of CLI use"
+    assert len(lines) >= 3, "lines of CLI use"
     (tmp_path / "sentences.txt").write_text("A quiet library.\nA loud bar.\n", encoding="utf-8")
+    reviews = [f"{what} {where},{mood}" for where in PLACES for what, mood in OPINIONS]
+    for name in ("reviews.csv", "more-reviews.csv"):
+        (tmp_path / name).write_text("\n".join(["text,mood", *reviews]) + "\n", encoding="utf-8")
     for line in lines:
         done = run_core(shlex.split(line)[3:], tmp_path)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
