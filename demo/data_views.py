@@ -151,7 +151,8 @@ def _answer(data: WorkingData, document: dict[str, Any]) -> View:
     return {
         "lead": lead,
         "rest": f"{len(tasks)} {several}, each with the number of its labels: {_joined(tasks)}.",
-        "origin": "Written for Thaw and labelled by hand; the rows kept for testing are not shown."
+        "origin": "Written and labelled for Thaw, one by one, by language models; the rows kept for "
+        "testing are not shown."
         if data.is_corpus
         else "",
     }
