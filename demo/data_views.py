@@ -28,6 +28,11 @@ MOST_COLUMNS = 300
 MOST_IN_SPLITS = 60
 MOST_LABEL_CHARACTERS = 80
 
+CORPUS_ORIGIN = (
+    "Written and labelled for Thaw, one by one, by language models; the rows kept for testing are "
+    "not shown."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
@@ -151,10 +156,7 @@ def _answer(data: WorkingData, document: dict[str, Any]) -> View:
     return {
         "lead": lead,
         "rest": f"{len(tasks)} {several}, each with the number of its labels: {_joined(tasks)}.",
-        "origin": "Written and labelled for Thaw, one by one, by language models; the rows kept for "
-        "testing are not shown."
-        if data.is_corpus
-        else "",
+        "origin": CORPUS_ORIGIN if data.is_corpus else "",
     }
 
 
