@@ -24,7 +24,35 @@ TOKENS_PER_BATCH = 2048
 MEMORY_BYTES = 1_000_000_000
 
 
-class LayerStates:
+class _Store:
+    """Something that may lie in files of a temporary folder: a context, or to be closed."""
+
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def in_files(self) -> bool:
+        """Whether it went past the memory budget, to files."""
+        return self._folder is not None
+
+    def close(self) -> None:
+        """Let go of what is kept, and of the files it may lie in."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class LayerStates(_Store):
     """The states of every layer, 0 (the embeddings) to the highest one wanted, for some texts.
 
     Use it as a context, or close it.
@@ -43,7 +71,6 @@ class LayerStates:
         self.pieces = tuple(pieces)
         lengths = [len(each.ids) for each in self.pieces]
         self.starts = torch.tensor([0, *lengths]).cumsum(dim=0)  # (texts + 1,)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def layer_count(self) -> int:
@@ -56,22 +83,8 @@ class LayerStates:
         return torch.cat(spans) if spans else torch.empty(0, dtype=torch.int64)  # (rows,)
 
     def close(self) -> None:
-        """Let go of the states, and of the files they may lie in."""
         self.pooled, self.tokens = self.pooled[:0], None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        super().close()
 
 
 def compute_layer_states(
@@ -150,7 +163,7 @@ def _run(
             states.tokens[layer, rows] = found[mask.bool()].half().cpu()  # (rows, hidden)
 
 
-class FrozenStates:
+class FrozenStates(_Store):
     """What the frozen bottom of a network gives for some texts: the token states of a few layers.
 
     Use it as a context, or close it.
@@ -165,12 +178,6 @@ class FrozenStates:
         self.lengths = torch.tensor(list(lengths), dtype=torch.int64)  # (texts,)
         self._ends = self.lengths.cumsum(dim=0)  # (texts,)
         self._states: dict[int, Tensor] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def in_files(self) -> bool:
-        """Whether the states went past the memory budget, to files."""
-        return self._folder is not None
 
     def rows(self, texts: Sequence[int]) -> Tensor:
         """Find where the tokens of some texts lie, in the order of the texts, (tokens,)."""
@@ -193,22 +200,8 @@ class FrozenStates:
         return {layer: self._states[layer][rows] for layer in wanted}
 
     def close(self) -> None:
-        """Let go of the states, and of the files they may lie in."""
         self._states = {}
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        super().close()
 
     def _make_room(self, hidden: int, memory_bytes: float) -> None:
         tokens = int(self.lengths.sum())

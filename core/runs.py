@@ -1,7 +1,5 @@
 """One training from labelled data to a model folder: rows dealt, layers chosen, heads begun."""
 
-import contextlib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +8,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from core.checkpoint import (
-    LOCK,
-    RUN_FILES,
-    UNFINISHED,
-    has_checkpoint,
-    locked,
-    remove_checkpoint,
-)
+from core.checkpoint import RUN_FILES
 from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
@@ -27,7 +18,7 @@ from core.layer_profile import FOLDS, groups_of, layer_profile
 from core.machine import machine_name, versions
 from core.model import MultiTaskModel, default_shapes
 from core.model_card import model_card
-from core.model_folder import Saved, check_target_folder, save_model
+from core.model_folder import Saved, save_model
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.rare_labels import without_rare_labels
@@ -35,13 +26,7 @@ from core.scenario import AUTO, Scenario
 from core.task import Example, Task
 from core.thawing import part_parameters
 from core.training import train
-from core.training_events import (
-    CheckpointEvent,
-    DoneEvent,
-    Event,
-    PlanEvent,
-    StepEvent,
-)
+from core.training_events import DoneEvent, Event, PlanEvent, event_document
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 """What the weights of a run depend on."""
@@ -256,68 +241,6 @@ class Run:
             raise RuntimeError(f"the model cannot be written to {folder} ({reason})") from error
 
 
-def check_run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Path:
-    """Refuse a folder that a run may not have, before there is anything to write.
-
-    Args:
-        folder: Where.
-        resume: Whether to go on from the checkpoint that is there.
-        overwrite: Whether to start anew over what a run left there, a model or a checkpoint.
-
-    Returns:
-        The folder, with links followed.
-
-    Raises:
-        ValueError: If another run holds it, if it holds a model or a run and neither `resume`
-            nor `overwrite` says what to do, or if there is nothing to resume.
-    """
-    if resume and overwrite:
-        raise ValueError("there are --resume and --overwrite: give either")
-    # A run that overwrites a model has its checkpoints beside it: it was told so when it began.
-    begun = False
-    with contextlib.suppress(OSError, RuntimeError):  # what is wrong with the name is told below
-        begun = has_checkpoint(folder.expanduser())
-    full = check_target_folder(folder, overwrite=overwrite or begun, beside=RUN_FILES)
-    if begun:
-        with locked(full):  # else a run that is being written would be called one that may go on
-            pass
-    if begun and not (resume or overwrite):
-        raise ValueError(
-            f"{folder} holds a run that has not ended: give --resume to go on with it, or "
-            "--overwrite to start anew"
-        )
-    if resume and not begun:
-        raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")
-    return full
-
-
-@contextlib.contextmanager
-def run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
-    """Hold a folder for one run, which writes its checkpoints and at last its model there.
-
-    Args:
-        folder: Where.
-        resume: Whether to go on from the checkpoint that is there.
-        overwrite: Whether to start anew over what a run left there, a model or a checkpoint.
-
-    Yields:
-        The folder, made and locked.
-
-    Raises:
-        ValueError: As `check_run_folder` does.
-    """
-    full = check_run_folder(folder, resume=resume, overwrite=overwrite)
-    new = not full.exists()
-    try:
-        with locked(full):
-            if overwrite:
-                remove_checkpoint(full)
-            yield full
-    finally:  # a run that ended before its first checkpoint leaves no folder behind
-        if new and full.is_dir() and {path.name for path in full.iterdir()} <= {LOCK, UNFINISHED}:
-            shutil.rmtree(full, ignore_errors=True)
-
-
 def begin_run(
     dataset: Dataset,
     encoder: Encoder,
@@ -370,52 +293,3 @@ def expected_predictions(model: MultiTaskModel) -> list[dict[str, Any]]:
             row[name] = [list(one.span) for one in found]
         rows.append(row)
     return rows
-
-
-def event_document(event: Event) -> dict[str, Any]:
-    """Describe an event of training as the command line prints it: `{event, …}`."""
-    if isinstance(event, PlanEvent):
-        return {
-            "event": "plan",
-            "strategy": event.strategy,
-            "read": dict(event.read),
-            "steps": event.steps,
-            "rows": event.rows,
-            "validation_rows": event.validation_rows,
-            "trainable_parameters": event.trainable_parameters,
-            "total_parameters": event.total_parameters,
-            "prefix": {
-                "layer": event.prefix,
-                "bytes": event.prefix_bytes,
-                "in_files": event.prefix_in_files,
-            },
-            "parts": [
-                {"part": part, "trains": trained > 0, "trainable": trained, "parameters": every}
-                for part, trained, every in event.parts
-            ],
-        }
-    if isinstance(event, StepEvent):
-        return {"event": "step", **vars(event)}
-    if isinstance(event, CheckpointEvent):
-        return {"event": "checkpoint", **vars(event)}
-    scores = event.scores
-    metrics = None if scores is None else {n: each.document() for n, each in scores.items()}
-    if isinstance(event, DoneEvent):
-        return {
-            "event": "done",
-            "epoch": event.epoch,
-            "steps": event.steps,
-            "seconds": event.seconds,
-            "metrics": metrics,
-            "calibration": {n: vars(each).copy() for n, each in event.calibration.items()},
-        }
-    return {
-        "event": "evaluation",
-        "epoch": event.epoch,
-        "step": event.step,
-        "best": event.best,
-        "loss": dict(event.loss),
-        "drift": dict(event.drift),
-        "watched": [vars(each) for each in event.watched],
-        "metrics": metrics,
-    }

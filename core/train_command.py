@@ -131,7 +131,7 @@ def train(
     )
     settings = {"lr_decay": lr_decay, "unfreeze_every": unfreeze_every}
     with terminal.waiting("looking around"):
-        from core.runs import check_run_folder
+        from core.run_folder import check_run_folder
 
         folder = check_run_folder(Path(out), resume=resume, overwrite=overwrite)
     _check_apart(folder, out, [data, validation, base.name])
@@ -142,7 +142,8 @@ def train(
     own = _read_validation(chosen, dataset, validation)
     loaded = load_chosen(base, threads)
     from core.losses import parse_balance
-    from core.runs import begin_run, run_folder
+    from core.run_folder import run_folder
+    from core.runs import begin_run
     from core.stopping import Stopping
     from core.train_terminal import show_trained
 
@@ -303,10 +304,9 @@ class _Following:
 
     def train(self, run: "Run", as_json: bool) -> dict[str, Any]:
         """Train, and print or show what happens; the end is the caller's to tell."""
-        from core.runs import event_document
         from core.train_plan import plan_document
         from core.train_terminal import TrainingDisplay, prefix_line
-        from core.training_events import PlanEvent
+        from core.training_events import PlanEvent, event_document
 
         events = run.train(
             self.stopping, folder=self.folder, resume=self.resume, command=self.command

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.freezing import Moment, Part
-from core.runs import Run, event_document
+from core.runs import Run
 from core.thawing import model_parts
-from core.training_events import PlanEvent
+from core.training_events import PlanEvent, event_document
 
 FROZEN, TRAINED, PARTLY, UNUSED = "frozen", "trains", "partly", "unused"
 """The states of a part. Of one that trains partly some weights do, as its biases or adapters."""

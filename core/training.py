@@ -3,8 +3,6 @@
 What is frozen at the bottom is computed once per sentence and never again (`core.prefix`).
 """
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,16 +18,18 @@ from core.checkpoint import read_checkpoint, write_checkpoint
 from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
-from core.evaluation import TaskScores, calibrate, evaluate_scores, read_entities
+from core.evaluation import TaskScores, calibrate, evaluate_scores
 from core.freezing import Adapters, Moment, frozen_depth
 from core.heads import TokenHead
 from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
+from core.observing import gradient_norms, watch, weight_drift
 from core.prefix import FrozenStates, compute_frozen_states, frozen_bytes
+from core.resuming import below, check_same_run, data_hash, load_moments, moments_of
 from core.scenario import Scenario
 from core.targets import read_targets
-from core.task import IGNORED, Example, Label
+from core.task import IGNORED, Example
 from core.thawing import (
     build_optimizer,
     model_parts,
@@ -51,11 +51,11 @@ from core.training_events import (
 )
 
 VALIDATION_BATCH = 64
+WATCHED_ROWS = 8
+"""How many validation rows are told one by one at each evaluation."""
 
 _WITHOUT_EFFECT = frozenset({"checkpoint_every", "prefix_megabytes"})
 """Choices that no weight depends on: a run may go on with others."""
-WATCHED_ROWS = 8
-"""How many validation rows are told one by one at each evaluation."""
 
 
 def train(
@@ -255,7 +255,7 @@ class _Training:
             step=self.step,
             scores=scores,
             loss=self._validation_loss(raw),
-            drift=self._drift(),
+            drift=weight_drift(self.optimizer, self.trained, self.begun),
             watched=self._watched(raw),
             best=best,
         )
@@ -263,27 +263,15 @@ class _Training:
     def _watched(self, scores: Mapping[str, Sequence[Tensor]]) -> tuple[Watched, ...]:
         """Tell predicted against actual for a few validation rows, the same ones each time."""
         step = max(1, len(self.validation) // WATCHED_ROWS)
-        found = []
-        for place in range(0, len(self.validation), step)[:WATCHED_ROWS]:
-            row = self.validation[place]
-            text, example = self.targets.texts[row], self.targets.examples[row]
-            predicted: dict[str, Label] = {}
-            confidence: dict[str, float] = {}
-            for name, head in self.model.task_heads.items():
-                own = scores[name][place]  # (1, labels) or (tokens, classes)
-                if isinstance(head, TokenHead):
-                    predicted[name] = read_entities(text, own, head.task)
-                else:
-                    likely, best = own.softmax(dim=1).max(dim=1)  # (1,) each
-                    predicted[name] = head.task.labels[int(best)]
-                    confidence[name] = float(likely)
-            actual = {n: each for n, each in example.labels.items() if n in self.model.heads}
-            found.append(
-                Watched(
-                    text=example.text, actual=actual, predicted=predicted, confidence=confidence
-                )
+        return tuple(
+            watch(
+                self.model,
+                self.targets.texts[self.validation[place]],
+                self.targets.examples[self.validation[place]],
+                {name: each[place] for name, each in scores.items()},
             )
-        return tuple(found)
+            for place in range(0, len(self.validation), step)[:WATCHED_ROWS]
+        )
 
     def _depth(self, epoch: int) -> int | None:
         """Find the highest layer read or below it up to which nothing trains in an epoch."""
@@ -366,7 +354,7 @@ class _Training:
                 total.backward()
                 for name in losses:
                     sums[name] += float(losses[name].detach())
-        gradient = self._gradient(optimizer)
+        gradient = gradient_norms(optimizer)
         norm = nn.utils.clip_grad_norm_(list(self.trained.values()), choice.clip)
         if not (torch.isfinite(norm) and all(map(math.isfinite, sums.values()))):
             self._restore()
@@ -391,37 +379,6 @@ class _Training:
             seconds=seconds,
             seconds_left=seconds / self.steps_here * (self.steps - self.step),
         )
-
-    @staticmethod
-    def _gradient(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-        """Give the norm of each part's gradient."""
-        squares: dict[str, Tensor] = {}
-        for group in optimizer.param_groups:
-            grads = [weight.grad for weight in group["params"] if weight.grad is not None]
-            if grads and "part" in group:
-                name = str(group["part"])
-                square = torch.stack(torch._foreach_norm(grads)).square().sum()
-                squares[name] = squares.get(name, torch.zeros_like(square)) + square
-        return {name: math.sqrt(float(square)) for name, square in squares.items()}
-
-    @torch.no_grad()
-    def _drift(self) -> dict[str, float]:
-        """Give how far each part's weights are from where they began, relative to those."""
-        by_id = {id(weight): name for name, weight in self.trained.items()}
-        groups = self.optimizer.param_groups if self.optimizer else []
-        moved: dict[str, tuple[float, float]] = {}
-        for group in groups:
-            if "part" not in group:
-                continue
-            names = [by_id[id(weight)] for weight in group["params"]]
-            far = sum(float((self.trained[n] - self.begun[n]).square().sum()) for n in names)
-            size = sum(float(self.begun[n].square().sum()) for n in names)
-            before = moved.get(str(group["part"]), (0.0, 0.0))
-            moved[str(group["part"])] = (before[0] + far, before[1] + size)
-        return {
-            name: math.sqrt(far / size) if size else math.sqrt(far)
-            for name, (far, size) in moved.items()
-        }
 
     @torch.no_grad()
     def _validation_scores(self) -> dict[str, list[Tensor]]:
@@ -501,10 +458,6 @@ class _Training:
 
     def _identity(self) -> dict[str, Any]:
         """Say what makes this run the one that it is: nothing of it may differ when it goes on."""
-        digest = hashlib.sha256()
-        for example in self.targets.examples:
-            digest.update(json.dumps([example.text, dict(example.labels)]).encode())
-        digest.update(self.model.encoder.fingerprint().encode())
         choice = {n: each for n, each in asdict(self.choice).items() if n not in _WITHOUT_EFFECT}
         return {
             "strategy": self.scenario.name,
@@ -512,7 +465,7 @@ class _Training:
             "choice": choice,
             "rows": self.rows,
             "read": {name: head.shape.read for name, head in self.model.task_heads.items()},
-            "data": digest.hexdigest(),
+            "data": data_hash(self.targets.examples, self.model.encoder),
         }
 
     def _checkpoint(self) -> Iterator[CheckpointEvent]:
@@ -524,8 +477,8 @@ class _Training:
             tensors.update({f"kept.{name}": weight for name, weight in self.kept.items()})
         tensors.update({f"draws.{name}": each for name, each in self.draws.tensors().items()})
         tensors.update({f"balance.{n}": each for n, each in self.balance.state_dict().items()})
-        for place, state in self.optimizer.state_dict()["state"].items():
-            tensors.update({f"optimizer.{place}.{name}": each for name, each in state.items()})
+        moments = moments_of(self.optimizer)
+        tensors.update({f"optimizer.{name}": each for name, each in moments.items()})
         document = {
             "run": self.identity,
             "about": self.about,
@@ -551,7 +504,7 @@ class _Training:
             raise ValueError("there is no run to resume: nothing trains, or no folder is given")
         tensors, document = read_checkpoint(self.folder)
         try:
-            self._check_same(document["run"])
+            check_same_run(self.folder, self.identity, document["run"])
             with torch.no_grad():
                 for name, weight in self.trained.items():
                     weight.copy_(tensors[f"weight.{name}"])
@@ -569,32 +522,11 @@ class _Training:
             }
             self.order = document["order"]
             self.draws.load_order_state(self.order)
-            self.draws.load_tensors(_below(tensors, "draws."))
-            self.balance.load_state_dict(_below(tensors, "balance."))
-            self._load_optimizer(self.optimizer, _below(tensors, "optimizer."))
+            self.draws.load_tensors(below(tensors, "draws."))
+            self.balance.load_state_dict(below(tensors, "balance."))
+            load_moments(self.optimizer, below(tensors, "optimizer."))
         except (KeyError, TypeError, RuntimeError) as error:
             reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
             raise ValueError(
                 f"{self.folder} holds a checkpoint that is broken: {reason}"
             ) from error
-
-    def _check_same(self, other: Mapping[str, Any]) -> None:
-        mine = json.loads(json.dumps(self.identity))
-        for name in mine:
-            if mine[name] != other.get(name):
-                raise ValueError(
-                    f"{self.folder} holds a checkpoint of another run: its {name} differs; give "
-                    "the same command to resume it, or --overwrite to start anew"
-                )
-
-    @staticmethod
-    def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            place, _, name = key.partition(".")
-            state.setdefault(int(place), {})[name] = tensor
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): each for n, each in tensors.items() if n.startswith(prefix)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from core.evaluation import TaskScores
 from core.model import Calibration
@@ -151,3 +152,52 @@ class DivergedError(RuntimeError):
 
 
 Event = PlanEvent | StepEvent | EvaluationEvent | CheckpointEvent | DoneEvent
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Describe an event of training as the command line prints it: `{event, …}`."""
+    if isinstance(event, PlanEvent):
+        return {
+            "event": "plan",
+            "strategy": event.strategy,
+            "read": dict(event.read),
+            "steps": event.steps,
+            "rows": event.rows,
+            "validation_rows": event.validation_rows,
+            "trainable_parameters": event.trainable_parameters,
+            "total_parameters": event.total_parameters,
+            "prefix": {
+                "layer": event.prefix,
+                "bytes": event.prefix_bytes,
+                "in_files": event.prefix_in_files,
+            },
+            "parts": [
+                {"part": part, "trains": trained > 0, "trainable": trained, "parameters": every}
+                for part, trained, every in event.parts
+            ],
+        }
+    if isinstance(event, StepEvent):
+        return {"event": "step", **vars(event)}
+    if isinstance(event, CheckpointEvent):
+        return {"event": "checkpoint", **vars(event)}
+    scores = event.scores
+    metrics = None if scores is None else {n: each.document() for n, each in scores.items()}
+    if isinstance(event, DoneEvent):
+        return {
+            "event": "done",
+            "epoch": event.epoch,
+            "steps": event.steps,
+            "seconds": event.seconds,
+            "metrics": metrics,
+            "calibration": {n: vars(each).copy() for n, each in event.calibration.items()},
+        }
+    return {
+        "event": "evaluation",
+        "epoch": event.epoch,
+        "step": event.step,
+        "best": event.best,
+        "loss": dict(event.loss),
+        "drift": dict(event.drift),
+        "watched": [vars(each) for each in event.watched],
+        "metrics": metrics,
+    }

@@ -114,9 +114,11 @@ def layer_of(name: str) -> int:
 def test_what_can_be_learned_is_learned_and_a_token_task_too(
     run: Run, tiny: str, tmp_path: Path
 ) -> None:
-    data = write_spans(tmp_path / "rows.jsonl", labelled_rows(90))
+    # Enough rows that every seed learns on every processor: of 90 rows, one run in five stayed
+    # at chance, and which one depends on the instructions that a machine has (AVX2 or AVX-512).
+    data = write_spans(tmp_path / "rows.jsonl", labelled_rows(240))
     command = ("train", *ONE, "--data", data, "--strategy", "full", "--encoder", tiny, "--json")
-    code, out, err = run(*command, "--out", "m", "--epochs", "15", "--lr", "0.002")
+    code, out, err = run(*command, "--out", "m", "--epochs", "12", "--lr", "0.003")
     assert code == 0, err
     metrics = events(out)[-1]["metrics"]
     assert metrics["kind"]["accuracy"] > 0.7, "chance is a third"

@@ -5,7 +5,7 @@ import torch
 
 from core.checkpoint import LOCK, write_checkpoint
 from core.model_folder import MANIFEST
-from core.runs import run_folder
+from core.run_folder import run_folder
 
 
 def put_checkpoint(folder: Path) -> None:
