@@ -83,6 +83,7 @@ READING_ORDER = [
     "runs",
     "train_plan",
     "forgetting",
+    "held_out",
     "advice",
     "comparison",
     "projection",
