@@ -32,12 +32,8 @@ def add_adapters(backbone: Bert | TransformersBackbone, *, rank: int, highest: i
     from peft import LoraConfig, inject_adapter_in_model
 
     places = {id(module): name for name, module in backbone.named_modules()}
-    targets = [
-        places[id(module)]
-        for layer in backbone.layers()[:highest]
-        for name, module in layer.named_modules()
-        if isinstance(module, nn.Linear) and name.rpartition(".")[2] in ADAPTED
-    ]
+    layers = backbone.layers()[:highest]
+    targets = [places[id(module)] for layer in layers for module in _adapted(layer)]
     if len(targets) != 2 * highest:
         raise ValueError(
             f"lora adapts queries and values, and {type(backbone).__name__} has {len(targets)} of "
@@ -45,6 +41,20 @@ def add_adapters(backbone: Bert | TransformersBackbone, *, rank: int, highest: i
         )
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=targets)
     inject_adapter_in_model(config, backbone)
+
+
+def adapter_weights(layer: nn.Module, rank: int) -> int:
+    """Count the weights that the adapters of a layer would have."""
+    return sum(rank * (each.in_features + each.out_features) for each in _adapted(layer))
+
+
+def _adapted(layer: nn.Module) -> list[nn.Linear]:
+    """List what makes a layer's queries and values."""
+    return [
+        module
+        for name, module in layer.named_modules()
+        if isinstance(module, nn.Linear) and name.rpartition(".")[2] in ADAPTED
+    ]
 
 
 @torch.no_grad()

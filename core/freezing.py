@@ -409,6 +409,12 @@ def frozen_depth(strategy: Strategy, layers: int, moment: Moment | None = None) 
     return depth
 
 
+def lowest_read(strategy: Strategy, layers: int) -> int:
+    """Name the lowest layer that a head may read without leaving the encoder nothing to train."""
+    depth = frozen_depth(strategy, layers)
+    return 0 if depth is None or depth == layers else depth + 1
+
+
 def _runs(numbers: Sequence[int]) -> list[str]:
     """Write numbers with their runs joined: 0, 1, 2, 5 is `0-2` and `5`."""
     found: list[list[int]] = []

@@ -7,7 +7,7 @@ Source:
     (arXiv:1610.01644); Tenney et al. 2019 (arXiv:1905.05950) for the picture by layer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -69,8 +69,12 @@ class LayerProfile:
     @property
     def best(self) -> dict[str, int]:
         """The layer with the highest score for each task; of equal ones the lower."""
+        return self.best_from(0)
+
+    def best_from(self, lowest: int) -> dict[str, int]:
+        """The same among the layers from `lowest` on."""
         return {
-            name: max(scores, key=lambda score: (score.main, -score.layer)).layer
+            name: max(scores[lowest:], key=lambda score: (score.main, -score.layer)).layer
             for name, scores in self.tasks.items()
         }
 
@@ -187,6 +191,22 @@ def profile_document(
         "text": {name: best_in_words(name, scores) for name, scores in profile.tasks.items()},
         "notes": list(tested.notes),
     }
+
+
+def profile_of(document: Mapping[str, Any]) -> LayerProfile:
+    """Read a profile back from its document."""
+    return LayerProfile(
+        tasks={
+            name: tuple(
+                LayerScore(
+                    layer=each["layer"],
+                    scores={m: Interval(**each[m]) for m in each if m != "layer"},
+                )
+                for each in layers
+            )
+            for name, layers in document["tasks"].items()
+        }
+    )
 
 
 def groups_of(examples: Sequence[Example]) -> list[int]:

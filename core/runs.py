@@ -13,7 +13,7 @@ from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
 from core.encoder import Encoder, Progress
-from core.freezing import Frozen, Part, Strategy, frozen_depth
+from core.freezing import Frozen, Part, lowest_read
 from core.layer_profile import FOLDS, groups_of, layer_profile
 from core.machine import machine_name, versions
 from core.model import MultiTaskModel, default_shapes
@@ -69,17 +69,7 @@ def resolve_read(
         progress=progress,
         cancelled=cancelled,
     )
-    lowest = _lowest_read(scenario.strategy, encoder.layers)
-    return {
-        name: max(scores[lowest:], key=lambda score: (score.main, -score.layer)).layer
-        for name, scores in profile.tasks.items()
-    }
-
-
-def _lowest_read(strategy: Strategy, layers: int) -> int:
-    """Name the lowest layer that a head may read without leaving the encoder nothing to train."""
-    depth = frozen_depth(strategy, layers)
-    return 0 if depth is None or depth == layers else depth + 1
+    return {**profile.best_from(lowest_read(scenario.strategy, encoder.layers))}
 
 
 class Run:

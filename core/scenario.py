@@ -1,7 +1,7 @@
 """A scenario: a strategy and where the heads read, as a person types it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from core.freezing import (
@@ -85,6 +85,56 @@ def parse_strategy(name: str, layers: int, tasks: Sequence[str] | None = None) -
             f"encoder would train: that is heads@{read}"
         )
     return Scenario(strategy=strategy, read=read)
+
+
+def drawn_scenario(
+    frozen: Collection[int],
+    layers: int,
+    *,
+    read: int | str | None = None,
+    frozen_heads: Collection[str] = (),
+    tasks: Sequence[str] = (),
+) -> Scenario:
+    """Name what was picked part by part: the plainest strategy that freezes just that.
+
+    Args:
+        frozen: The layers that stay frozen, 0 being the embeddings; those above the layer read
+            never run and do not count.
+        layers: How many layers the encoder has.
+        read: As in `Scenario`; the last layer's number is the same as None.
+        frozen_heads: The tasks whose heads stay frozen.
+        tasks: The tasks there are.
+
+    Raises:
+        ValueError: If no strategy freezes just that.
+    """
+    read = None if read == layers else read
+    reached = frozenset(range(read + 1 if isinstance(read, int) else layers + 1))
+    kept, held = reached & frozenset(frozen), [task for task in tasks if task in frozen_heads]
+    return Scenario(strategy=_drawn_strategy(kept, reached, held, tasks), read=read)
+
+
+def _drawn_strategy(
+    kept: frozenset[int], reached: frozenset[int], held: Sequence[str], tasks: Sequence[str]
+) -> Strategy:
+    """Name the strategy that freezes some of the layers reached, and the heads of some tasks."""
+    if kept == reached:
+        if held and len(held) == len(tasks):
+            return Frozen()
+        if len(held) < 2:
+            return Heads(frozen_head="".join(held))
+        raise ValueError(f"one head can stay frozen, or all can, not {len(held)} of {len(tasks)}")
+    if held:
+        if kept or len(held) > 1:
+            raise ValueError(
+                "a head stays frozen alone, with the whole encoder trained or the whole encoder "
+                "frozen: thaw the head, or freeze or thaw the rest of the encoder first"
+            )
+        return FreezeHead(task=held[0])
+    if not kept:
+        return Full()
+    below = max(kept)
+    return Lower(layers=below) if len(kept) == below + 1 else Picked(frozen=kept)
 
 
 def tuned(

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.adapters import adapter_weights
 from core.config import TrainingChoice
-from core.freezing import Moment, Part, Strategy, parts_of
+from core.freezing import Adapters, Moment, Part, Strategy, parts_of
 from core.model import MultiTaskModel
 
 LAST_NORMS = ("norm", "final_norm")
@@ -183,3 +184,20 @@ def part_sizes(model: MultiTaskModel, strategy: Strategy, part: Part) -> tuple[i
     if part not in trained_parts(model, strategy):
         return 0, every
     return sum(weight.numel() for weight in _taken(model, strategy, part).values()), every
+
+
+def planned_sizes(model: MultiTaskModel, strategy: Strategy) -> dict[Part, tuple[int, int]]:
+    """Count, part by part, the weights that would ever train and all there would be.
+
+    Args:
+        model: As it is before training: without the adapters that a strategy may put in.
+        strategy: What would train.
+    """
+    layers, sizes = model.encoder.backbone.layers(), dict[Part, tuple[int, int]]()
+    for part in model_parts(model):
+        trained, every = part_sizes(model, strategy, part)
+        if isinstance(strategy, Adapters) and part.layer and part.layer <= model.highest_read:
+            added = adapter_weights(layers[part.layer - 1], strategy.rank)
+            trained, every = added, every + added
+        sizes[part] = trained, every
+    return sizes

@@ -1,9 +1,10 @@
 """What is about to be trained, in full: each part's state and rate, and what it will cost."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from core.freezing import Moment, Part
+from core.freezing import Moment, Part, Strategy
 from core.runs import Run
 from core.thawing import model_parts
 from core.training_events import PlanEvent, event_document
@@ -42,26 +43,55 @@ def plan_document(run: Run, event: PlanEvent) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class PartState:
+    """What becomes of a part in a training.
+
+    Attributes:
+        state: One of the states above.
+        from_epoch: The first epoch, from 1, that it trains in; None for none.
+        share: The largest share of its full learning rate; 0 where it does not train.
+    """
+
+    state: str
+    from_epoch: int | None = None
+    share: float = 0.0
+
+
+def part_state(
+    strategy: Strategy, part: Part, sizes: tuple[int, int], *, epochs: int, top: int
+) -> PartState:
+    """Tell what becomes of a part.
+
+    Args:
+        strategy: What trains.
+        part: Which part.
+        sizes: How many of its weights ever train, and how many it has.
+        epochs: How many are planned.
+        top: The highest layer that a head reads; those above are not used.
+    """
+    if part.layer is not None and part.layer > top:
+        return PartState(state=UNUSED)
+    moments = [Moment(epoch=epoch, epochs=epochs, top=top) for epoch in range(epochs)]
+    shares = [strategy.rate(part, moment) for moment in moments]
+    first = next((epoch for epoch, share in enumerate(shares, 1) if share > 0), None)
+    trained, every = sizes
+    if first is None or not trained:
+        return PartState(state=FROZEN)
+    whole = trained == every
+    return PartState(state=TRAINED if whole else PARTLY, from_epoch=first, share=max(shares))
+
+
 def _part_facts(run: Run, part: Part, counted: Mapping[str, Any]) -> dict[str, Any]:
     """Give a part's state, its full learning rate, and the first epoch that it trains in."""
-    strategy, choice, top = run.scenario.strategy, run.choice, run.model.highest_read
-    shares = [
-        strategy.rate(part, Moment(epoch=epoch, epochs=choice.epochs, top=top))
-        for epoch in range(choice.epochs)
-    ]
-    first = next((epoch for epoch, share in enumerate(shares, 1) if share > 0), None)
-    if part.layer is not None and part.layer > top:
-        return {"state": UNUSED, "rate": None, "from_epoch": None}
-    if first is None or not counted["trainable"]:
-        return {"state": FROZEN, "rate": None, "from_epoch": None}
+    strategy, choice = run.scenario.strategy, run.choice
+    sizes = counted["trainable"], counted["parameters"]
+    top = run.model.highest_read
+    found = part_state(strategy, part, sizes, epochs=choice.epochs, top=top)
     full = (
         choice.head_rate or strategy.head_rate
         if part.layer is None
         else choice.encoder_rate or strategy.encoder_rate
     )
-    whole = counted["trainable"] == counted["parameters"]
-    return {
-        "state": TRAINED if whole else PARTLY,
-        "rate": full * max(shares),
-        "from_epoch": first,
-    }
+    rate = None if found.from_epoch is None else full * found.share
+    return {"state": found.state, "rate": rate, "from_epoch": found.from_epoch}

@@ -1,9 +1,12 @@
+import json
 import random
 
 import pytest
 import torch
 
+from core.config import DataChoice
 from core.corpus import load_corpus
+from core.dataset import read_dataset
 from core.encoder import CancelledError, Encoder
 from core.layer_profile import (
     FOLDS,
@@ -12,6 +15,8 @@ from core.layer_profile import (
     best_in_words,
     deal_folds,
     layer_profile,
+    profile_document,
+    profile_of,
 )
 from core.metrics import Interval
 from core.task import ENTITIES, SENTIMENT, SHIPPED_TASKS, TOPIC, Example, Task
@@ -100,6 +105,17 @@ def test_of_layers_that_score_the_same_the_lower_is_best() -> None:
 
     profile = LayerProfile(tasks={"colour": (at(0, 0.5), at(1, 0.7), at(2, 0.7))})
     assert profile.best == {"colour": 1}
+
+
+def test_a_profile_comes_back_from_its_document(tiny_encoder: Encoder) -> None:
+    dataset = read_dataset(DataChoice(source="corpus", rows=60))
+    document = profile_document(tiny_encoder, dataset)
+    back = profile_of(json.loads(json.dumps(document)))
+    assert back.best == document["best"]
+    for name, scores in back.tasks.items():
+        assert best_in_words(name, scores) == document["text"][name]
+        above = max(scores[2:], key=lambda score: (score.main, -score.layer)).layer
+        assert back.best_from(2)[name] == above
 
 
 def test_a_profile_stops_when_asked(tiny_encoder: Encoder) -> None:

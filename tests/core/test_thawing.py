@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
+from core.adapters import add_adapters
 from core.backbone import TransformersBackbone
 from core.config import TrainingChoice
-from core.freezing import Heads, Part
+from core.freezing import Adapters, Heads, Part
 from core.scenario import parse_strategy
 from core.thawing import (
     build_optimizer,
     model_parts,
     part_parameters,
+    part_sizes,
+    planned_sizes,
     rate_share,
     set_modes,
     thaw,
@@ -179,3 +182,15 @@ def test_a_weight_frozen_again_keeps_its_place_under_decay(family_folder: Folder
     optimizer.step()
     for name, weight in model.named_parameters():
         assert torch.equal(weight, before[name]) != weight.requires_grad, name
+
+
+@pytest.mark.parametrize("family", TRAINED_FAMILIES)
+def test_weights_are_counted_before_there_are_adapters_as_after(
+    family: str, family_folder: Folder
+) -> None:
+    model, lora = tiny_model(family_folder, family, read=2), Adapters(rank=2)
+    planned = planned_sizes(model, lora)
+    add_adapters(model.encoder.backbone, rank=2, highest=2)
+    assert planned == {part: part_sizes(model, lora, part) for part in model_parts(model)}
+    assert planned[Part(layer=2)][0] > 0
+    assert planned[Part(layer=3)][0] == 0, "it is above the layer read"
