@@ -18,6 +18,7 @@ from torch import Tensor
 
 from core.dataset import Dataset
 from core.encoder import CancelledError, Encoder, Progress
+from core.layer_states import LayerStates, compute_layer_states
 from core.logistic import fit_logistic
 from core.machine import torch_threads
 from core.metrics import (
@@ -27,7 +28,6 @@ from core.metrics import (
     macro_f1,
     wilson_interval,
 )
-from core.prefix import LayerStates, compute_layer_states
 from core.rare_labels import without_rare_labels
 from core.spelling import spelling_features
 from core.splits import iterative_folds, near_duplicate_groups

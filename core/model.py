@@ -77,6 +77,9 @@ class Batch:
     spelling: Tensor | None
 
 
+NOTHING_POOLED: Mapping[tuple[int, str], Tensor] = {}
+
+
 class HeadsByTask(nn.ModuleDict):
     """Heads by their task's name, which may be that of a module's own method, such as `type`."""
 
@@ -156,13 +159,17 @@ class MultiTaskModel(nn.Module):
         """Lay texts side by side on the model's device."""
         ids, mask = pad([text.ids for text in texts])  # (batch, tokens) each
         device = self.encoder.device
-        some = [text.spelling for text in texts if text.spelling is not None]
         return Batch(
             ids=ids.to(device),
             mask=mask.to(device),
             lengths=torch.tensor([len(text.ids) for text in texts], device=device),  # (batch,)
-            spelling=torch.cat(some).to(device) if some else None,  # (all tokens, features)
+            spelling=self.spelling(texts),
         )
+
+    def spelling(self, texts: Sequence[ReadText]) -> Tensor | None:
+        """Lay how some texts are written one after another, (all tokens, features), if known."""
+        some = [text.spelling for text in texts if text.spelling is not None]
+        return torch.cat(some).to(self.encoder.device) if some else None
 
     def states(self, batch: Batch) -> dict[int, Tensor]:
         """Run the network as high as a head reads: by layer, packed states, (tokens, hidden)."""
@@ -172,7 +179,11 @@ class MultiTaskModel(nn.Module):
         return dict(enumerate(backbone.packed_layers(embedded, lengths, 0, self.highest_read)))
 
     def score(
-        self, layers: Mapping[int, Tensor], lengths: Tensor, spelling: Tensor | None = None
+        self,
+        layers: Mapping[int, Tensor],
+        lengths: Tensor,
+        spelling: Tensor | None = None,
+        pooled: Mapping[tuple[int, str], Tensor] = NOTHING_POOLED,
     ) -> dict[str, Tensor]:
         """Score packed states of the layers that the heads read.
 
@@ -180,12 +191,17 @@ class MultiTaskModel(nn.Module):
             layers: By layer, (tokens, hidden), the texts one after another.
             lengths: Each text's tokens, (batch,).
             spelling: How the words are written, (tokens, features), if a head reads it.
+            pooled: By layer and pooling, (batch, hidden), for sentence heads that need no more.
 
         Returns:
             By task, (batch, labels) of a sentence task, (tokens, classes) of a token task.
         """
         scores = {}
         for name, head in self.task_heads.items():
+            own = {k: pooled[k, how] for k, how in pooled if how == head.shape.pooling}
+            if isinstance(head, SentenceHead) and own.keys() >= set(head.layers_read):
+                scores[name] = head.classify(head.read(own).float())  # (batch, labels)
+                continue
             state = head.read(layers).float()[: int(lengths.sum())]  # (tokens, hidden)
             if isinstance(head, TokenHead):
                 scores[name] = head.classify(head.features(state, spelling))  # (tokens, classes)

@@ -1,37 +1,49 @@
-"""Hidden states computed once and kept: each text goes through the frozen network one time.
+"""The frozen bottom of a network, run once for each text: what runs share, whatever they train.
 
-What is kept is bounded: past a memory budget it lies in memory-mapped files of a temporary
-folder, which is removed with the object that made it.
+A prefix is of one encoder and all texts of a data set. Runs over any strategies, seeds and folds
+take from it the states of their own texts. Its batches depend on the texts alone, so that whoever
+asks first, and for what, changes no bit of them. What is kept is bounded: past a memory budget it
+lies in memory-mapped files of a temporary folder, which is removed with the prefix, and which
+other processes can open to read.
 """
 
+import contextlib
+import json
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.backbone import eval_mode
 from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
-from core.pooling import mean_pool
-from core.tokenizer import Pieces, Tokens
+from core.heads import pool_packed
+from core.tokenizer import Tokens
 
 TOKENS_PER_BATCH = 2048
 """Batches depend on the texts alone, so that the same texts give the same states bit for bit."""
 
 MEMORY_BYTES = 1_000_000_000
 
+TOKENS = "tokens"
+"""The form of states that are kept token by token."""
 
-class _Store:
+_INDEX, _IDS = "prefix.json", "ids.i64"
+
+
+class TemporaryStore:
     """Something that may lie in files of a temporary folder: a context, or to be closed."""
 
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def in_files(self) -> bool:
-        """Whether it went past the memory budget, to files."""
+        """Whether any of it lies in files."""
         return self._folder is not None
 
     def close(self) -> None:
@@ -52,231 +64,352 @@ class _Store:
         self.close()
 
 
-class LayerStates(_Store):
-    """The states of every layer, 0 (the embeddings) to the highest one wanted, for some texts.
+class States(NamedTuple):
+    """Some states of all texts: a layer's, by token or pooled."""
 
-    Use it as a context, or close it.
-
-    Attributes:
-        pooled: The mean of each text's token states, fp32, (layers + 1, texts, hidden).
-        tokens: Every token's state, the texts one after another, fp16,
-            (layers + 1, all tokens, hidden); None where they were not asked for.
-        pieces: Each text's tokens; empty where token states were not asked for.
-        starts: Where each text's tokens begin in `tokens`, and where the last ends, (texts + 1,).
-    """
-
-    def __init__(self, pooled: Tensor, tokens: Tensor | None, pieces: Sequence[Pieces]) -> None:
-        self.pooled = pooled
-        self.tokens = tokens
-        self.pieces = tuple(pieces)
-        lengths = [len(each.ids) for each in self.pieces]
-        self.starts = torch.tensor([0, *lengths]).cumsum(dim=0)  # (texts + 1,)
+    layer: int
+    """0 is the embeddings."""
+    form: str = TOKENS
+    """`TOKENS`, or one of `core.heads.HEAD_POOLINGS`."""
 
     @property
-    def layer_count(self) -> int:
-        """The highest layer kept."""
-        return len(self.pooled) - 1
-
-    def token_rows(self, texts: Sequence[int]) -> Tensor:
-        """Return the rows of `tokens` that belong to some texts, in their order."""
-        spans = [torch.arange(int(self.starts[i]), int(self.starts[i + 1])) for i in texts]
-        return torch.cat(spans) if spans else torch.empty(0, dtype=torch.int64)  # (rows,)
-
-    def close(self) -> None:
-        self.pooled, self.tokens = self.pooled[:0], None
-        super().close()
+    def name(self) -> str:
+        """The name of a file of them."""
+        return f"{self.form}-{self.layer}.f32"
 
 
-def compute_layer_states(
-    encoder: Encoder,
-    texts: Sequence[str],
-    *,
-    tokens: bool = False,
-    highest: int | None = None,
-    memory_bytes: int = MEMORY_BYTES,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> LayerStates:
-    """Run each text through the network once and keep every layer's states.
-
-    Args:
-        encoder: The network; its pooling and projections play no part.
-        texts: What to run.
-        tokens: Whether to keep every token's state as well, for token tasks.
-        highest: The highest layer wanted; None is all of them.
-        memory_bytes: Token states beyond this much go to files.
-        progress: Called after each batch with texts done and texts in all.
-        cancelled: Asked before each batch; True stops.
-
-    Raises:
-        ValueError: If there is no such layer.
-        CancelledError: If `cancelled` answered True; nothing is left behind.
-    """
-    highest = encoder.layers if highest is None else highest
-    if not 0 <= highest <= encoder.layers:
-        raise ValueError(f"layer is {highest}, must be 0 to {encoder.layers}")
-    read = encoder.tokenizer.encode(texts)
-    pieces = [encoder.tokenizer.pieces(text) for text in texts] if tokens else []
-    shape = (highest + 1, len(texts), encoder.hidden)
-    states = LayerStates(torch.zeros(shape), None, pieces)
-    if tokens:
-        _make_room(states, highest, encoder.hidden, memory_bytes)
-    done = 0
-    try:
-        for batch in batches_by_length(read, TOKENS_PER_BATCH):
-            if cancelled is not None and cancelled():
-                raise CancelledError(f"stopped after {done} of {len(texts)} sentences")
-            _run(encoder, states, batch, [read[i].ids for i in batch], highest)
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(texts))
-    except BaseException:
-        states.close()
-        raise
-    return states
+Needs = frozenset[States]
+"""What is asked of a prefix; the needs of several runs are joined by `|`."""
 
 
-def _make_room(states: LayerStates, highest: int, hidden: int, memory_bytes: int) -> None:
-    """Give a store its room for token states: in memory, or in a file past the budget."""
-    shape = (highest + 1, int(states.starts[-1]), hidden)
-    if 2 * shape[0] * shape[1] * shape[2] <= memory_bytes:
-        states.tokens = torch.empty(shape, dtype=torch.float16)  # (layers + 1, tokens, hidden)
-        return
-    states._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
-    path = Path(states._folder.name) / "tokens.f16"
-    mapped = np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
-    states.tokens = torch.from_numpy(mapped)  # (layers + 1, tokens, hidden)
+def bytes_of(needs: Needs, lengths: Sequence[int], hidden: int) -> int:
+    """Give the size of states in fp32 for texts of so many tokens each, in bytes."""
+    rows = (sum(lengths) if each.form == TOKENS else len(lengths) for each in needs)
+    return 4 * hidden * sum(rows)
 
 
-@torch.inference_mode()
-def _run(
-    encoder: Encoder, states: LayerStates, batch: list[int], ids: list[list[int]], highest: int
-) -> None:
-    padded, mask = pad(ids)  # (batch, tokens) each
-    padded, mask = padded.to(encoder.device), mask.to(encoder.device)
-    with encoder.busy:
-        layers = encoder.backbone.layer_states(padded, mask, highest)
-    rows = states.token_rows(batch) if states.tokens is not None else None
-    for layer, found in enumerate(layers):
-        states.pooled[layer, batch] = mean_pool(found.float(), mask).cpu()  # (batch, hidden)
-        if states.tokens is not None and rows is not None:
-            states.tokens[layer, rows] = found[mask.bool()].half().cpu()  # (rows, hidden)
-
-
-class FrozenStates(_Store):
-    """What the frozen bottom of a network gives for some texts: the token states of a few layers.
-
-    Use it as a context, or close it.
+class DistinctTexts:
+    """Texts as token ids, each once, in an order that depends on which they are alone.
 
     Attributes:
-        layers: Which layers are kept, the lowest first.
-        lengths: Each text's tokens, (texts,).
+        ids: Each text's token ids, the longest text first.
+        lengths: Each text's tokens.
+        starts: Where each text's tokens begin among all, and where the last one's end.
     """
 
-    def __init__(self, layers: Sequence[int], lengths: Sequence[int]) -> None:
-        self.layers = tuple(layers)
-        self.lengths = torch.tensor(list(lengths), dtype=torch.int64)  # (texts,)
-        self._ends = self.lengths.cumsum(dim=0)  # (texts,)
-        self._states: dict[int, Tensor] = {}
+    def __init__(self, ids: Collection[Sequence[int]]) -> None:
+        found = {_key(each) for each in ids}
+        self.ids = sorted(map(_ids, found), key=lambda each: (-len(each), each))
+        self.lengths = [len(each) for each in self.ids]
+        self.starts = [0, *np.cumsum(self.lengths, dtype=np.int64).tolist()]
+        self._places = {_key(each): place for place, each in enumerate(self.ids)}
 
-    def rows(self, texts: Sequence[int]) -> Tensor:
-        """Find where the tokens of some texts lie, in the order of the texts, (tokens,)."""
-        spans = [
-            torch.arange(int(self._ends[i] - self.lengths[i]), int(self._ends[i])) for i in texts
-        ]
-        return torch.cat(spans) if spans else torch.empty(0, dtype=torch.int64)  # (tokens,)
+    def __len__(self) -> int:
+        return len(self.ids)
 
-    def take(
-        self, texts: Sequence[int], layers: Collection[int] | None = None
-    ) -> dict[int, Tensor]:
-        """Return the kept states of some texts, one text after another, (tokens, hidden) each.
+    def places(self, ids: Collection[Sequence[int]]) -> list[int]:
+        """Find texts among these.
+
+        Raises:
+            ValueError: If one is not there.
+        """
+        try:
+            return [self._places[_key(each)] for each in ids]
+        except KeyError:
+            missing = sum(_key(each) not in self._places for each in ids)
+            raise ValueError(
+                f"{missing} of {len(ids)} texts are not in the prefix of {len(self)} texts: make "
+                "it of all texts that its runs train and validate on"
+            ) from None
+
+    def batches(self) -> Iterator[tuple[slice, slice]]:
+        """Cut into batches of similar length: the places of each batch's texts, and its tokens'."""
+        tokens = [Tokens(ids=each, truncated=False) for each in self.ids]
+        for batch in batches_by_length(tokens, TOKENS_PER_BATCH):
+            first, after = batch[0], batch[-1] + 1
+            yield slice(first, after), slice(self.starts[first], self.starts[after])
+
+
+def _key(ids: Sequence[int]) -> bytes:
+    return array("q", ids).tobytes()
+
+
+def _ids(key: bytes) -> list[int]:
+    found = array("q")
+    found.frombytes(key)
+    return found.tolist()
+
+
+class Prefix(TemporaryStore):
+    """States of some layers of a frozen network, for all texts of a data set.
+
+    Make it with `prefix_of` or `open_prefix`; use it as a context, or close it.
+
+    Attributes:
+        texts: Which texts, each once.
+        fingerprint: Of which encoder's weights.
+        hidden: Numbers in a state.
+        layers: How many layers the encoder has.
+    """
+
+    def __init__(
+        self,
+        texts: DistinctTexts,
+        *,
+        fingerprint: str,
+        hidden: int,
+        layers: int,
+        encoder: Encoder | None = None,
+        memory_bytes: float = MEMORY_BYTES,
+    ) -> None:
+        self.texts, self.fingerprint = texts, fingerprint
+        self.hidden, self.layers = hidden, layers
+        self._encoder, self._memory_bytes = encoder, memory_bytes
+        self._kept: dict[States, Tensor] = {}  # (all tokens or texts, hidden) each
+        self._read_from: Path | None = None
+        self._shared = False
+
+    @property
+    def kept(self) -> Needs:
+        """What is there already."""
+        return frozenset(self._kept)
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        """Refuse an encoder with other weights than those that the states come from.
+
+        Raises:
+            ValueError: If it is another one, or has been trained since.
+        """
+        given = encoder.fingerprint()
+        if given != self.fingerprint:
+            raise ValueError(
+                f"the prefix is of an encoder with weights {self.fingerprint}, this one's are "
+                f"{given}: make a prefix of this encoder, before it trains"
+            )
+
+    def take(self, places: Sequence[int], states: States) -> Tensor:
+        """Return states of some texts: (texts, hidden), or of tokens, text after text.
 
         Args:
-            texts: Which texts, by their place.
-            layers: Which of the layers; None is all that are kept.
+            places: Which texts, as `DistinctTexts.places` names them.
+            states: Of which layer, in which form.
+
+        Raises:
+            ValueError: If they were not computed.
         """
-        rows = self.rows(texts)  # (tokens,)
-        wanted = self.layers if layers is None else layers
-        return {layer: self._states[layer][rows] for layer in wanted}
+        self._check(frozenset({states}))
+        kept = self._kept[states]
+        if states.form != TOKENS:
+            return kept[list(places)]  # (texts, hidden)
+        starts = self.texts.starts
+        parts = [kept[starts[place] : starts[place + 1]] for place in places]
+        return torch.cat(parts) if parts else kept[:0].clone()  # (tokens, hidden)
+
+    def compute(
+        self,
+        needs: Needs,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        """Run the texts through the network as far as is needed, from the deepest states kept.
+
+        Args:
+            needs: What is to be there; what is there already costs nothing.
+            progress: Called after each batch with texts done and texts in all.
+            cancelled: Asked before each batch; True stops.
+
+        Raises:
+            ValueError: If there is no such layer, the encoder has been trained since, or this
+                prefix was opened to read and the process that made it has not computed them.
+            CancelledError: If `cancelled` answered True; what was kept before is still there.
+        """
+        if any(not 0 <= each.layer <= self.layers for each in needs):
+            given = sorted({each.layer for each in needs})
+            raise ValueError(f"layers are {given}, must be some of 0 to {self.layers}")
+        missing = needs - self.kept
+        if not missing:
+            return
+        if self._encoder is None:
+            self._check(missing)
+            return
+        self.check_encoder(self._encoder)
+        room = self._room_for(missing)
+        layers = {each.layer for each in missing}
+        with _at_rest(self._encoder):
+            for some, rows in self.texts.batches():
+                if cancelled is not None and cancelled():
+                    raise CancelledError(f"stopped after {some.start} of {len(self.texts)} texts")
+                found = self._run(self._encoder, some, rows, layers)
+                lengths = torch.tensor(self.texts.lengths[some])  # (batch,)
+                for each, into in room.items():
+                    if each.form == TOKENS:
+                        into[rows] = found[each.layer]  # (tokens, hidden)
+                    else:
+                        into[some] = pool_packed(found[each.layer], lengths, each.form)
+                if progress is not None:
+                    progress(some.stop, len(self.texts))
+        self._kept.update(room)
+        if self._shared:
+            self.share()
+
+    @torch.no_grad()
+    def _run(
+        self, encoder: Encoder, some: slice, rows: slice, layers: set[int]
+    ) -> dict[int, Tensor]:
+        """Give the states of some layers for a batch, by layer, (tokens, hidden)."""
+        kept = {each.layer: whole for each, whole in self._kept.items() if each.form == TOKENS}
+        known = {layer: kept[layer][rows] for layer in layers if layer in kept}
+        wanted = layers - known.keys()
+        if not wanted:
+            return known
+        start = max((layer for layer in kept if layer <= min(wanted)), default=None)
+        with encoder.busy:
+            if start is None:
+                ids, mask = (each.to(encoder.device) for each in pad(self.texts.ids[some]))
+                begin = encoder.backbone.embed_packed(ids, mask)  # (tokens, hidden)
+            else:
+                # A copy is aligned as what a layer gives is: the products round alike.
+                begin = kept[start][rows].to(encoder.device, copy=True)  # (tokens, hidden)
+            lengths, lowest = self.texts.lengths[some], start or 0
+            found = encoder.backbone.packed_layers(begin, lengths, lowest, max(wanted))
+        tokens = rows.stop - rows.start
+        return known | {layer: found[layer - lowest][:tokens].float().cpu() for layer in wanted}
+
+    def share(self) -> Path:
+        """Put everything into files, so that other processes can open it to read.
+
+        Returns:
+            The folder to give to `open_prefix`; it is gone when this prefix is closed.
+        """
+        folder = self._in_folder()
+        for each, states in self._kept.items():
+            if states.numel() and not (folder / each.name).exists():
+                mapped = _mapped(folder / each.name, len(states), self.hidden, "w+")
+                self._kept[each] = mapped.copy_(states)  # (tokens or texts, hidden)
+        if not self._shared:
+            flat = np.array([i for each in self.texts.ids for i in each], dtype=np.int64)
+            flat.tofile(folder / _IDS)
+        document = {
+            "fingerprint": self.fingerprint,
+            "hidden": self.hidden,
+            "layers": self.layers,
+            "lengths": self.texts.lengths,
+            "kept": sorted(self._kept),
+        }
+        part = folder / f"{_INDEX}.part"
+        part.write_text(json.dumps(document), encoding="utf-8")
+        part.replace(folder / _INDEX)  # whoever opens it sees the old one or the new one
+        self._shared = True
+        return folder
 
     def close(self) -> None:
-        self._states = {}
+        self._kept = {}
         super().close()
 
-    def _make_room(self, hidden: int, memory_bytes: float) -> None:
-        tokens = int(self.lengths.sum())
-        shape = (tokens, hidden)
-        if frozen_bytes(len(self.layers), tokens, hidden) <= memory_bytes:
-            self._states = {layer: torch.empty(shape) for layer in self.layers}
+    def _check(self, needs: Needs) -> None:
+        """Refuse what is not there, after a look whether the process that writes it has it now."""
+        if needs <= self._kept.keys():
             return
-        self._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
-        for layer in self.layers:
-            path = Path(self._folder.name) / f"layer-{layer}.f32"
-            mapped = np.memmap(path, dtype=np.float32, mode="w+", shape=shape)
-            self._states[layer] = torch.from_numpy(mapped)  # (tokens, hidden)
+        if self._read_from is not None:
+            self._map_files(self._read_from)
+        lacking = ", ".join(each.name for each in sorted(needs - self._kept.keys()))
+        if lacking:
+            raise ValueError(
+                f"the prefix lacks {lacking}: compute it first, in the process that made the prefix"
+            )
+
+    def _in_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
+        return Path(self._folder.name)
+
+    def _rows(self, states: States) -> int:
+        return self.texts.starts[-1] if states.form == TOKENS else len(self.texts)
+
+    def _room_for(self, needs: Needs) -> dict[States, Tensor]:
+        """Make room for states: in memory, or past the budget in files."""
+        left = self._memory_bytes - bytes_of(self.kept, self.texts.lengths, self.hidden)
+        room = {}
+        for each in sorted(needs):
+            rows = self._rows(each)
+            left -= 4 * rows * self.hidden
+            if not rows or (left >= 0 and not self._shared):
+                room[each] = torch.zeros(rows, self.hidden)  # a text without tokens pools to 0
+            else:
+                room[each] = _mapped(self._in_folder() / each.name, rows, self.hidden, "w+")
+        return room
+
+    def _map_files(self, folder: Path) -> None:
+        """Open what another process keeps in a folder, beside what is open already."""
+        document = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        for each in {States(*each) for each in document["kept"]} - self._kept.keys():
+            self._kept[each] = _mapped(folder / each.name, self._rows(each), self.hidden, "c")
 
 
-def frozen_bytes(layers: int, tokens: int, hidden: int) -> int:
-    """Give the size of the states of some layers for some texts, fp32, in bytes."""
-    return 4 * layers * tokens * hidden
-
-
-def compute_frozen_states(
-    encoder: Encoder,
-    ids: Sequence[Sequence[int]],
-    layers: Sequence[int],
-    *,
-    memory_bytes: float = MEMORY_BYTES,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> FrozenStates:
-    """Run texts through the frozen bottom of a network once, and keep the states of some layers.
-
-    Batches depend on the texts alone, so that the same texts give the same states bit for bit.
+def prefix_of(
+    encoder: Encoder, ids: Collection[Sequence[int]], *, memory_bytes: float = MEMORY_BYTES
+) -> Prefix:
+    """Begin a prefix of an encoder as it is now; nothing is computed yet.
 
     Args:
-        encoder: The network, in eval mode up to the highest of the layers.
-        ids: Each text's token ids.
-        layers: Which layers to keep, 0 being the embeddings.
+        encoder: The network. It may train only once all that is needed has been computed: give
+            a copy where it trains earlier.
+        ids: The token ids of all texts that runs will train and validate on.
         memory_bytes: States beyond this much go to files.
-        progress: Called after each batch with texts done and texts in all.
-        cancelled: Asked before each batch; True stops.
+    """
+    return Prefix(
+        DistinctTexts(ids),
+        fingerprint=encoder.fingerprint(),
+        hidden=encoder.hidden,
+        layers=encoder.layers,
+        encoder=encoder,
+        memory_bytes=memory_bytes,
+    )
+
+
+def open_prefix(folder: Path) -> Prefix:
+    """Open what another process gave to `Prefix.share`, to read; it computes nothing itself.
 
     Raises:
-        ValueError: If there is no such layer.
-        CancelledError: If `cancelled` answered True; nothing is left behind.
+        ValueError: If there is no prefix in the folder.
     """
-    wanted = sorted(set(layers))
-    if not wanted or not 0 <= wanted[0] <= wanted[-1] <= encoder.layers:
-        raise ValueError(f"layers are {wanted}, must be some of 0 to {encoder.layers}")
-    tokens = [Tokens(ids=list(each), truncated=False) for each in ids]
-    states = FrozenStates(wanted, [len(each) for each in ids])
-    states._make_room(encoder.hidden, memory_bytes)
-    done = 0
     try:
-        for batch in batches_by_length(tokens, TOKENS_PER_BATCH):
-            if cancelled is not None and cancelled():
-                raise CancelledError(f"stopped after {done} of {len(ids)} sentences")
-            _run_frozen(encoder, states, batch, [tokens[i].ids for i in batch])
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(ids))
-    except BaseException:
-        states.close()
-        raise
-    return states
+        document = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        flat = np.fromfile(folder / _IDS, dtype=np.int64)  # (all tokens,)
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{folder} holds no prefix: {error}") from error
+    ends = np.cumsum(document["lengths"], dtype=np.int64)  # (texts,)
+    ids = [part.tolist() for part in np.split(flat, ends[:-1])] if len(ends) else []
+    found = Prefix(
+        DistinctTexts(ids),
+        fingerprint=document["fingerprint"],
+        hidden=document["hidden"],
+        layers=document["layers"],
+    )
+    found._read_from = folder
+    found._map_files(folder)
+    return found
 
 
-@torch.no_grad()
-def _run_frozen(
-    encoder: Encoder, states: FrozenStates, batch: list[int], ids: list[list[int]]
-) -> None:
-    padded, mask = pad(ids)  # (batch, tokens) each
-    padded, mask = padded.to(encoder.device), mask.to(encoder.device)
-    rows = states.rows(batch)  # (tokens,)
-    with encoder.busy:
-        embedded = encoder.backbone.embed_packed(padded, mask)  # (tokens, hidden)
-        lengths = [len(each) for each in ids]
-        found = encoder.backbone.packed_layers(embedded, lengths, 0, states.layers[-1])
-    for layer in states.layers:
-        states._states[layer][rows] = found[layer][: len(rows)].float().cpu()  # (tokens, hidden)
+def _mapped(path: Path, rows: int, hidden: int, mode: str) -> Tensor:
+    """Map a file as states, (rows, hidden); no file can be mapped that holds nothing."""
+    if not rows:
+        return torch.empty(0, hidden)
+    states = np.memmap(path, dtype=np.float32, mode=mode, shape=(rows, hidden))  # type: ignore[call-overload]
+    return torch.from_numpy(states)  # (rows, hidden)
+
+
+@contextlib.contextmanager
+def _at_rest(encoder: Encoder) -> Iterator[None]:
+    """Run a block in which no weight trains, each one packed: the same bits whoever asks."""
+    trained = [weight for weight in encoder.parameters() if weight.requires_grad]
+    for weight in trained:
+        weight.requires_grad_(False)
+    try:
+        with eval_mode(encoder):
+            encoder.ready()
+            yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)

@@ -21,6 +21,7 @@ from core.model_card import model_card
 from core.model_folder import Saved, save_model
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
+from core.prefix import Prefix
 from core.rare_labels import without_rare_labels
 from core.scenario import AUTO, Scenario
 from core.task import Example, Task
@@ -126,6 +127,7 @@ class Run:
         folder: Path | None = None,
         resume: bool = False,
         command: str = "",
+        prefix: Prefix | None = None,
     ) -> Iterator[Event]:
         """Train, telling what happens.
 
@@ -134,9 +136,12 @@ class Run:
             folder: Where checkpoints go, as `run_folder` gives it; None for none.
             resume: Whether to go on from the checkpoint there.
             command: What a person typed, for the checkpoint to say.
+            prefix: The frozen bottom, shared with other runs on rows of the same data; None
+                makes one for this run alone.
 
         Raises:
-            ValueError: If the checkpoint is of another run.
+            ValueError: If the checkpoint is of another run, or the prefix of another encoder or
+                other texts.
             RuntimeError: If a checkpoint cannot be written.
             DivergedError: If the loss is no longer a number.
             CancelledError: If `cancelled` answered True.
@@ -157,6 +162,7 @@ class Run:
             resume=resume,
             cancelled=cancelled,
             about=about,
+            prefix=prefix,
         )
         for event in events:
             if isinstance(event, PlanEvent):

@@ -19,15 +19,16 @@ from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
 from core.evaluation import TaskScores, calibrate, evaluate_scores
-from core.freezing import Adapters, Moment, frozen_depth
+from core.freezing import Adapters, Moment
 from core.heads import TokenHead
 from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
 from core.observing import gradient_norms, watch, weight_drift
-from core.prefix import FrozenStates, compute_frozen_states, frozen_bytes
+from core.prefix import Needs, Prefix, bytes_of, prefix_of
 from core.resuming import below, check_same_run, data_hash, load_moments, moments_of
 from core.scenario import Scenario
+from core.scoring import Scorer, needs_of, start_layer
 from core.targets import read_targets
 from core.task import IGNORED, Example
 from core.thawing import (
@@ -69,6 +70,7 @@ def train(
     resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
     about: Mapping[str, Any] | None = None,
+    prefix: Prefix | None = None,
 ) -> Iterator[Event]:
     """Train a model in place, telling what happens.
 
@@ -86,24 +88,30 @@ def train(
         resume: Whether to go on from the checkpoint in `folder`, bit for bit as if never stopped.
         cancelled: Asked before each step; True stops.
         about: What a checkpoint is to say of the run beside what it needs, as JSON.
+        prefix: The frozen bottom, shared with other runs: of this encoder as it is now, and of
+            all these texts at least. None makes one for this run alone.
 
     Yields:
         A plan, steps, an evaluation after each epoch, checkpoints, and an end.
 
     Raises:
-        ValueError: If there is nothing to learn from, a label is none of its task's, or the
-            checkpoint is of another run.
+        ValueError: If there is nothing to learn from, a label is none of its task's, the
+            checkpoint is of another run, or the prefix of another encoder or other texts.
         DivergedError: If the loss or its gradient is no longer a number; the model holds the
             weights of the last good epoch.
         RuntimeError: If a checkpoint cannot be written; the one before it is intact.
         CancelledError: If `cancelled` answered True, after a checkpoint where there is a folder.
     """
+    if prefix is not None:
+        prefix.check_encoder(model.encoder)
     with torch_threads(choice.threads or torch.get_num_threads()):
         run = _Training(model, scenario, examples, validation, choice, folder)
         run.about = dict(about or {})
         try:
             yield run.plan()
-            run.prepare(cancelled)  # with the weights of the start, which a checkpoint changes
+            run.prepare(
+                prefix, cancelled
+            )  # with the weights of the start, which a checkpoint changes
             if resume:
                 run.load()
             yield from run.epochs(cancelled)
@@ -137,7 +145,8 @@ class _Training:
         device = model.encoder.device
         self.balance = parse_balance(choice.balance, [t.name for t in model.tasks]).to(device)
         self.started = time.perf_counter()
-        self.frozen: FrozenStates | None = None
+        self.scorer = Scorer(model, self.targets.texts)
+        self.own_prefix: Prefix | None = None
         self.draws = Draws(choice.seed, device)
         self.sizes = [(p, *part_sizes(model, self.strategy, p)) for p in model_parts(model)]
         if isinstance(self.strategy, Adapters):
@@ -196,8 +205,8 @@ class _Training:
 
     def plan(self) -> PlanEvent:
         """Say what is about to be trained."""
-        kept = self._prefix_layers()
-        size = frozen_bytes(len(kept), sum(self.lengths), self.model.encoder.hidden)
+        needs = self._needs()
+        size = bytes_of(needs, self.lengths, self.model.encoder.hidden)
         return PlanEvent(
             strategy=self.scenario.name,
             read={name: head.shape.read for name, head in self.model.task_heads.items()},
@@ -205,7 +214,7 @@ class _Training:
             steps=self.steps,
             rows=self.rows,
             validation_rows=len(self.validation),
-            prefix=max(kept, default=None),
+            prefix=max((each.layer for each in needs), default=None),
             prefix_bytes=size,
             prefix_in_files=size > self.choice.prefix_megabytes * 1e6,
         )
@@ -273,52 +282,32 @@ class _Training:
             for place in range(0, len(self.validation), step)[:WATCHED_ROWS]
         )
 
-    def _depth(self, epoch: int) -> int | None:
-        """Find the highest layer read or below it up to which nothing trains in an epoch."""
-        depth = frozen_depth(self.strategy, self.model.encoder.layers, self._at(epoch))
-        return None if depth is None else min(depth, self.top)
+    def _start(self, epoch: int) -> int | None:
+        return start_layer(self.model, self.strategy, self._at(epoch))
 
-    def _prefix_layers(self) -> list[int]:
-        """List the layers whose states no step of some epoch will change, as far as needed."""
-        found = [self._depth(epoch) for epoch in range(self.choice.epochs)]
-        depths = {depth for depth in found if depth is not None}
-        if not depths or not (self.optimizer or self.validation):
-            return []
-        return sorted({*depths, *(k for k in self.model.layers_read if k <= max(depths))})
+    def _needs(self) -> Needs:
+        """List the states that no step of some epoch will change, as far as they are asked for."""
+        if not (self.optimizer or self.validation):
+            return frozenset()
+        return needs_of(self.model, self.strategy, self.choice.epochs)
 
-    def prepare(self, cancelled: Callable[[], bool] | None) -> None:
-        """Run what no step of an epoch will change, once for each sentence."""
-        layers = self._prefix_layers()
-        if layers:
-            self.frozen = compute_frozen_states(
-                self.model.encoder,
-                [text.ids for text in self.targets.texts],
-                layers,
-                memory_bytes=self.choice.prefix_megabytes * 1e6,
-                cancelled=cancelled,
-            )
-
-    def _scores(self, rows: Sequence[int], epoch: int) -> dict[str, Tensor]:
-        """Score some rows, what is frozen in an epoch from its store."""
-        model = self.model
-        batch = model.batch([self.targets.texts[row] for row in rows])
-        start = self._depth(epoch)
-        if self.frozen is None or start is None:
-            return model(batch)
-        needed = {start, *(layer for layer in model.layers_read if layer <= start)}
-        kept = self.frozen.take(rows, needed)
-        layers = {layer: each.to(model.encoder.device) for layer, each in kept.items()}
-        upper = model.encoder.backbone.packed_layers(
-            layers[start], batch.lengths.tolist(), start, self.top
-        )
-        layers.update(enumerate(upper, start))
-        return model.score(layers, batch.lengths, batch.spelling)
+    def prepare(self, prefix: Prefix | None, cancelled: Callable[[], bool] | None) -> None:
+        """Run what no step of an epoch will change, once for each sentence, unless it was."""
+        needs = self._needs()
+        if not needs:
+            return
+        if prefix is None:
+            ids = [text.ids for text in self.targets.texts]
+            memory = self.choice.prefix_megabytes * 1e6
+            prefix = self.own_prefix = prefix_of(self.model.encoder, ids, memory_bytes=memory)
+        self.scorer.take_from(prefix)
+        prefix.compute(needs, cancelled=cancelled)
 
     def _losses(self, rows: Sequence[int], share_of: Sequence[int]) -> dict[str, Tensor]:
         """Give each task's loss on some rows of a step, in nats per label of the whole step."""
         device = self.model.encoder.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.choice.bf16):
-            scores = self._scores(rows, self.epoch)
+            scores = self.scorer.scores(rows, self._start(self.epoch))
         losses = {}
         for name, head in self.model.task_heads.items():
             labels = self.targets.of(name, rows).to(device)
@@ -390,7 +379,7 @@ class _Training:
         found: dict[str, dict[int, Tensor]] = {name: {} for name in self.model.heads}
         for start in range(0, len(order), VALIDATION_BATCH):
             rows = order[start : start + VALIDATION_BATCH]
-            scores = self._scores(rows, epoch)
+            scores = self.scorer.scores(rows, self._start(epoch))
             for name, head in self.model.task_heads.items():
                 tokens = isinstance(head, TokenHead)
                 sizes = [self.lengths[row] if tokens else 1 for row in rows]
@@ -453,8 +442,8 @@ class _Training:
             merge_adapters(self.model.encoder.backbone)
         self.model.requires_grad_(False).eval()
         self.model.encoder.ready()
-        if self.frozen is not None:
-            self.frozen.close()
+        if self.own_prefix is not None:
+            self.own_prefix.close()
 
     def _identity(self) -> dict[str, Any]:
         """Say what makes this run the one that it is: nothing of it may differ when it goes on."""

@@ -67,6 +67,8 @@ READING_ORDER = [
     "freezing",
     "scenario",
     "prefix",
+    "layer_states",
+    "scoring",
     "layer_profile",
     "checkpoint",
     "evaluation",

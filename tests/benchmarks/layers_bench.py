@@ -25,9 +25,9 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from core.corpus import CorpusRow, load_corpus  # noqa: E402
 from core.encoder import Encoder, load_encoder  # noqa: E402
 from core.layer_profile import layer_profile  # noqa: E402
+from core.layer_states import compute_layer_states  # noqa: E402
 from core.logistic import fit_logistic  # noqa: E402
 from core.machine import torch_threads  # noqa: E402
-from core.prefix import compute_layer_states  # noqa: E402
 from core.task import ENTITIES, SENTIMENT, TOPIC, Task  # noqa: E402
 
 PENALTIES = (0.03, 0.1, 0.3)

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from core.config import TrainingChoice
 from core.draws import Draws
-from core.encoder import CancelledError
+from core.encoder import CancelledError, load_encoder
 from core.heads import MIX, HeadShape
 from core.model import MultiTaskModel
 from core.packed import PackableLinear, can_pack
+from core.prefix import States, prefix_of
 from core.scenario import parse_strategy
 from core.targets import read_targets
 from core.task import IGNORED, Example, Span
@@ -236,6 +237,70 @@ def test_states_past_the_memory_budget_train_the_same(
     other = weights(in_files)
     assert all(torch.equal(weight, other[name]) for name, weight in weights(in_memory).items())
     assert not list(tmp_path.glob("thaw-*"))
+
+
+SHARING = ("heads", "heads@1", "heads@mix", "lower:1", "lower:0@2", "freeze:0-1", "gradual", "lora")
+
+
+@pytest.mark.parametrize("family", ["minilm", "distilbert"])
+def test_runs_that_share_a_prefix_are_bit_for_bit_those_that_do_not(
+    family: str, family_folder: Folder
+) -> None:
+    base = load_encoder(str(family_folder(family)), threads=1)
+    ids = [tokens.ids for tokens in base.tokenizer.encode([each.text for each in EXAMPLES])]
+    with prefix_of(base, ids) as prefix:
+        for number, strategy in enumerate(SHARING):
+            choice = TrainingChoice(epochs=2, batch=4, threads=1, seed=number)
+            dealt = EXAMPLES[number:] + EXAMPLES[:number]
+            trained = []
+            for shared in (prefix, None):
+                model = fresh(family_folder, family, strategy)
+                scenario = parse_strategy(strategy, LAYERS)
+                events = train(model, scenario, dealt[4:], dealt[:4], choice, prefix=shared)
+                trained.append((losses(list(events)), weights(model), model.calibration))
+            assert trained[0][0] == trained[1][0]
+            assert trained[0][2] == trained[1][2]
+            for name, weight in trained[0][1].items():
+                assert torch.equal(weight, trained[1][1][name]), f"{name} of {strategy}"
+        assert States(LAYERS, "mean") in prefix.kept
+        assert prefix.fingerprint == base.fingerprint(), "no run trains the prefix's encoder"
+
+
+def test_a_run_on_some_rows_of_a_prefix_is_that_on_its_own_rows(family_folder: Folder) -> None:
+    base = load_encoder(str(family_folder("minilm")), threads=1)
+    ids = [tokens.ids for tokens in base.tokenizer.encode([each.text for each in EXAMPLES])]
+    for strategy in ("heads@2", "lower:1"):
+        with prefix_of(base, ids) as prefix:
+            found = []
+            for shared in (prefix, None):
+                model = fresh(family_folder, "minilm", strategy)
+                scenario = parse_strategy(strategy, LAYERS)
+                found.append(
+                    losses(list(train(model, scenario, EXAMPLES[3:9], (), SHORT, prefix=shared)))
+                )
+        for one, other in zip(*found, strict=True):
+            assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_the_prefix_of_another_encoder_or_of_other_texts_is_refused(family_folder: Folder) -> None:
+    model = fresh(family_folder, "minilm", "lower:1")
+    scenario = parse_strategy("lower:1", LAYERS)
+    ids = [text.ids for text in model.read([each.text for each in EXAMPLES[:3]])]
+    other = load_encoder(str(family_folder("distilbert")), threads=1)
+    with (
+        prefix_of(other, ids) as prefix,
+        pytest.raises(ValueError, match="make a prefix of this encoder"),
+    ):
+        next(train(model, scenario, EXAMPLES[:3], (), SHORT, prefix=prefix))
+    with (
+        prefix_of(model.encoder, ids) as prefix,
+        pytest.raises(ValueError, match="2 of 5 texts are not in the prefix"),
+    ):
+        list(train(model, scenario, EXAMPLES[:5], (), SHORT, prefix=prefix))
+    with prefix_of(model.encoder, ids) as prefix:
+        events = train(model, scenario, EXAMPLES[:3], (), SHORT, prefix=prefix)
+        assert len(losses(list(events))) == 2
+        prefix.take([0], States(1))  # who was given a prefix does not close it
 
 
 def test_the_best_epoch_s_weights_are_kept_and_training_stops_when_none_is_better(
