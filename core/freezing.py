@@ -54,6 +54,8 @@ class Strategy:
         encoder_rate: Learning rate of what trains in the encoder, unless told.
         head_rate: Learning rate of the heads, unless told.
         epochs: The most epochs, unless told.
+        patience: Epochs without a better score on the validation rows before it stops, unless
+            told.
     """
 
     does: ClassVar[str]
@@ -64,6 +66,7 @@ class Strategy:
     encoder_rate: ClassVar[float] = 3e-4
     head_rate: ClassVar[float] = 2e-3
     epochs: ClassVar[int] = 6
+    patience: ClassVar[int] = 3
 
     @property
     def name(self) -> str:
@@ -225,22 +228,24 @@ class Gradual(Strategy):
     """The heads train first; then one more layer thaws at a time, from the top down.
 
     Attributes:
-        every: Epochs from one layer to the next.
+        every: Epochs from one layer to the next; None spreads the layers over two thirds of the
+            epochs, so that in the last third everything trains, however deep the encoder is.
 
     Raises:
         ValueError: If that is less than one.
     """
 
-    every: int = 1
+    every: int | None = None
     does: ClassVar[str] = "Trains the heads, then thaws one layer more at a time, top down."
     good: ClassVar[str] = "No layer is shaken by heads that still guess; early epochs are cheap."
-    bad: ClassVar[str] = "The lowest layers train only if there are more epochs than layers."
+    bad: ClassVar[str] = "The lowest layers train late, when the rate is low already."
     when: ClassVar[str] = "Full training forgets too much, and there is time for many epochs."
     source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.3 (arXiv:1801.06146)."
     epochs: ClassVar[int] = 8
+    patience: ClassVar[int] = 8  # it is not to stop before the lowest layers have had their turn
 
     def __post_init__(self) -> None:
-        if not self.every > 0:
+        if self.every is not None and not self.every > 0:
             raise ValueError(f"--unfreeze-every is {self.every}, must be at least 1 epoch")
 
     @property
@@ -249,7 +254,7 @@ class Gradual(Strategy):
 
     @property
     def settings(self) -> Mapping[str, float]:
-        return {"unfreeze_every": self.every}
+        return {} if self.every is None else {"unfreeze_every": self.every}
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (each part has its time)
         return True
@@ -257,7 +262,11 @@ class Gradual(Strategy):
     def rate(self, part: Part, moment: Moment) -> float:
         if part.layer is None:
             return 1.0
-        return float(moment.epoch >= (moment.top - part.layer + 1) * self.every)
+        place = moment.top - part.layer + 1  # of the parts that thaw, the heads' own being 0
+        if self.every is not None:
+            return float(moment.epoch >= place * self.every)
+        last = max(1, 2 * moment.epochs // 3)
+        return float(moment.epoch * (moment.top + 1) >= place * last)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,8 @@ def tuned(
     Args:
         scenario: Whose strategy.
         lr_decay: Of layer-wise rates, each layer's share of the rate of the one above it.
-        unfreeze_every: Of gradual unfreezing, the epochs from one layer to the next.
+        unfreeze_every: Of gradual unfreezing, the epochs from one layer to the next; where
+            nobody says, they are spread over two thirds of the epochs.
 
     Raises:
         ValueError: If the strategy has no such setting, or the number is out of range.

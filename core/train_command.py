@@ -88,7 +88,7 @@ def train(
     class_weights: ClassWeights = "none",
     smoothing: Smoothing = 0.0,
     schedule: Schedule = "linear",
-    patience: Patience = 3,
+    patience: Patience = None,
     validation: Validation = None,
     checkpoint_every: CheckpointEvery = 50,
     prefix_memory: PrefixMemory = 1_000.0,
@@ -118,7 +118,7 @@ def train(
         class_weights=class_weights,
         smoothing=smoothing,
         schedule=schedule,
-        patience=patience,
+        patience=1 if patience is None else patience,
         checkpoint_every=checkpoint_every,
         prefix_megabytes=prefix_memory,
         threads=threads,
@@ -152,6 +152,8 @@ def train(
     scenario = _scenario(strategy, settings, loaded.layers, tasks)
     if epochs is None:
         choice = replace(choice, epochs=scenario.strategy.epochs)
+    if patience is None:
+        choice = replace(choice, patience=scenario.strategy.patience)
     choice, done_before = _going_on(folder, out, scenario, choice, resume=resume)
     typed = [each for each in context.obj if each != "--resume"]
     with (

@@ -62,7 +62,7 @@ Epochs = Annotated[
     typer.Option(
         "--epochs",
         metavar="N",
-        help="The most epochs; else the strategy's own: 30 for heads, 8 for gradual, else 6.",
+        help=f"The most epochs; else the strategy's own (--strategy {HELP} says them).",
     ),
 ]
 EncoderRate = Annotated[
@@ -86,7 +86,8 @@ UnfreezeEvery = Annotated[
     typer.Option(
         "--unfreeze-every",
         metavar="EPOCHS",
-        help="With gradual: epochs from one layer's thaw to the next one's; else 1.",
+        help="With gradual: epochs from one layer's thaw to the next one's; else all have thawed "
+        "after two thirds of the epochs.",
     ),
 ]
 Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Sentences in a step.")]
@@ -97,7 +98,12 @@ Accumulate = Annotated[
     ),
 ]
 Patience = Annotated[
-    int, typer.Option("--patience", metavar="N", help="Epochs without a better score to stop at.")
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        help="Epochs without a better score to stop at; else the strategy's own.",
+    ),
 ]
 Schedule = Annotated[
     str,

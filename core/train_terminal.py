@@ -37,12 +37,14 @@ def show_strategies() -> None:
     table.add_column("--strategy", style="cyan", no_wrap=True)
     table.add_column("what it does, and when to use it", overflow="fold")
     table.add_column("rates: layers, heads", no_wrap=True)
+    table.add_column("epochs", no_wrap=True, justify="right")
     for name, kind in OFFERED:
         told = Text(kind.does)
         told.append(f" {kind.when}", style="dim")
         layers = "–" if kind in (Frozen, Heads) else f"{kind.encoder_rate:g}"
         heads = "–" if kind is Frozen else f"{kind.head_rate:g}"
-        table.add_row(name, told, f"{layers}, {heads}")
+        epochs = "–" if kind is Frozen else str(kind.epochs)
+        table.add_row(name, told, f"{layers}, {heads}", epochs)
     console.print(table)
     console.print(
         "\nLayers are numbered from 1; 0 is the embeddings. Behind each name may stand where the "

@@ -349,7 +349,7 @@ PLANS = {  # name → how the strip shows the embeddings, the three layers and t
     "lower:1": "░░ ░░ ██ ██ ██ ██",
     "lower:1@2": "░░ ░░ ██ ·· ██ ██",
     "full": "██ ██ ██ ██ ██ ██",
-    "gradual": "░░ ░░ ██ ██ ██ ██",  # the last to thaw wait for epochs that never come
+    "gradual": "██ ██ ██ ██ ██ ██",
     "lp-ft": "██ ██ ██ ██ ██ ██",
     "bitfit": "▒▒ ▒▒ ▒▒ ▒▒ ██ ██",
     "lora": "░░ ▒▒ ▒▒ ▒▒ ██ ██",

@@ -71,6 +71,7 @@ def test_every_strategy_is_documented_and_found_by_its_name(strategy: Strategy) 
     assert 0 < strategy.encoder_rate <= 1
     assert 0 < strategy.head_rate <= 1
     assert strategy.epochs > 0
+    assert strategy.patience > 0
 
 
 @pytest.mark.parametrize(
@@ -129,10 +130,23 @@ def moments(epochs: int, top: int) -> list[Moment]:
 
 
 def test_gradual_unfreezing_thaws_one_layer_more_at_a_time_from_the_highest_read() -> None:
-    depths = [frozen_depth(Gradual(), 6, moment) for moment in moments(7, top=4)]
+    depths = [frozen_depth(Gradual(every=1), 6, moment) for moment in moments(7, top=4)]
     assert depths == [4, 3, 2, 1, 0, None, None]
     slower = [frozen_depth(Gradual(every=2), 6, moment) for moment in moments(5, top=6)]
     assert slower == [6, 6, 5, 5, 4]
+
+
+@pytest.mark.parametrize("top", [1, 4, 6, 12, 24])
+def test_gradual_unfreezing_reaches_every_layer_in_time_whatever_the_depth(top: int) -> None:
+    epochs = Gradual.epochs
+    depths = [frozen_depth(Gradual(), top, moment) for moment in moments(epochs, top)]
+    assert depths[0] == top, "the heads train first"
+    last = 2 * epochs // 3
+    assert None not in depths[:last]
+    assert depths[last:] == [None] * (epochs - last)
+    frozen = [-1 if depth is None else depth for depth in depths]
+    assert frozen == sorted(frozen, reverse=True), "from the top down"
+    assert Gradual.patience >= epochs, "it is not stopped before the last have had their turn"
 
 
 def test_heads_train_first_and_then_everything() -> None:
