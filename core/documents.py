@@ -307,7 +307,8 @@ def _prediction_row(prediction: Prediction, tasks: Sequence[Task], explain: bool
                 }
                 for each in prediction.entities[task.name]
             ]
-    return {**row, "truncated": True} if prediction.truncated else row
+    notes = {"truncated": prediction.truncated, "unreadable": prediction.unreadable}
+    return row | {name: True for name, told in notes.items() if told}
 
 
 def _explanation(said: LabelPrediction, task: Task) -> dict[str, Any]:

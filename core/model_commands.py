@@ -112,7 +112,7 @@ def _predict(
     from core.documents import predict_in_chunks
     from core.model_terminal import show_predictions
 
-    done = truncated = 0
+    done = truncated = unreadable = 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(on_threads(threads))
         written: PredictionWriter | None = None
@@ -133,6 +133,12 @@ def _predict(
                 show_predictions(rows, done + 1)
             done += len(rows)
             truncated += sum(bool(row.get("truncated")) for row in rows)
+            unreadable += sum(bool(row.get("unreadable")) for row in rows)
+    if unreadable:
+        terminal.say(
+            f"{unreadable:,} of {done:,} sentences hold no word or sign that "
+            f"{model.encoder.name} knows: what is predicted of them says nothing"
+        )
     return truncated
 
 

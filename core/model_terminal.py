@@ -41,6 +41,9 @@ def show_predictions(rows: Sequence[Mapping[str, Any]], first: int) -> None:
                 console.print(_entities(name, said), soft_wrap=True)
         if row.get("truncated"):
             console.print(Text("   only its beginning was read", style="dim"))
+        if row.get("unreadable"):
+            told = "   the encoder knows no word or sign of it: this says nothing"
+            console.print(Text(told, style="yellow"))
         console.print()
 
 

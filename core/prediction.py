@@ -62,12 +62,15 @@ class Prediction:
         labels: By sentence task.
         entities: By token task, in the order they stand.
         truncated: Whether the text went on after what was read.
+        unreadable: Whether the encoder knows no token of it, so that what is said of it is said
+            of every such text.
     """
 
     text: str
     labels: dict[str, LabelPrediction]
     entities: dict[str, tuple[EntityPrediction, ...]]
     truncated: bool
+    unreadable: bool = False
 
 
 def predict(
@@ -143,7 +146,13 @@ def _predict_batch(
                     said if state is None else _explained(said, head, text, state[own])
                 )
     return [
-        Prediction(text=text.text, labels=a, entities=b, truncated=text.truncated)
+        Prediction(
+            text=text.text,
+            labels=a,
+            entities=b,
+            truncated=text.truncated,
+            unreadable=model.encoder.tokenizer.is_unreadable(text.ids),
+        )
         for text, a, b in zip(texts, labels, entities, strict=True)
     ]
 

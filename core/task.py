@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 OUTSIDE = "O"
-RESERVED = ("text", "truncated")
+RESERVED = ("text", "truncated", "unreadable")
 """What a prediction's row holds beside its tasks."""
 
 IGNORED = -100

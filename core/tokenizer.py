@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import tokenizers
@@ -79,6 +80,22 @@ class Tokenizer:
         """Whether it lower-cases its text, so that the encoder never sees a capital."""
         upper, lower = self.encode(["Anna", "anna"])
         return upper.ids == lower.ids
+
+    def is_unreadable(self, ids: Sequence[int]) -> bool:
+        """Tell whether a text's ids hold no token of the vocabulary, special ones aside.
+
+        To the encoder all such texts of one length are the same: an emoji that it does not know,
+        one word of a thousand letters, or nothing at all.
+        """
+        return all(each in self._wordless for each in ids)
+
+    @cached_property
+    def _wordless(self) -> frozenset[int]:
+        """The tokens that say nothing of a text: those around it, the unknown one, a space."""
+        unknown = getattr(self.backend.model, "unk_token", None) or "<unk>"
+        named = (self.backend.token_to_id(token) for token in (unknown, "▁"))
+        around = self.backend.encode("").ids
+        return frozenset([*around, *(each for each in named if each is not None)])
 
     def pieces(self, text: str) -> Pieces:
         """Cut one text into the pieces that the encoder reads, with their words."""

@@ -25,6 +25,9 @@ MOST_WORDS = 400
 MOST_UNPACKED = 8 * MAX_CHARACTERS
 """Bytes that the sentences of a Parquet file may take: any script, and room for its coding."""
 
+CUT = "Longer than the encoder reads: its end was left out."
+UNREADABLE = "The encoder knows no word or sign of this: what is predicted says nothing."
+
 Report = Callable[[int, int], None]
 Asked = Callable[[], bool]
 Row = dict[str, Any]
@@ -208,12 +211,12 @@ def shifted(progress: Report | None, before: int, total: int) -> Report | None:
 
 def one_view(model: "MultiTaskModel", row: Row, notes: Sequence[str]) -> View:
     """Lay out a row with explanations: per task the answer, and what it was read from."""
-    truncated = bool(row.get("truncated"))
+    told = {"truncated": CUT, "unreadable": UNREADABLE}
     return {
         "text": shorten(row["text"]),
         "tasks": [_task_view(model, head, row) for head in model.task_heads.values()],
         "notes": list(notes),
-        "warnings": ["Longer than the encoder reads: its end was left out."] if truncated else [],
+        "warnings": [warning for flag, warning in told.items() if row.get(flag)],
     }
 
 
@@ -283,7 +286,12 @@ def many_view(model: "MultiTaskModel", rows: Sequence[Row], notes: Sequence[str]
     Labels travel as their numbers, as there may be ten thousand rows.
     """
     cut = sum(bool(row.get("truncated")) for row in rows)
-    warning = f"{cut:,} of them longer than the encoder reads: their ends were left out."
+    unreadable = sum(bool(row.get("unreadable")) for row in rows)
+    unknown = "hold no word or sign that the encoder knows: what is predicted of them says nothing"
+    warnings = (
+        (cut, f"{cut:,} of them longer than the encoder reads: their ends were left out."),
+        (unreadable, f"{unreadable:,} of them {unknown}."),
+    )
     return {
         "tasks": [_task_facts(model, task) for task in model.tasks],
         "rows": [
@@ -291,7 +299,7 @@ def many_view(model: "MultiTaskModel", rows: Sequence[Row], notes: Sequence[str]
             for row in rows
         ],
         "notes": list(notes),
-        "warnings": [warning] if cut else [],
+        "warnings": [warning for many, warning in warnings if many],
     }
 
 

@@ -109,6 +109,15 @@ def test_a_text_too_long_to_be_read_is_told(run: Run, tiny_trained: str) -> None
     assert "1 of 1 sentences is longer than the 32 tokens" in err
 
 
+def test_a_text_that_the_encoder_cannot_read_is_told(run: Run, tiny_trained: str) -> None:
+    code, out, err = run("predict", "x" * 99_999, "the ferry", "--model", tiny_trained)
+    assert code == 0
+    assert out.count("this says nothing") == 1
+    assert "1 of 2 sentences hold no word or sign that" in err
+    _, out, _ = run("predict", "\U0001f9ff", "the ferry", "--model", tiny_trained, "--json")
+    assert [row.get("unreadable") for row in json.loads(out)] == [True, None]
+
+
 def test_hostile_text_is_shown_as_text_and_no_formula_is_written(
     run: Run, tiny_trained: str, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 
-from core.encoder import CancelledError
+from core.encoder import CancelledError, Encoder
 from core.heads import MIX
 from core.model import Calibration, MultiTaskModel
 from core.prediction import TOKENS_PER_BATCH, Prediction, decode_tags, predict
@@ -191,6 +191,27 @@ def test_a_text_that_goes_on_after_the_last_token_is_said_to(family_folder: Fold
     short, long = predict(model, ["It works.", "Anna went to Oslo. " * 60])
     assert not short.truncated
     assert long.truncated
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_text_of_which_the_encoder_knows_no_token_is_told(
+    family: str, family_folder: Folder
+) -> None:
+    model = tiny_model(family_folder, family)
+    spells_bytes = family in ("roberta-base", "stella-1.5b")  # their vocabularies know every byte
+    texts = ["It works.", "\U0001f9ff", "It works \U0001f9ff", "\U0001f9ff \U0001f9ff", ""]
+    found = predict(model, texts)
+    told = [not spells_bytes] * 2
+    assert [each.unreadable for each in found] == [False, told[0], False, told[1], True]
+
+
+def test_one_word_of_thousands_of_letters_is_told_to_be_unreadable(
+    default_encoder: Encoder,
+) -> None:
+    tokenizer = default_encoder.tokenizer
+    texts = ["x" * 99_999, "🦜", "A parrot 🦜.", "naïve", "\u200b"]
+    told = [tokenizer.is_unreadable(each.ids) for each in tokenizer.encode(texts)]
+    assert told == [True, True, False, False, True]
 
 
 def test_probabilities_sum_to_one_and_the_label_is_the_likeliest(family_folder: Folder) -> None:

@@ -13,6 +13,7 @@ from core.encoder import CancelledError
 from core.model import MultiTaskModel
 from demo.predictions import (
     MOST_PREDICTED,
+    UNREADABLE,
     Given,
     Predicted,
     marked_pieces,
@@ -55,6 +56,14 @@ def test_the_pieces_of_a_view_are_the_text_whatever_it_holds(
         assert marked == text
     assert "words" not in row["kind"], "a download has the plain row"
     json.dumps(view, allow_nan=False)
+
+
+def test_a_view_says_that_the_encoder_could_not_read_a_text(model: MultiTaskModel) -> None:
+    assert predict_one(model, "It works.")[0]["warnings"] == []
+    assert predict_one(model, "x" * 5_000)[0]["warnings"] == [UNREADABLE]
+    view, _ = predict_many(model, Given(texts=("It works.", "\U0001f9ff", "x" * 5_000)))
+    assert len(view["warnings"]) == 1
+    assert view["warnings"][0].startswith("2 of them hold no word or sign")
 
 
 @given(st.text(max_size=40), st.lists(st.integers(0, 40), max_size=6))
