@@ -49,7 +49,9 @@ JUDGED = 400
 ROWS = 300
 MANY = 1_200
 EPOCHS_OF_HEADS = (30, 100)
-HEAD_RATE = 2e-3
+HEAD_RATE = 1e-2
+"""Of the heads, while the encoder's rate is chosen."""
+
 LADDER = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 FIRST = {  # strategy → the middle of the three rates tried first
     "heads": 3e-3,
@@ -64,9 +66,10 @@ FIRST = {  # strategy → the middle of the three rates tried first
     "layerwise-lr": 3e-4,
     "lower:2": 3e-4,
 }
-HEAD_RATES_OF = ("lower:2@4", "full")
-OTHER_HEAD_RATES = (5e-4, 1e-2)
-MANY_OF = ("lower:2@4", "full")
+HEAD_RATES_OF = ("lower:4", "full")
+OTHER_HEAD_RATES = (3e-2, 3e-3)
+MORE_EPOCHS = 12
+MANY_OF = ("lower:4", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class Setup:
         rows: Training rows, of which 15 % are held out to stop by.
         encoder_rate: None for heads alone.
         head_rate: The heads' own.
-        epochs: None for the strategy's own, with its patience.
+        epochs: None for the strategy's own. Heads alone are never stopped before.
         bf16: Whether matrix products of training ran in bfloat16; judging is in fp32.
         seed: Draws rows, heads, order and dropout.
     """
@@ -122,13 +125,16 @@ class Sweep:
 
     def _planned(self) -> Iterator[Setup]:
         """Plan the race; what depends on runs that are missing comes only once they are there."""
+        for name in HEAD_RATES_OF:
+            first = self.setup(name, FIRST[name], None)
+            yield first
+            for head_rate in OTHER_HEAD_RATES:
+                yield _changed(first, head_rate=head_rate)
+            yield _changed(first, epochs=MORE_EPOCHS)
         for name in FIRST:
             for epochs in EPOCHS_OF_HEADS if _is_heads(name) else (None,):
                 yield from self._grid(name, epochs)
         yield from self._best_two(FIRST, seed=1)
-        for setup in self._best(HEAD_RATES_OF, 1):
-            for head_rate in OTHER_HEAD_RATES:
-                yield _changed(setup, head_rate=head_rate)
         yield from self._best_two(MANY_OF, rows=MANY)
         yield from self._best_two(FIRST, seed=2)
         for seed in (0, 1):
@@ -226,7 +232,7 @@ def make_run(setup: Setup, rows: Rows) -> dict[str, Any]:
     strategy = scenario.strategy
     choice = TrainingChoice(
         epochs=setup.epochs or strategy.epochs,
-        patience=setup.epochs or strategy.patience,
+        patience=strategy.patience if setup.encoder_rate else setup.epochs or strategy.patience,
         encoder_rate=setup.encoder_rate,
         head_rate=setup.head_rate,
         seed=setup.seed,
