@@ -104,11 +104,12 @@ class TrainingChoice:
         balance: How the tasks' losses become one, as `core.losses.parse_balance` reads it.
         class_weights: `none`, or `balanced`: rows of rare labels of sentence tasks count more.
         smoothing: Share of each label that is spread over all its task's classes.
+        dropout: Whether what trains runs with its dropout.
         checkpoint_every: Steps from one checkpoint to the next, beside each epoch's end.
         prefix_megabytes: What the states of the frozen bottom may take in memory, before they go
             to files.
         bf16: Whether matrix products run in bfloat16.
-        threads: torch threads; None leaves them as they are.
+        threads: torch threads of all processes together; None leaves them as they are.
 
     Raises:
         ValueError: If a number is out of range.
@@ -128,6 +129,7 @@ class TrainingChoice:
     balance: str = "sum"
     class_weights: str = "none"
     smoothing: float = 0.0
+    dropout: bool = True
     checkpoint_every: int = 50
     prefix_megabytes: float = 1_000.0
     bf16: bool = False

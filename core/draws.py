@@ -15,6 +15,9 @@ from torch import Tensor
 BATCHES_SORTED_TOGETHER = 16
 """Batches drawn at random are sorted by length among this many, so that each has little spread."""
 
+_BETWEEN_RANKS = 0x9E3779B97F4A7C15
+"""Far enough from one process's seed to the next one's that no two runs of a person's meet."""
+
 
 class Draws:
     """The draws of one run.
@@ -22,11 +25,14 @@ class Draws:
     Args:
         seed: The same seed gives the same draws.
         device: Where the run computes, and so draws its dropout.
+        rank: Which of the processes of the run this is: all draw one order, and each its own
+            dropout.
     """
 
-    def __init__(self, seed: int, device: torch.device) -> None:
+    def __init__(self, seed: int, device: torch.device, rank: int = 0) -> None:
         self.order = random.Random(seed)
         self.device = device
+        seed = (seed + rank * _BETWEEN_RANKS) % 2**63 if rank else seed
         self._cpu = torch.Generator().manual_seed(seed).get_state()
         cuda = torch.Generator(device).manual_seed(seed) if device.type == "cuda" else None
         self._cuda = None if cuda is None else cuda.get_state()

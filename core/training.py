@@ -25,7 +25,8 @@ from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
 from core.observing import gradient_norms, watch, weight_drift
-from core.prefix import Needs, Prefix, bytes_of, prefix_of
+from core.prefix import Needs, Prefix, bytes_of
+from core.processes import ALONE, Processes, new_prefix
 from core.resuming import below, check_same_run, data_hash, load_moments, moments_of
 from core.scenario import Scenario
 from core.scoring import Scorer, needs_of, start_layer
@@ -71,6 +72,7 @@ def train(
     cancelled: Callable[[], bool] | None = None,
     about: Mapping[str, Any] | None = None,
     prefix: Prefix | None = None,
+    processes: Processes = ALONE,
 ) -> Iterator[Event]:
     """Train a model in place, telling what happens.
 
@@ -90,6 +92,8 @@ def train(
         about: What a checkpoint is to say of the run beside what it needs, as JSON.
         prefix: The frozen bottom, shared with other runs: of this encoder as it is now, and of
             all these texts at least. None makes one for this run alone.
+        processes: Who trains: each of them calls this with the same arguments, sees the same
+            events, and ends with the same weights. The main one alone writes.
 
     Yields:
         A plan, steps, an evaluation after each epoch, checkpoints, and an end.
@@ -104,14 +108,13 @@ def train(
     """
     if prefix is not None:
         prefix.check_encoder(model.encoder)
-    with torch_threads(choice.threads or torch.get_num_threads()):
-        run = _Training(model, scenario, examples, validation, choice, folder)
+    threads = processes.threads(choice.threads) if choice.threads else torch.get_num_threads()
+    with torch_threads(threads):
+        run = _Training(model, scenario, examples, validation, choice, folder, processes)
         run.about = dict(about or {})
         try:
             yield run.plan()
-            run.prepare(
-                prefix, cancelled
-            )  # with the weights of the start, which a checkpoint changes
+            run.prepare(prefix, cancelled)  # before a checkpoint changes the weights of the start
             if resume:
                 run.load()
             yield from run.epochs(cancelled)
@@ -131,11 +134,12 @@ class _Training:
         validation: Sequence[Example],
         choice: TrainingChoice,
         folder: Path | None,
+        processes: Processes,
     ) -> None:
         if not examples:
             raise ValueError("there is no row to learn from")
         self.model, self.scenario, self.choice, self.folder = model, scenario, choice, folder
-        self.strategy = scenario.strategy
+        self.strategy, self.processes = scenario.strategy, processes
         self.top = model.highest_read
         self.rows = len(examples)
         self.targets = read_targets(model, [*examples, *validation])
@@ -147,11 +151,12 @@ class _Training:
         self.started = time.perf_counter()
         self.scorer = Scorer(model, self.targets.texts)
         self.own_prefix: Prefix | None = None
-        self.draws = Draws(choice.seed, device)
+        self.draws = Draws(choice.seed, device, processes.rank)
         self.sizes = [(p, *part_sizes(model, self.strategy, p)) for p in model_parts(model)]
         if isinstance(self.strategy, Adapters):
             self._adapt(self.strategy)
         self.trained = thaw(model.eval(), self.strategy)
+        processes.copy_main(list(self.trained.values()))
         beside = list(self.balance.parameters())
         self.optimizer = build_optimizer(model, self.strategy, choice, beside)
         self.begun = self._snapshot()
@@ -243,7 +248,7 @@ class _Training:
         thaw(self.model, self.strategy, self.moment)
         batches = self.draws.batches(self.lengths[: self.rows], self.choice.batch)
         for rows in batches[self.place :]:
-            if cancelled is not None and cancelled():
+            if self.processes.any(cancelled is not None and cancelled()):
                 yield from self._checkpoint()
                 raise CancelledError(f"stopped at step {self.step} of {self.steps}")
             yield self._train_step(optimizer, rows)
@@ -299,7 +304,9 @@ class _Training:
         if prefix is None:
             ids = [text.ids for text in self.targets.texts]
             memory = self.choice.prefix_megabytes * 1e6
-            prefix = self.own_prefix = prefix_of(self.model.encoder, ids, memory_bytes=memory)
+            prefix = self.own_prefix = new_prefix(
+                self.processes, self.model.encoder, ids, needs, memory, cancelled
+            )
         self.scorer.take_from(prefix)
         prefix.compute(needs, cancelled=cancelled)
 
@@ -328,21 +335,27 @@ class _Training:
         choice, moment = self.choice, self.moment
         share = rate_share(self.step, self.steps, choice.warmup, choice.schedule)
         set_rates(optimizer, self.strategy, moment, share)
-        set_modes(self.model, self.strategy, moment)  # whoever looked on may have changed them
+        if choice.dropout:
+            set_modes(self.model, self.strategy, moment)
+        else:
+            self.model.eval()  # whoever looked on may have changed it
         optimizer.zero_grad(set_to_none=True)
-        size = -(-len(rows) // choice.accumulate)
+        mine = self.processes.share(rows)
+        size = max(1, -(-len(mine) // choice.accumulate))
         sums = dict.fromkeys(self.model.heads, 0.0)
         with self.draws.dropout():
-            for start in range(0, len(rows), size):
-                losses = self._losses(rows[start : start + size], rows)
+            for start in range(0, len(mine), size):
+                losses = self._losses(mine[start : start + size], rows)
                 weights = self.balance.weights(losses)
                 weighed = [weights[name] * loss for name, loss in losses.items()]
                 total = torch.stack(weighed).sum()
-                if start == 0:
+                if start == 0 and self.processes.is_main:
                     total = total + self.balance.penalty()
                 total.backward()
                 for name in losses:
                     sums[name] += float(losses[name].detach())
+        self.processes.add_up([*self.trained.values(), *self.balance.parameters()])
+        sums = self.processes.total(sums)
         gradient = gradient_norms(optimizer)
         norm = nn.utils.clip_grad_norm_(list(self.trained.values()), choice.clip)
         if not (torch.isfinite(norm) and all(map(math.isfinite, sums.values()))):
@@ -377,7 +390,7 @@ class _Training:
         epoch = max(0, self.epoch - 1)
         order = sorted(self.validation, key=self.lengths.__getitem__)
         found: dict[str, dict[int, Tensor]] = {name: {} for name in self.model.heads}
-        for start in range(0, len(order), VALIDATION_BATCH):
+        for start in self.processes.share(range(0, len(order), VALIDATION_BATCH)):
             rows = order[start : start + VALIDATION_BATCH]
             scores = self.scorer.scores(rows, self._start(epoch))
             for name, head in self.model.task_heads.items():
@@ -385,7 +398,17 @@ class _Training:
                 sizes = [self.lengths[row] if tokens else 1 for row in rows]
                 parts = scores[name].float().cpu().split(sizes)
                 found[name].update(zip(rows, parts, strict=True))
-        return {name: [by_row[row] for row in self.validation] for name, by_row in found.items()}
+        return {name: self._joined_scores(name, each) for name, each in found.items()}
+
+    def _joined_scores(self, task: str, found: Mapping[int, Tensor]) -> list[Tensor]:
+        """Put together what the processes found of a task's scores, one tensor a row."""
+        head = self.model.task_heads[task]
+        tokens = isinstance(head, TokenHead)
+        sizes = [self.lengths[row] if tokens else 1 for row in self.validation]
+        nothing = torch.zeros(max(sizes, default=0), len(head.task.classes))
+        pairs = zip(self.validation, sizes, strict=True)
+        laid = torch.cat([found.get(row, nothing[:size]) for row, size in pairs])
+        return list(self.processes.joined(laid).split(sizes))  # (labels,) or (tokens, classes)
 
     def _validation_loss(self, scores: Mapping[str, Sequence[Tensor]]) -> dict[str, float]:
         """Give each task's plain loss on the validation rows, in nats per label."""
@@ -453,6 +476,7 @@ class _Training:
             "settings": dict(self.strategy.settings),
             "choice": choice,
             "rows": self.rows,
+            "processes": self.processes.count,
             "read": {name: head.shape.read for name, head in self.model.task_heads.items()},
             "data": data_hash(self.targets.examples, self.model.encoder),
         }
@@ -464,7 +488,9 @@ class _Training:
         tensors: dict[str, Tensor] = {f"weight.{n}": each for n, each in self.trained.items()}
         if self.kept_epoch:
             tensors.update({f"kept.{name}": weight for name, weight in self.kept.items()})
-        tensors.update({f"draws.{name}": each for name, each in self.draws.tensors().items()})
+        for name, state in self.draws.tensors().items():
+            every = self.processes.all_of(state)
+            tensors.update({f"draws.{rank}.{name}": each for rank, each in enumerate(every)})
         tensors.update({f"balance.{n}": each for n, each in self.balance.state_dict().items()})
         moments = moments_of(self.optimizer)
         tensors.update({f"optimizer.{name}": each for name, each in moments.items()})
@@ -480,8 +506,9 @@ class _Training:
             "epoch_loss": self.epoch_loss,
             "order": self.order,
         }
-        path = write_checkpoint(self.folder, tensors, document)
-        yield CheckpointEvent(step=self.step, path=str(path))
+        folder = self.folder
+        path = self.processes.from_main(lambda: str(write_checkpoint(folder, tensors, document)))
+        yield CheckpointEvent(step=self.step, path=path)
 
     def load(self) -> None:
         """Go on from the checkpoint.
@@ -511,7 +538,7 @@ class _Training:
             }
             self.order = document["order"]
             self.draws.load_order_state(self.order)
-            self.draws.load_tensors(below(tensors, "draws."))
+            self.draws.load_tensors(below(tensors, f"draws.{self.processes.rank}."))
             self.balance.load_state_dict(below(tensors, "balance."))
             load_moments(self.optimizer, below(tensors, "optimizer."))
         except (KeyError, TypeError, RuntimeError) as error:

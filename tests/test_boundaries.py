@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # come with later issues; a new one takes its place here in the commit that adds it.
 READING_ORDER = [
     "config",
+    "launch",
     "sentences",
     "task",
     "catalogue",
@@ -67,6 +68,7 @@ READING_ORDER = [
     "freezing",
     "scenario",
     "prefix",
+    "processes",
     "layer_states",
     "scoring",
     "layer_profile",
