@@ -78,6 +78,11 @@ class Strategy:
         """What can be set of it beside its name, by the option's name."""
         return {}
 
+    @property
+    def was_changed(self) -> bool:
+        """Whether it was changed while it ran, so that what is frozen now may have moved before."""
+        return False
+
     def trains(self, part: Part) -> bool:
         """Tell whether a part is ever trained."""
         raise NotImplementedError
@@ -412,7 +417,8 @@ def frozen_depth(strategy: Strategy, layers: int, moment: Moment | None = None) 
     depth = None
     for layer in range(layers + 1):
         part = Part(layer=layer)
-        if strategy.trains(part) and (moment is None or strategy.rate(part, moment) > 0):
+        now = None if strategy.was_changed else moment
+        if strategy.trains(part) and (now is None or strategy.rate(part, now) > 0):
             break
         depth = layer
     return depth

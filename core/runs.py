@@ -24,10 +24,11 @@ from core.prediction import predict
 from core.prefix import Prefix
 from core.rare_labels import without_rare_labels
 from core.scenario import AUTO, Scenario
+from core.steering import Steering
 from core.task import Example, Task
-from core.thawing import part_parameters
+from core.thawing import model_parts, part_parameters
 from core.training import train
-from core.training_events import DoneEvent, Event, PlanEvent, event_document
+from core.training_events import ChangeEvent, DoneEvent, Event, PlanEvent, event_document
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 """What the weights of a run depend on."""
@@ -105,20 +106,32 @@ class Run:
         self.notes = list(rows.notes)
         if isinstance(scenario.strategy, Frozen):
             self.notes.append("nothing trains: the heads are initial ones and predict by chance")
+        highest = self.model.highest_read
+        parts = [Part(layer=layer) for layer in range(highest + 1)]
+        self._parts = [part for part in parts if scenario.strategy.trains(part)]
         self._before = {n: w.detach().clone() for n, w in self._trained_weights().items()}
+        self._changes: list[ChangeEvent] = []
         self._plan: PlanEvent | None = None
         self._done: DoneEvent | None = None
 
     def _trained_weights(self) -> dict[str, Tensor]:
         """List the encoder's weights that may change, by name."""
-        highest = self.model.highest_read
-        parts = [Part(layer=layer) for layer in range(highest + 1)]
         return {
             name: weight
-            for part in parts
-            if self.scenario.strategy.trains(part)
+            for part in self._parts
             for name, weight in part_parameters(self.model, part).items()
         }
+
+    def _note(self, change: ChangeEvent) -> None:
+        """Remember a change, and the weights of what it thawed: none of them has moved yet."""
+        if change.refused:
+            return
+        self._changes.append(change)
+        for part in model_parts(self.model):
+            if part.layer is not None and str(part) in change.training and part not in self._parts:
+                self._parts.append(part)
+                weights = part_parameters(self.model, part)
+                self._before.update({n: w.detach().clone() for n, w in weights.items()})
 
     def train(
         self,
@@ -128,6 +141,7 @@ class Run:
         resume: bool = False,
         command: str = "",
         prefix: Prefix | None = None,
+        steering: Steering | None = None,
     ) -> Iterator[Event]:
         """Train, telling what happens.
 
@@ -138,6 +152,7 @@ class Run:
             command: What a person typed, for the checkpoint to say.
             prefix: The frozen bottom, shared with other runs on rows of the same data; None
                 makes one for this run alone.
+            steering: Asked before each step, and answers with what changes, as `train` takes it.
 
         Raises:
             ValueError: If the checkpoint is of another run, or the prefix of another encoder or
@@ -163,12 +178,15 @@ class Run:
             cancelled=cancelled,
             about=about,
             prefix=prefix,
+            steering=steering,
         )
         for event in events:
             if isinstance(event, PlanEvent):
                 self._plan = event
             elif isinstance(event, DoneEvent):
                 self._done = event
+            elif isinstance(event, ChangeEvent):
+                self._note(event)
             yield event
 
     def changed(self) -> dict[str, Tensor]:
@@ -207,6 +225,7 @@ class Run:
                 "validation_rows": len(self.rows.validation),
             },
             "choice": vars(self.choice).copy(),
+            "changes": [{"step": each.step, **each.change} for each in self._changes],
             "plan": event_document(self._plan),
             "epoch": done["epoch"],
             "steps": done["steps"],

@@ -72,13 +72,14 @@ def thaw(
     trained: dict[str, nn.Parameter] = {}
     for part in trained_parts(model, strategy):
         now = moment is None or strategy.rate(part, moment) > 0
-        for name, weight in _taken(model, strategy, part).items():
+        for name, weight in part_weights(model, strategy, part).items():
             weight.requires_grad_(now)
             trained[name] = weight
     return trained
 
 
-def _taken(model: MultiTaskModel, strategy: Strategy, part: Part) -> dict[str, nn.Parameter]:
+def part_weights(model: MultiTaskModel, strategy: Strategy, part: Part) -> dict[str, nn.Parameter]:
+    """List the weights of a part that a strategy trains where it trains the part at all."""
     weights = part_parameters(model, part)
     return {name: weight for name, weight in weights.items() if strategy.takes(name)}
 
@@ -108,20 +109,46 @@ def build_optimizer(
     for part in trained_parts(model, strategy):
         encoder_rate = choice.encoder_rate or strategy.encoder_rate
         rate = head_rate if part.layer is None else encoder_rate
-        weights = list(_taken(model, strategy, part).values())
-        for some, decay in (
-            ([weight for weight in weights if weight.ndim > 1], choice.weight_decay),
-            ([weight for weight in weights if weight.ndim <= 1], 0.0),
-        ):
-            if some:
-                groups.append(
-                    {"params": some, "full_lr": rate, "weight_decay": decay, "part": part}
-                )
+        weights = list(part_weights(model, strategy, part).values())
+        groups += _groups_of(weights, part, rate, choice.weight_decay)
     if groups and beside:
         groups.append({"params": list(beside), "full_lr": head_rate, "weight_decay": 0.0})
     for group in groups:
         group["lr"] = group["full_lr"]
     return torch.optim.AdamW(groups, fused=True) if groups else None
+
+
+def add_to_optimizer(
+    optimizer: torch.optim.Optimizer,
+    weights: Sequence[nn.Parameter],
+    part: Part,
+    rate: float,
+    weight_decay: float,
+) -> None:
+    """Give an optimiser weights of a part that it did not know, in groups as `build_optimizer`'s.
+
+    Args:
+        optimizer: What `build_optimizer` returned.
+        weights: None of which it knows.
+        part: Whose they are.
+        rate: Their full learning rate.
+        weight_decay: Of those of more than one dimension.
+    """
+    for group in _groups_of(weights, part, rate, weight_decay):
+        optimizer.add_param_group({**group, "lr": rate})
+
+
+def _groups_of(
+    weights: Sequence[nn.Parameter], part: Part, rate: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    return [
+        {"params": some, "full_lr": rate, "weight_decay": decay, "part": part}
+        for some, decay in (
+            ([weight for weight in weights if weight.ndim > 1], weight_decay),
+            ([weight for weight in weights if weight.ndim <= 1], 0.0),
+        )
+        if some
+    ]
 
 
 def set_rates(
@@ -183,7 +210,7 @@ def part_sizes(model: MultiTaskModel, strategy: Strategy, part: Part) -> tuple[i
     every = sum(weight.numel() for weight in part_parameters(model, part).values())
     if part not in trained_parts(model, strategy):
         return 0, every
-    return sum(weight.numel() for weight in _taken(model, strategy, part).values()), every
+    return sum(weight.numel() for weight in part_weights(model, strategy, part).values()), every
 
 
 def planned_sizes(model: MultiTaskModel, strategy: Strategy) -> dict[Part, tuple[int, int]]:

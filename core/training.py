@@ -30,6 +30,7 @@ from core.processes import ALONE, Processes, new_prefix
 from core.resuming import below, check_same_run, data_hash, load_moments, moments_of
 from core.scenario import Scenario
 from core.scoring import Scorer, needs_of, start_layer
+from core.steering import Change, Rates, Steering, change_of, steer, steered
 from core.targets import read_targets
 from core.task import IGNORED, Example
 from core.thawing import (
@@ -40,8 +41,10 @@ from core.thawing import (
     set_modes,
     set_rates,
     thaw,
+    trained_parts,
 )
 from core.training_events import (
+    ChangeEvent,
     CheckpointEvent,
     DivergedError,
     DoneEvent,
@@ -73,6 +76,7 @@ def train(
     about: Mapping[str, Any] | None = None,
     prefix: Prefix | None = None,
     processes: Processes = ALONE,
+    steering: Steering | None = None,
 ) -> Iterator[Event]:
     """Train a model in place, telling what happens.
 
@@ -94,9 +98,11 @@ def train(
             all these texts at least. None makes one for this run alone.
         processes: Who trains: each of them calls this with the same arguments, sees the same
             events, and ends with the same weights. The main one alone writes.
+        steering: Asked before each step, and answers with what changes of the run. While it does
+            not answer, the run waits, and no clock of the run's goes on.
 
     Yields:
-        A plan, steps, an evaluation after each epoch, checkpoints, and an end.
+        A plan, steps, changes, an evaluation after each epoch, checkpoints, and an end.
 
     Raises:
         ValueError: If there is nothing to learn from, a label is none of its task's, the
@@ -115,8 +121,9 @@ def train(
         try:
             yield run.plan()
             run.prepare(prefix, cancelled)  # before a checkpoint changes the weights of the start
+            run.steering = steering
             if resume:
-                run.load()
+                yield from run.load()
             yield from run.epochs(cancelled)
             yield run.finish()
         finally:
@@ -150,6 +157,7 @@ class _Training:
         self.balance = parse_balance(choice.balance, [t.name for t in model.tasks]).to(device)
         self.started = time.perf_counter()
         self.scorer = Scorer(model, self.targets.texts)
+        self.prefix: Prefix | None = None
         self.own_prefix: Prefix | None = None
         self.draws = Draws(choice.seed, device, processes.rank)
         self.sizes = [(p, *part_sizes(model, self.strategy, p)) for p in model_parts(model)]
@@ -168,6 +176,9 @@ class _Training:
         self.order = self.draws.order_state()  # as it was before the present epoch was dealt
         self.identity = self._identity()
         self.about: dict[str, Any] = {}
+        self.steering: Steering | None = None
+        self.rates = Rates.of(choice, self.strategy)
+        self.changes: list[dict[str, Any]] = []
 
     def _adapt(self, strategy: Adapters) -> None:
         encoder = self.model.encoder
@@ -248,12 +259,69 @@ class _Training:
         thaw(self.model, self.strategy, self.moment)
         batches = self.draws.batches(self.lengths[: self.rows], self.choice.batch)
         for rows in batches[self.place :]:
+            yield from self._steered(cancelled)
             if self.processes.any(cancelled is not None and cancelled()):
                 yield from self._checkpoint()
                 raise CancelledError(f"stopped at step {self.step} of {self.steps}")
             yield self._train_step(optimizer, rows)
             if self.step % self.choice.checkpoint_every == 0 and self.place < len(batches):
                 yield from self._checkpoint()
+
+    def _steered(self, cancelled: Callable[[], bool] | None) -> Iterator[Event]:
+        """Ask what changes before the next step, and change it; what is refused changes nothing."""
+        if self.steering is None:
+            return
+        asked = time.perf_counter()
+        changes = self.processes.from_main(self.steering)
+        self.started += time.perf_counter() - asked
+        for change in changes:
+            try:
+                yield self._steer(change, cancelled)
+            except ValueError as error:
+                yield self._changed(change, refused=str(error))
+            else:
+                yield from self._checkpoint()
+
+    def _steer(
+        self, change: Change, cancelled: Callable[[], bool] | None = None, *, again: bool = False
+    ) -> ChangeEvent:
+        """Change rates and what trains from now on.
+
+        Raises:
+            ValueError: If it cannot be; nothing is changed.
+        """
+        if self.optimizer is None:
+            raise ValueError("nothing trains in this run, so nothing of it can be changed")
+        self.strategy = steered(self.model, self.strategy, change, self.moment)
+        self.rates = self.rates.changed(change)
+        decay = self.choice.weight_decay
+        trained = steer(self.model, self.strategy, self.optimizer, self.rates, decay, self.moment)
+        new = {name: weight for name, weight in trained.items() if name not in self.trained}
+        self.trained.update(new)
+        for name, weight in new.items():  # they are as they were when the run began
+            self.begun[name] = self.kept[name] = weight.detach().clone()
+        self.since_best = 0
+        self.changes.append({"step": self.step, "epoch": self.epoch, **change.document()})
+        self.prepare(None, cancelled)
+        return self._changed(change, again=again)
+
+    def _changed(self, change: Change, *, refused: str = "", again: bool = False) -> ChangeEvent:
+        """Tell of a change."""
+        now = self.moment
+        return ChangeEvent(
+            step=self.step,
+            change=change.document(),
+            refused=refused,
+            encoder_rate=self.rates.encoder,
+            head_rate=self.rates.heads,
+            training=tuple(
+                str(part)
+                for part in trained_parts(self.model, self.strategy)
+                if self.strategy.rate(part, now) > 0
+            ),
+            prefix=self._start(self.epoch),
+            again=again,
+        )
 
     def _evaluate_epoch(self) -> EvaluationEvent:
         """Judge the validation rows, and keep the weights if they are the best so far."""
@@ -299,16 +367,19 @@ class _Training:
     def prepare(self, prefix: Prefix | None, cancelled: Callable[[], bool] | None) -> None:
         """Run what no step of an epoch will change, once for each sentence, unless it was."""
         needs = self._needs()
-        if not needs:
+        if not needs or (self.prefix is not None and needs <= self.prefix.kept):
             return
         if prefix is None:
             ids = [text.ids for text in self.targets.texts]
             memory = self.choice.prefix_megabytes * 1e6
+            if self.own_prefix is not None:  # it is of weights that have moved since
+                self.own_prefix.close()
             prefix = self.own_prefix = new_prefix(
                 self.processes, self.model.encoder, ids, needs, memory, cancelled
             )
         self.scorer.take_from(prefix)
         prefix.compute(needs, cancelled=cancelled)
+        self.prefix = prefix
 
     def _losses(self, rows: Sequence[int], share_of: Sequence[int]) -> dict[str, Tensor]:
         """Give each task's loss on some rows of a step, in nats per label of the whole step."""
@@ -351,7 +422,8 @@ class _Training:
                 total = torch.stack(weighed).sum()
                 if start == 0 and self.processes.is_main:
                     total = total + self.balance.penalty()
-                total.backward()
+                if total.requires_grad:  # everything may have been frozen since it began
+                    total.backward()
                 for name in losses:
                     sums[name] += float(losses[name].detach())
         self.processes.add_up([*self.trained.values(), *self.balance.parameters()])
@@ -505,13 +577,14 @@ class _Training:
             "since_best": self.since_best,
             "epoch_loss": self.epoch_loss,
             "order": self.order,
+            "changes": self.changes,
         }
         folder = self.folder
         path = self.processes.from_main(lambda: str(write_checkpoint(folder, tensors, document)))
         yield CheckpointEvent(step=self.step, path=path)
 
-    def load(self) -> None:
-        """Go on from the checkpoint.
+    def load(self) -> Iterator[ChangeEvent]:
+        """Go on from the checkpoint, with what was changed before it.
 
         Raises:
             ValueError: If there is none, or it is of another run.
@@ -521,6 +594,9 @@ class _Training:
         tensors, document = read_checkpoint(self.folder)
         try:
             check_same_run(self.folder, self.identity, document["run"])
+            for each in document.get("changes", []):
+                self.step, self.epoch = int(each["step"]), int(each["epoch"])
+                yield self._steer(change_of(each, model_parts(self.model)), again=True)
             with torch.no_grad():
                 for name, weight in self.trained.items():
                     weight.copy_(tensors[f"weight.{name}"])

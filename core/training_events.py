@@ -75,6 +75,31 @@ class StepEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangeEvent:
+    """Somebody changed the run between two steps.
+
+    Attributes:
+        step: The steps done.
+        change: What was to change, as `core.steering.Change` describes it.
+        refused: Why nothing was changed; empty where it was.
+        encoder_rate: The full learning rate of what trains in the encoder from now on.
+        head_rate: That of the heads.
+        training: The parts that train now.
+        prefix: The highest layer up to which the network runs once for each text, from now on.
+        again: Whether a run that goes on from a checkpoint did it once more, as it was then.
+    """
+
+    step: int
+    change: Mapping[str, Any]
+    refused: str = ""
+    encoder_rate: float
+    head_rate: float
+    training: tuple[str, ...]
+    prefix: int | None
+    again: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watched:
     """What the model says of one fixed validation sentence, beside what is true.
 
@@ -151,7 +176,7 @@ class DivergedError(RuntimeError):
     """The loss is no longer a number; the model holds the weights of the last good epoch."""
 
 
-Event = PlanEvent | StepEvent | EvaluationEvent | CheckpointEvent | DoneEvent
+Event = PlanEvent | StepEvent | ChangeEvent | EvaluationEvent | CheckpointEvent | DoneEvent
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -180,6 +205,8 @@ def event_document(event: Event) -> dict[str, Any]:
         return {"event": "step", **vars(event)}
     if isinstance(event, CheckpointEvent):
         return {"event": "checkpoint", **vars(event)}
+    if isinstance(event, ChangeEvent):
+        return {"event": "change", **vars(event)}
     scores = event.scores
     metrics = None if scores is None else {n: each.document() for n, each in scores.items()}
     if isinstance(event, DoneEvent):

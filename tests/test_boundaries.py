@@ -79,6 +79,7 @@ READING_ORDER = [
     "targets",
     "draws",
     "thawing",
+    "steering",
     "observing",
     "resuming",
     "training",
