@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from core import data_commands, export_commands, model_commands, terminal, train_command
+from core import (
+    compare_command,
+    data_commands,
+    export_commands,
+    model_commands,
+    terminal,
+    train_command,
+)
 from core.command_input import (
     begun,
     given_or_file,
@@ -231,6 +238,7 @@ for each in (
     model_commands.layers,
     model_commands.evaluate,
     train_command.train,
+    compare_command.compare,
     export_commands.export,
 ):
     app.command()(each)

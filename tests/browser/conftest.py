@@ -102,8 +102,7 @@ def open_page(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         watch(page)
         page.goto(f"{server}{path}{'&' if '?' in path else '?'}__theme={theme}")
-        # Drawn, but not in sight where the address opens another tab.
-        page.wait_for_selector("#hits-picture[data-drawn]", state="attached")
+        page.wait_for_selector("#hits-picture[data-drawn]")
         page.wait_for_selector("#encoder-status:has-text('Ready.')", state="attached")
         return page
 

@@ -1,0 +1,287 @@
+"""The command `compare`: what to freeze, and which layer to read, on one's own rows."""
+
+import contextlib
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from core import terminal
+from core.catalogue import find_spec
+from core.command_input import load_chosen, read_data
+from core.compare_options import (
+    Budget,
+    CostName,
+    Epochs,
+    Html,
+    Jobs,
+    Margin,
+    Out,
+    Overwrite,
+    Predictions,
+    Rates,
+    Resume,
+    RunsFolder,
+    ScoreName,
+    Seeds,
+    StrategyNames,
+    budget_seconds,
+)
+from core.config import EncoderChoice
+from core.export import check_target
+from core.options import (
+    AsJson,
+    Data,
+    Device,
+    EncoderName,
+    GroupColumn,
+    LabelColumns,
+    Normalize,
+    Pooling,
+    Renames,
+    Rows,
+    SplitColumn,
+    TaskNames,
+    TextColumn,
+    Threads,
+    data_choice,
+)
+
+if TYPE_CHECKING:
+    from core.comparison_choice import ComparisonChoice
+    from core.comparison_events import ComparisonDone, RunFinished
+    from core.dataset import Dataset
+
+
+def compare(
+    context: typer.Context,
+    data: Data,
+    strategies: StrategyNames = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumns = None,
+    task: TaskNames = None,
+    renames: Renames = None,
+    split_column: SplitColumn = None,
+    group_column: GroupColumn = None,
+    rows: Rows = None,
+    seeds: Seeds = 3,
+    epochs: Epochs = None,
+    budget: Budget = None,
+    rates: Rates = 1,
+    margin: Margin = 3.0,
+    score: ScoreName = "accuracy",
+    cost: CostName = "seconds",
+    jobs: Jobs = None,
+    out: Out = None,
+    html: Html = None,
+    predictions: Predictions = None,
+    runs: RunsFolder = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    encoder: EncoderName = "minilm",
+    pooling: Pooling = None,
+    normalize: Normalize = None,
+    threads: Threads = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare freezing strategies on labelled rows: what each buys, costs and forgets.
+
+    Every row is tested by every strategy. With --runs, what has finished is kept at once, and
+    --resume goes on from there.
+    """
+    seconds = budget_seconds(budget)
+    base = EncoderChoice(name=encoder, pooling=pooling, normalize=normalize, device=device)
+    chosen = data_choice(
+        data, text_column, label_column, task, renames, split_column, group_column, rows
+    )
+    targets = _Targets(out, html, predictions)
+    with terminal.waiting("looking around"):
+        from core.comparison_choice import ComparisonChoice, default_strategies
+        from core.scenario import parse_strategy
+
+        folder = _runs_folder(runs, resume=resume, overwrite=overwrite)
+    known = find_spec(base.name)
+    names = None if strategies is None else _names(strategies)
+    if known is not None and names is not None:  # refused before anything is read
+        for name in names:
+            parse_strategy(name, known.layers)
+    dataset = read_data(chosen)
+    layers = known.layers if known is not None else load_chosen(base, threads).layers
+    tasks = [each.name for each in dataset.tasks]
+    choice = ComparisonChoice(
+        strategies=default_strategies(layers)
+        if names is None
+        else tuple(parse_strategy(name, layers, tasks) for name in names),
+        seeds=seeds,
+        epochs=epochs,
+        budget_seconds=seconds,
+        rates=rates,
+        margin=margin,
+        score=score,
+        cost=cost,
+        jobs=jobs,
+        threads=threads,
+    )
+    command = shlex.join(["python", "-m", "core", *context.obj])
+    following = _Following(dataset, targets, runs, context.obj)
+    done = following.compare(base, choice, folder, command)
+    if as_json:
+        terminal.print_json(done.document)
+    else:
+        from core.compare_terminal import show_comparison
+
+        show_comparison(done.document)
+        for written in targets.names:
+            terminal.say(f"written: {written}")
+
+
+def _names(typed: str) -> list[str]:
+    names = [name.strip() for name in typed.split(",")]
+    if not all(names):
+        raise ValueError(f"--strategies is {typed[:80]!r}, must be names with commas between them")
+    return names
+
+
+def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool) -> Path | None:
+    """Check the folder of runs before anything is read; make room where that is asked for.
+
+    Raises:
+        ValueError: If it may not be used.
+    """
+    from core.checkpoint import locked
+    from core.comparison_runs import INDEX, check_free, remove_comparison
+
+    if resume and overwrite:
+        raise ValueError("there are --resume and --overwrite: give either")
+    if runs is None:
+        if resume or overwrite:
+            given = "--resume" if resume else "--overwrite"
+            raise ValueError(f"{given} is about the folder of --runs: give that too")
+        return None
+    folder = Path(runs).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--runs {runs} is a file, must be a folder")
+    held = (folder / INDEX).exists()
+    if not held and resume:
+        raise ValueError(f"--runs {runs} holds no comparison: there is nothing to resume")
+    if held and not (resume or overwrite):
+        with locked(folder):  # else one that is running would be called one that may go on
+            pass
+        raise ValueError(
+            f"--runs {runs} holds a comparison: give --resume to go on with it, or --overwrite "
+            "to start anew"
+        )
+    if held and overwrite:
+        remove_comparison(folder)
+    elif folder.is_dir() and not held:
+        check_free(folder)
+    return folder
+
+
+class _Targets:
+    """The files that are asked for, checked before anything is computed."""
+
+    def __init__(self, out: str | None, html: str | None, predictions: str | None) -> None:
+        from core.comparison_files import PREDICTIONS_SUFFIXES
+
+        wanted = ((out, "--out", (".json",)), (html, "--html", (".html", ".htm")))
+        self.out, self.html = (
+            None if name is None else check_target(Path(name), suffixes=suffixes, option=option)
+            for name, option, suffixes in wanted
+        )
+        self.predictions = (
+            None
+            if predictions is None
+            else check_target(
+                Path(predictions), suffixes=PREDICTIONS_SUFFIXES, option="--predictions"
+            )
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return [str(each) for each in (self.out, self.html, self.predictions) if each is not None]
+
+    def write(self, document: dict[str, Any], dataset: "Dataset", runs: Sequence[Any]) -> None:
+        """Write what was asked for."""
+        from core.comparison_files import write_predictions
+        from core.export import replaced_whole
+
+        if self.out is not None:
+            with replaced_whole(self.out) as file:
+                text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+                file.write(f"{text}\n".encode())
+        if self.html is not None:
+            from core.comparison_page import comparison_html
+
+            with replaced_whole(self.html) as file:
+                file.write(comparison_html(document).encode(errors="replace"))
+        if self.predictions is not None:
+            write_predictions(self.predictions, dataset, runs)
+
+
+class _Following:
+    """How a comparison is followed: where it writes, what was typed, what is left if it stops."""
+
+    def __init__(
+        self, dataset: "Dataset", targets: _Targets, runs: str | None, typed: Sequence[str]
+    ) -> None:
+        self.dataset, self.targets, self.runs, self.typed = dataset, targets, runs, typed
+        self.finished: list[RunFinished] = []
+
+    def compare(
+        self, base: EncoderChoice, choice: "ComparisonChoice", folder: Path | None, command: str
+    ) -> "ComparisonDone":
+        """Compare, show what happens, and write what was asked for."""
+        with terminal.waiting("starting"):
+            from core.compare_terminal import ComparisonDisplay
+            from core.comparison import compare as run_comparison
+            from core.comparison_events import ComparisonDone, RunFinished
+            from core.stopping import Stopping
+
+        with self._stopped(), Stopping() as stopping, ComparisonDisplay() as display:
+            events = run_comparison(
+                self.dataset, base, choice, folder=folder, cancelled=stopping, command=command
+            )
+            with contextlib.closing(events):
+                for event in events:
+                    display.show(event)
+                    if isinstance(event, RunFinished):
+                        self.finished.append(event)
+                    elif isinstance(event, ComparisonDone):
+                        self.targets.write(event.document, event.dataset, event.runs)
+                        return event
+        raise RuntimeError("the comparison ended without a report")
+
+    @contextlib.contextmanager
+    def _stopped(self) -> Iterator[None]:
+        """Say what a comparison that does not come to its end leaves behind, and how to go on."""
+        from core.encoder import CancelledError
+
+        try:
+            yield
+        except (KeyboardInterrupt, CancelledError) as error:
+            kept = [each for each in self.typed if each not in ("--overwrite", "--resume")]
+            again = shlex.join(["python", "-m", "core", *kept, "--resume"])
+            if self.runs is None:
+                terminal.say("stopped: with --runs DIR, finished runs are kept to go on from")
+            elif not self.finished:
+                terminal.say(f"stopped: no further run was finished; go on with: {again}")
+            else:
+                done = self.finished[-1].done
+                terminal.say(f"stopped: {done} runs are kept in {self.runs}; go on with: {again}")
+            if self.finished and self.targets.out is not None:
+                self._write_so_far(self.targets.out)
+            raise KeyboardInterrupt from error
+
+    def _write_so_far(self, out: Path) -> None:
+        from core.export import replaced_whole
+
+        with replaced_whole(out) as file:
+            text = json.dumps(self.finished[-1].report(), ensure_ascii=False, indent=1)
+            file.write(f"{text}\n".encode())
+        terminal.say(f"what has finished is in {out}")

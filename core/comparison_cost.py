@@ -1,0 +1,121 @@
+"""What a run will cost, from step times measured on this data and machine."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from core.comparison_folds import ComparedData, Deal
+from core.config import EncoderChoice, TrainingChoice
+from core.dealing import DealtRows
+from core.encoder import load_encoder
+from core.freezing import Full, Heads, Lower, Moment, Part, Strategy, frozen_depth
+from core.heads import MIX
+from core.runs import Run
+from core.scenario import Scenario
+from core.training_events import StepEvent
+
+MEASURED_STEPS = 4
+BACKWARD = 2.0
+"""A backward pass costs about two forward ones: it has two products for each one there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Step times on this machine, as measured.
+
+    Attributes:
+        load: Seconds to load the encoder.
+        head: Seconds of a step in which only heads train.
+        layer: Seconds of a trained layer, for each token of a step.
+        embeddings: Seconds that a step takes more where the embeddings train too.
+        tokens: By row of the data, its tokens.
+    """
+
+    load: float
+    head: float
+    layer: float
+    embeddings: float
+    tokens: tuple[int, ...]
+
+    def seconds(
+        self, strategy: Strategy, highest: int, layers: int, deal: Deal, choice: TrainingChoice
+    ) -> float:
+        """Estimate a run, from its start to its figures.
+
+        Args:
+            strategy: What trains.
+            highest: The highest layer that is read.
+            layers: How many layers the encoder has.
+            deal: The rows.
+            choice: Epochs and batch.
+        """
+        training, validation, tested = (
+            sum(self.tokens[row] for row in rows)
+            for rows in (deal.training, deal.validation, deal.tested)
+        )
+        steps = -(-len(deal.training) // choice.batch)
+        forward = self.layer / (1 + BACKWARD)
+        total, deepest = self.load, 0
+        for epoch in range(choice.epochs):
+            moment = Moment(epoch=epoch, epochs=choice.epochs, top=highest)
+            depth = frozen_depth(strategy, layers, moment)
+            frozen = 0 if depth is None else min(depth, highest)
+            deepest = max(deepest, frozen)
+            run = highest - frozen
+            total += steps * self.head + run * (training * self.layer + validation * forward)
+            if strategy.rate(Part(layer=0), moment) > 0:
+                total += steps * self.embeddings
+        return total + forward * ((training + validation) * deepest + tested * highest)
+
+
+def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: int) -> Measured:
+    """Measure steps of three depths of training on some rows of the data.
+
+    Args:
+        data: The rows.
+        choice: The encoder; it is loaded anew for each, as training changes it.
+        deal: Whose training rows.
+        batch: Sentences in a step.
+    """
+    begun = time.perf_counter()
+    encoder = load_encoder(choice, threads=torch.get_num_threads())
+    load = time.perf_counter() - begun
+    texts = [example.text for example in data.dataset.examples]
+    tokens = tuple(len(each.ids) for each in encoder.tokenizer.encode(texts))
+    rows = deal.training[: MEASURED_STEPS * batch]
+    each = sum(tokens[row] for row in rows) / -(-len(rows) // batch)  # tokens of a step
+    strategies: tuple[Strategy, ...] = (Heads(), Lower(layers=0), Full())
+    heads, upper, full = (_step_seconds(data, choice, rows, batch, each) for each in strategies)
+    return Measured(
+        load=load,
+        head=heads,
+        layer=max(0.0, upper - heads) / (encoder.layers * max(1.0, each)),
+        embeddings=max(0.0, full - upper),
+        tokens=tokens,
+    )
+
+
+def _step_seconds(
+    data: ComparedData, choice: EncoderChoice, rows: Sequence[int], batch: int, strategy: Strategy
+) -> float:
+    """Train a few steps, and give the quickest after the first: others use the machine too."""
+    encoder = load_encoder(choice, threads=torch.get_num_threads())
+    training = tuple(data.dataset.examples[row] for row in rows)
+    dealt = DealtRows(training=training, validation=(), notes=())
+    read: dict[str, int | str] = {task.name: encoder.layers for task in data.dataset.tasks}
+    settings = TrainingChoice(epochs=2 if len(rows) <= batch else 1, batch=batch)
+    run = Run(data.dataset, dealt, encoder, Scenario(strategy=strategy), settings, read)
+    found, before = [], time.perf_counter()
+    for event in run.train():
+        now = time.perf_counter()
+        if isinstance(event, StepEvent):
+            found.append(now - before)
+        before = now
+    return min(found[1:] or found)
+
+
+def highest_read(read: Mapping[str, int | str], layers: int) -> int:
+    """Give the highest layer that heads read; a mix reads all of them."""
+    return max(layers if layer == MIX else int(layer) for layer in read.values())

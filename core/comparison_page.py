@@ -1,0 +1,176 @@
+"""The report of a comparison as one HTML page that needs nothing else: to read, send and keep.
+
+All that people wrote (labels, texts, names, the command) is escaped; the page runs no script.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from core.sentences import clean
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: #14212d;
+  background: #ffffff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.advice { border-left: .3rem solid #2a7ab0; background: #eef5fa; padding: .8rem 1rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+th, td { text-align: right; padding: .3rem .7rem; border-bottom: 1px solid #d9e3ec;
+  vertical-align: top; }
+th:first-child, td:first-child, td.text { text-align: left; }
+td.text { overflow-wrap: anywhere; unicode-bidi: isolate; }
+tr.best { background: #eef5fa; } tr.floor, small, dt { color: #4a6072; }
+dt { float: left; clear: left; min-width: 9rem; } dd { margin-left: 9.5rem;
+  overflow-wrap: anywhere; }
+"""
+
+
+def comparison_html(document: Mapping[str, Any]) -> str:
+    """Write a comparison's report as a page of its own.
+
+    Args:
+        document: What `core.comparison_report.comparison_document` gave.
+    """
+    title = f"What to freeze: {document['data']}"
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
+        f"<h1>{_text(title)}</h1>",
+        *_advice(document),
+        "<h2>Strategies</h2>",
+        '<div class="wide" tabindex="0" role="region" aria-label="Strategies">',
+        *_strategies(document),
+        "</div>",
+        "<p><small>Means with 95 % intervals over the rows tested; differences are paired row by "
+        "row. Seconds are what a run costs on its own.</small></p>",
+        *_notes(document),
+        *_second_look(document),
+        *_made(document),
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _text(given: object) -> str:
+    """Give anything as text that a page shows and does not obey."""
+    return escape(clean(str(given)))
+
+
+def _row(cells: Sequence[object], *, tag: str = "td", style: str = "") -> str:
+    marked = f' class="{style}"' if style else ""
+    scope = ' scope="col"' if tag == "th" else ""
+    return f"<tr{marked}>" + "".join(f"<{tag}{scope}>{_text(c)}</{tag}>" for c in cells) + "</tr>"
+
+
+def _advice(document: Mapping[str, Any]) -> Iterator[str]:
+    advice = document["advice"]
+    if advice is None:
+        yield '<p class="advice">Fewer than two strategies have finished: there is no advice.</p>'
+        return
+    yield f'<p class="advice">{_text(advice["text"])}</p>'
+    for name, each in advice["tasks"].items():
+        yield f"<p>{_text(name)}: {_text(each['text'])}</p>"
+
+
+def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
+    tasks, metric = list(document["tasks"]), document["score"].replace("-", "_")
+    costs = ("seconds", "a step", "weights", "memory, MB", "sentences/s", "forgotten")
+    heads = ["strategy", "reads", "runs", "mean", *tasks, "versus heads", *costs]
+    yield f"<table><thead>{_row(heads, tag='th')}</thead><tbody>"
+    for each in document["strategies"]:
+        figures = [
+            _figure(found["f1"] if "f1" in found else found[metric])
+            for found in each["tasks"].values()
+        ]
+        memory, speed = each["peak_memory_bytes"], each["inference_sentences_per_second"]
+        yield _row(
+            [
+                each["name"],
+                "; ".join(each["read"]),
+                len(each["seeds"]),
+                _figure(each["mean"]),
+                *figures,
+                _points(each["versus_heads"]),
+                f"{each['seconds']:.1f}",
+                f"{each['seconds_per_step']:.3f}",
+                f"{each['trainable_parameters']:,}",
+                "–" if memory is None else f"{memory / 1e6:,.0f}",
+                "–" if speed is None else f"{speed:,.0f}",
+                _points(each["forgetting"]),
+            ],
+            style="best" if each["name"] == document["best"] else "",
+        )
+    for kind in ("lexical", "majority"):
+        found = [_floor(document["floor"].get(name), kind) for name in tasks]
+        rest = [""] * (1 + len(costs))
+        yield _row([f"floor: {kind}", "", "", "", *found, *rest], style="floor")
+    yield "</tbody></table>"
+
+
+def _figure(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return "–"
+    return f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def _points(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return "–"
+    mean, low, high = (100 * found[each] for each in ("mean", "low", "high"))
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _floor(found: Mapping[str, Any] | None, kind: str) -> str:
+    if found is None or found[kind] is None:
+        return "–"
+    return _figure(found[kind]) if kind == "lexical" else f"{found[kind]:.3f}"
+
+
+def _notes(document: Mapping[str, Any]) -> Iterator[str]:
+    notes = [*document["notes"], *(note for s in document["strategies"] for note in s["notes"])]
+    for name, reasons in document["failed"].items():
+        notes += [f"{name} did not end, {reason}" for reason in reasons]
+    if document["over_budget"]:
+        notes.append("The budget ended the comparison before all runs were done.")
+    if notes:
+        yield "<h2>To know</h2><ul>"
+        yield from (f"<li>{_text(note)}</li>" for note in notes)
+        yield "</ul>"
+
+
+def _second_look(document: Mapping[str, Any]) -> Iterator[str]:
+    for task, found in document["second_look"].items():
+        yield f"<h2>Worth a second look: {_text(task)}</h2>"
+        yield f"<p>Every strategy gets these {len(found['rows']):,} rows wrong.</p>"
+        yield f"<table><thead>{_row([found['unit'], 'label', 'predicted', 'text'], tag='th')}"
+        yield "</thead><tbody>"
+        for each in found["shown"]:
+            said = ", ".join(f"{label} ({n})" for label, n in each["predicted"].items())
+            cells = "".join(f"<td>{_text(each[name])}</td>" for name in ("place", "actual"))
+            yield f"<tr>{cells}<td>{_text(said)}</td>"
+            yield f'<td class="text" dir="auto">{_text(each["text"])}</td></tr>'
+        yield "</tbody></table>"
+
+
+def _made(document: Mapping[str, Any]) -> Iterator[str]:
+    """Say how it was made, so that somebody else can make it again."""
+    folds = "three stratified folds, near-duplicates on one side"
+    facts = {
+        "data": f"{document['data']}, {document['rows']:,} rows",
+        "data's hash": document["data_fingerprint"],
+        "tested on": folds if document["folds"] else "the test rows of the data's own split",
+        "seeds": document["seeds"],
+        "epochs": document["epochs"] or "until the validation rows stop improving",
+        "encoder": f"{document['encoder']['name']} ({document['encoder']['fingerprint']})",
+        "runs": f"{len(document['runs'])}, {document['jobs']} side by side, on "
+        f"{document['threads']} threads each, in {document['wall_seconds']:.0f} s",
+        "machine": document["machine"],
+        "versions": ", ".join(f"{name} {each}" for name, each in document["versions"].items()),
+        "command": document["command"] or "–",
+    }
+    yield "<h2>How it was made</h2><dl>"
+    yield from (f"<dt>{_text(name)}</dt><dd>{_text(fact)}</dd>" for name, fact in facts.items())
+    yield "</dl>"

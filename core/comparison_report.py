@@ -1,0 +1,254 @@
+"""The report of a comparison: its JSON document, from the runs that have finished."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.comparison_choice import ComparisonChoice
+from core.comparison_folds import ComparedData
+from core.comparison_runs import FORMAT, FinishedRun, RunRecord
+from core.comparison_scores import Scored
+from core.held_out import always_wrong
+from core.machine import machine_name, versions
+from core.metrics import Interval
+from core.runs import PACKAGES
+
+HEADS = "heads"
+SHOWN_ROWS = 50
+"""Of the rows that every strategy gets wrong, a task's report holds this many with their text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """What a report says beside its runs.
+
+    Attributes:
+        data: The rows.
+        choice: What was asked for.
+        encoder: The encoder's name, and what tells its weights from others.
+        floor: By task, `{majority, lexical}`.
+        command: What a person typed.
+        jobs: Runs side by side.
+        threads: torch threads of each.
+        wall_seconds: Spent since it was begun, on everything.
+        notes: What a person should know.
+        failed: By strategy, why runs of it did not come to their end.
+        over_budget: Whether the budget ended it before all runs were done.
+    """
+
+    data: ComparedData
+    choice: ComparisonChoice
+    encoder: Mapping[str, Any]
+    floor: Mapping[str, Mapping[str, Any] | None]
+    command: str = ""
+    jobs: int = 1
+    threads: int = 1
+    wall_seconds: float = 0.0
+    notes: Sequence[str] = ()
+    failed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    over_budget: bool = False
+
+
+def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Report on the runs that have finished: the JSON that `compare` prints.
+
+    Args:
+        about: What is said beside the runs.
+        runs: All that have finished, of strategies that were asked for.
+    """
+    order = {scenario.name: place for place, scenario in enumerate(about.choice.strategies)}
+    runs = sorted(runs, key=lambda run: (order[run.record.strategy], run.record.seed))
+    dataset = about.data.dataset
+    scored = Scored([run.held_out for run in runs], len(dataset.examples), about.choice.score)
+    names = list(dict.fromkeys(run.record.strategy for run in runs))
+    means = {name: scored.mean(name) for name in names}
+    best = max(names, key=lambda name: (_mean(means[name]), -order[name]), default=None)
+    strategies = [
+        _strategy(about, name, [run.record for run in runs if run.record.strategy == name], scored)
+        for name in names
+    ]
+    for each in strategies:
+        each["versus_best"] = _versus(scored, each["name"], best)
+    return {
+        "thaw_format": FORMAT,
+        "data": dataset.name,
+        "data_fingerprint": dataset.fingerprint,
+        "rows": len(dataset.examples),
+        "tasks": {
+            task.name: {"kind": task.kind, "labels": list(task.labels)} for task in dataset.tasks
+        },
+        "encoder": dict(about.encoder),
+        "seeds": about.choice.seeds,
+        "folds": about.data.folds,
+        "epochs": about.choice.epochs,
+        "score": about.choice.score,
+        "margin": about.choice.margin,
+        "cost": about.choice.cost,
+        "budget_seconds": about.choice.budget_seconds,
+        "over_budget": about.over_budget,
+        "rates": about.choice.rates,
+        "jobs": about.jobs,
+        "threads": about.threads,
+        "wall_seconds": about.wall_seconds,
+        "floor": {name: None if each is None else dict(each) for name, each in about.floor.items()},
+        "strategies": strategies,
+        "best": best,
+        "runs": [_run(run.record) for run in runs],
+        "advice": None,
+        "second_look": second_look(about.data, runs),
+        "failed": {name: list(reasons) for name, reasons in about.failed.items()},
+        "notes": list(dict.fromkeys([*about.data.notes, *about.notes])),
+        "command": about.command,
+        "versions": versions(PACKAGES),
+        "machine": machine_name(),
+    }
+
+
+def _strategy(
+    about: Circumstances, name: str, records: Sequence[RunRecord], scored: Scored
+) -> dict[str, Any]:
+    """Sum up a strategy's runs."""
+    peaks = [each.peak_memory_bytes for each in records if each.peak_memory_bytes is not None]
+    rates = [
+        each.inference_sentences_per_second
+        for each in records
+        if each.inference_sentences_per_second is not None
+    ]
+    own_difference = scored.difference(name, HEADS) if name != HEADS else None
+    heads = own_difference[1] if own_difference else {}
+    tasks = {
+        task: {
+            **{metric: _interval(found) for metric, found in figures.items()},
+            "versus_heads": _interval(heads.get(task)),
+            "clears_floor": _clears(figures, about.floor.get(task)),
+        }
+        for task, figures in scored.figures(name).items()
+    }
+    return {
+        "name": name,
+        "seeds": sorted(each.seed for each in records),
+        "trainable_parameters": max(each.trainable_parameters for each in records),
+        "seconds": float(np.mean([each.seconds for each in records])),
+        "wall_seconds": float(np.mean([each.wall_seconds for each in records])),
+        "seconds_per_step": float(np.mean([each.seconds_per_step for each in records])),
+        "peak_memory_bytes": max(peaks, default=None),
+        "inference_sentences_per_second": float(np.median(rates)) if rates else None,
+        "mean": _interval(scored.mean(name)),
+        "versus_heads": _interval(own_difference[0]) if own_difference else None,
+        "tasks": tasks,
+        "drift": next((each.drift for each in records if each.drift is not None), None),
+        "forgetting": next((r.forgetting for r in records if r.forgetting is not None), None),
+        "read": sorted({json_read(each.read) for each in records}),
+        "rates": [dict(each.rates) for each in records],
+        "best_epochs": [each.best_epoch for each in records],
+        "converged": None
+        if all(each.converged is None for each in records)
+        else all(each.converged is not False for each in records),
+        "notes": list(_notes(name, records, tasks)),
+    }
+
+
+def json_read(read: Mapping[str, int | str]) -> str:
+    """Say in a few characters where a run's heads read."""
+    layers = set(read.values())
+    if len(layers) == 1:
+        return str(layers.pop())
+    return ", ".join(f"{task} {layer}" for task, layer in read.items())
+
+
+def _notes(
+    name: str, records: Sequence[RunRecord], tasks: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Say what is wrong with a strategy's runs: floors not cleared, epochs too few."""
+    notes = [
+        f"{name} does not clear the floor of {task}: counting words does as well"
+        for task, each in tasks.items()
+        if each["clears_floor"] is False
+    ]
+    late = [each.seed for each in records if each.converged is False]
+    if late:
+        many = f"{len(late)} of {len(records)} runs"
+        notes.append(
+            f"{name} was still improving when its last epoch ended ({many}): more epochs may "
+            "raise its figures"
+        )
+    return notes
+
+
+def _clears(figures: Mapping[str, Interval | None], floor: Mapping[str, Any] | None) -> bool | None:
+    """Tell whether a task is done better than without any network; None where nobody knows."""
+    own = figures.get("f1", figures.get("accuracy"))
+    if own is None or floor is None:
+        return None
+    return own.mean > max(floor["lexical"]["mean"], floor["majority"] or 0.0)
+
+
+def _versus(scored: Scored, name: str, other: str | None) -> dict[str, Any] | None:
+    difference = scored.difference(name, other) if other not in (None, name) else None
+    if difference is None:
+        return None
+    mean, tasks = difference
+    return {
+        "strategy": other,
+        "mean": _interval(mean),
+        "tasks": {task: _interval(each) for task, each in tasks.items()},
+    }
+
+
+def _run(record: RunRecord) -> dict[str, Any]:
+    """Describe a run as the report lists it."""
+    document = record.document()
+    document["tasks"] = document.pop("scores")
+    return document
+
+
+def second_look(data: ComparedData, runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """List the rows that every strategy gets wrong, with what they are labelled and called.
+
+    Returns:
+        By task, `{rows, shown: [{row, place, text, actual, predicted}]}`; the place counts in the
+        file, and `predicted` says how often each label was predicted. Empty with one strategy.
+    """
+    found = {}
+    for task, rows in always_wrong([run.held_out for run in runs]).items():
+        if not rows:
+            continue
+        said: dict[int, dict[str, int]] = {row: {} for row in rows[:SHOWN_ROWS]}
+        actual: dict[int, Any] = {}
+        for run in runs:
+            each = run.held_out.tasks[task]
+            for row, true, predicted in zip(
+                run.held_out.rows, each.actual, each.predicted, strict=True
+            ):
+                if row in said:
+                    actual[row] = true
+                    told = predicted if isinstance(predicted, str) else _spans(predicted)
+                    said[row][told] = said[row].get(told, 0) + 1
+        found[task] = {
+            "rows": [data.dataset.places[row] for row in rows],
+            "unit": data.dataset.unit,
+            "shown": [
+                {
+                    "place": data.dataset.places[row],
+                    "text": data.dataset.examples[row].text,
+                    "actual": actual[row] if isinstance(actual[row], str) else _spans(actual[row]),
+                    "predicted": said[row],
+                }
+                for row in said
+            ],
+        }
+    return found
+
+
+def _spans(spans: Any) -> str:  # noqa: ANN401 (a label of a token task)
+    return ", ".join(f"{s.label} {s.start}–{s.end}" for s in sorted(spans or ())) or "none"
+
+
+def _interval(found: Interval | None) -> dict[str, float] | None:
+    return None if found is None else vars(found).copy()
+
+
+def _mean(found: Interval | None) -> float:
+    return -1.0 if found is None else found.mean

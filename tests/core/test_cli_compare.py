@@ -1,0 +1,219 @@
+"""`python -m core compare`, run as a person runs it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.__main__ import main
+from tests.core.conftest import Run, labelled_rows, write_spans
+
+FEW = ("--epochs", "2", "--threads", "1")
+"""A second thread costs such small work more than it does, and more still on a busy machine."""
+
+THREE = ("--strategies", "heads,heads@auto,lower:1@2")
+
+
+@pytest.fixture(scope="module")
+def finished(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a comparison that has finished: three strategies, three seeds."""
+    folder = tmp_path_factory.mktemp("compared")
+    data = folder / "rows.jsonl"
+    write_spans(data, labelled_rows(36))
+    files = {"--out": "report.json", "--html": "report.html", "--predictions": "held.csv"}
+    given = [part for option, name in files.items() for part in (option, str(folder / name))]
+    code = main(
+        [
+            "compare",
+            *("--data", str(data), "--encoder", tiny, "--runs", str(folder / "runs")),
+            *given,
+            *THREE,
+            *FEW,
+        ]
+    )
+    assert code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(finished: Path) -> dict[str, Any]:
+    """Give the report of that comparison."""
+    found: dict[str, Any] = json.loads((finished / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+# What it says
+
+
+def test_the_report_has_what_scripts_rely_on(report: dict[str, Any]) -> None:
+    assert (report["thaw_format"], report["rows"], report["seeds"]) == (1, 36, 3)
+    assert (report["folds"], report["epochs"]) == (3, 2)
+    assert [each["name"] for each in report["strategies"]] == ["heads", "heads@auto", "lower:1@2"]
+    assert len(report["runs"]) == 9
+    for each in report["strategies"]:
+        assert set(each["tasks"]) == {"kind", "names"}
+        assert set(each["mean"]) == {"mean", "low", "high"}
+        assert {"accuracy", "macro_f1", "versus_heads"} <= set(each["tasks"]["kind"])
+        assert {"f1", "versus_heads"} <= set(each["tasks"]["names"])
+        assert each["seconds"] > 0
+        assert each["wall_seconds"] > 0
+        assert each["trainable_parameters"] > 0
+    for run in report["runs"]:
+        assert {"strategy", "seed", "fold", "repetition", "read", "seconds", "steps"} <= set(run)
+        assert set(run["tasks"]) == {"kind", "names"}
+    assert report["floor"]["kind"]["lexical"].keys() == {"mean", "low", "high"}
+    assert report["floor"]["names"]["majority"] is None
+
+
+def test_a_difference_to_heads_is_null_for_heads_alone(report: dict[str, Any]) -> None:
+    heads, *others = report["strategies"]
+    assert heads["tasks"]["kind"]["versus_heads"] is None
+    assert all(each["tasks"]["kind"]["versus_heads"] for each in others)
+
+
+def test_every_row_is_tested_once_by_every_strategy(finished: Path) -> None:
+    from core.comparison_runs import read_runs
+
+    tested: dict[str, list[int]] = {}
+    for run in read_runs(finished / "runs"):
+        tested.setdefault(run.record.strategy, []).extend(run.held_out.rows)
+    assert set(tested) == {"heads", "heads@auto", "lower:1@2"}
+    assert all(sorted(rows) == list(range(36)) for rows in tested.values())
+
+
+def test_strategies_of_a_seed_begin_with_the_same_heads_and_rows(report: dict[str, Any]) -> None:
+    by_seed: dict[int, set[tuple[int, int]]] = {}
+    for run in report["runs"]:
+        by_seed.setdefault(run["seed"], set()).add((run["fold"], run["steps"]))
+    assert all(len(each) == 1 for each in by_seed.values())
+
+
+def test_exactly_as_many_epochs_run_as_were_asked_for(report: dict[str, Any]) -> None:
+    assert {run["epochs"] for run in report["runs"]} == {2}
+
+
+def test_the_accuracy_is_the_share_of_all_rows_predicted_right(
+    finished: Path, report: dict[str, Any]
+) -> None:
+    from core.comparison_runs import read_runs
+
+    for each in report["strategies"]:
+        own = [r for r in read_runs(finished / "runs") if r.record.strategy == each["name"]]
+        wrong = [wrong for run in own for wrong in run.held_out.tasks["kind"].wrong]
+        assert each["tasks"]["kind"]["accuracy"]["mean"] == pytest.approx(1 - sum(wrong) / 36)  # type: ignore[arg-type]
+
+
+def test_a_kept_run_is_a_model_that_predicts_what_the_run_did(finished: Path) -> None:
+    from core.comparison_runs import read_runs
+    from core.config import DataChoice
+    from core.dataset import read_dataset
+    from core.model_folder import load_model
+    from core.prediction import predict
+
+    dataset = read_dataset(DataChoice(source=str(finished / "rows.jsonl")))
+    for run in read_runs(finished / "runs")[::4]:
+        assert run.folder is not None
+        model = load_model(run.folder, threads=1)
+        found = predict(model, [dataset.examples[row].text for row in run.held_out.rows])
+        said = run.held_out.tasks["kind"].predicted
+        assert tuple(each.labels["kind"].label for each in found) == said
+
+
+def test_the_page_of_the_report_needs_nothing_else(finished: Path) -> None:
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    for name in ("heads@auto", "lower:1@2", "floor: lexical", "python -m core compare"):
+        assert name in page
+
+
+def test_predictions_are_a_line_for_each_run_and_row(finished: Path) -> None:
+    lines = (finished / "held.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("strategy,seed,fold,line,text,kind,kind_predicted,kind_wrong")
+    assert len(lines) == 1 + 3 * 36
+
+
+# Going on
+
+
+def test_nothing_finished_runs_again_and_a_seed_and_a_strategy_can_be_added(
+    run: Run, finished: Path, tiny: str, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("run.json")}
+    code, out, err = run(
+        *("compare", "--data", str(finished / "rows.jsonl"), "--encoder", tiny, *FEW),
+        *("--strategies", "heads,lower:1@2,full", "--seeds", "4", "--runs", "runs"),
+        *("--resume", "--json"),
+    )
+    assert code == 0, err
+    document = json.loads(out)
+    assert len(document["runs"]) == 12
+    assert "6 of them done before" in err
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert len(list((tmp_path / "runs").rglob("run.json"))) == 9 + 6
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (("--epochs", "3"), "another epochs"),
+        (("--rows", "30"), "another data"),
+        (("--pooling", "cls"), "another encoder pooling"),
+    ],
+)
+def test_another_comparison_is_not_mixed_into_a_folder(
+    run: Run, finished: Path, tiny: str, changed: tuple[str, ...], named: str
+) -> None:
+    code, _, err = run(
+        *("compare", "--data", str(finished / "rows.jsonl"), "--encoder", tiny, *FEW, *THREE),
+        *("--runs", str(finished / "runs"), "--resume", *changed),
+    )
+    assert code == 2
+    assert named in err
+
+
+def test_a_folder_that_holds_a_comparison_is_not_touched_unasked(
+    run: Run, finished: Path, tiny: str
+) -> None:
+    code, _, err = run(
+        *("compare", "--data", str(finished / "rows.jsonl"), "--encoder", tiny, *FEW, *THREE),
+        *("--runs", str(finished / "runs")),
+    )
+    assert code == 2
+    assert "--resume" in err
+    assert "--overwrite" in err
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--strategies", "heads,,full"), "--strategies"),
+        (("--strategies", "heads,heads"), "twice"),
+        (("--strategies", "lower:9"), "lower:9"),
+        (("--seeds", "0"), "seeds is 0"),
+        (("--margin", "nan"), "margin"),
+        (("--budget", "soon"), "60s"),
+        (("--score", "f2"), "macro-f1"),
+        (("--cost", "love"), "inference"),
+        (("--jobs", "99"), "jobs is 99"),
+        (("--resume",), "--runs"),
+        (("--out", "report.txt"), ".json"),
+        (("--html", "report.pdf"), ".html"),
+        (("--runs", "rows.jsonl"), "is a file"),
+        (("--runs", "."), "no comparison"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(
+    run: Run, tiny: str, tmp_path: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    write_spans(tmp_path / "rows.jsonl", labelled_rows(18))
+    code, out, err = run("compare", "--data", "rows.jsonl", "--encoder", tiny, *FEW, *arguments)
+    assert (code, out) == (2, "")
+    assert named in err.splitlines()[-1]

@@ -1,0 +1,95 @@
+"""Processes of their own: they answer, fail alone, stop at once and hold nothing of the page."""
+
+import os
+import subprocess
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from core.workers import Worker, WorkerDiedError, wait_for_any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _answer(pipe: Connection, number: int) -> None:
+    while True:
+        pipe.send(number * pipe.recv())
+
+
+def _loaded(pipe: Connection) -> None:
+    pipe.send(sorted(sys.modules))
+
+
+def _sleep(pipe: Connection) -> None:
+    pipe.send(os.getpid())
+    time.sleep(600)
+
+
+def _end(pipe: Connection, code: int) -> None:
+    del pipe
+    os._exit(code)
+
+
+def test_a_worker_answers_what_it_is_sent() -> None:
+    with Worker(_answer, 3) as worker:
+        for number in (2, 5):
+            worker.send(number)
+            assert worker.receive() == 3 * number
+
+
+def test_a_worker_that_ends_is_told_with_how() -> None:
+    with Worker(_end, 7) as worker, pytest.raises(WorkerDiedError, match="ended with 7"):
+        worker.receive()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_worker_that_the_system_kills_is_told_as_such() -> None:
+    with Worker(_sleep) as worker:
+        os.kill(worker.receive(), 9)
+        with pytest.raises(WorkerDiedError, match="memory"):
+            worker.receive()
+
+
+def test_a_worker_is_stopped_at_once_whatever_it_does() -> None:
+    worker = Worker(_sleep)
+    pid = worker.receive()
+    before = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - before < 2
+    if sys.platform != "win32":
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_waiting_names_those_who_have_said_something() -> None:
+    with Worker(_answer, 1) as quiet, Worker(_answer, 1) as busy:
+        assert wait_for_any([quiet, busy], 0.0) == []
+        busy.send(4)
+        assert wait_for_any([quiet, busy], 30.0) == [busy]
+
+
+def test_a_worker_never_imports_the_main_file(tmp_path: Path) -> None:
+    main = tmp_path / "main.py"
+    main.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "import json\n"
+        "print('main file', flush=True)\n"
+        "import tests.core.test_workers as own\n"
+        "from core.workers import Worker\n"
+        "with Worker(own._loaded) as worker:\n"
+        "    print(json.dumps('gradio' in worker.receive()))\n"
+    )
+    environment = {n: each for n, each in os.environ.items() if n != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, str(main)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split("\n") == ["main file", "false", ""], done.stderr
