@@ -16,6 +16,7 @@ from demo.compare_tab import build_compare_tab
 from demo.data_tab import build_data_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
+from demo.freezing_tab import build_freezing_tab
 from demo.models import ModelShelf
 from demo.predict_tab import build_predict_tab
 from demo.sidebar import build_sidebar
@@ -56,6 +57,7 @@ def build_app(
         with gr.Tabs():
             build_compare_tab(app, shelf, working.choice)
             build_predict_tab(app, models)
+            build_freezing_tab(shelf, data, working.choice, working.data)
             build_data_tab(app, data, *working)
     return app
 

@@ -23,6 +23,9 @@ PALETTE = {  # what it is for: (light, dark); --thaw-… in static/page.css
     "amber": ("#c77700", "#f2a83c"),
     "amber_over": ("#d98a14", "#ffbe62"),
     "amber_ink": ("#1b1100", "#1b1100"),
+    "amber_fill": ("#ffe3b8", "#4d3410"),
+    "amber_text": ("#7d4a00", "#ffd898"),
+    "unused": ("#e9edf1", "#22303c"),
     "quiet": ("#edf2f7", "#1d2b38"),
     "quiet_over": ("#dfe8f1", "#26384a"),
     "bad": ("#b3372f", "#ff8e84"),
@@ -138,9 +141,10 @@ def palette_css() -> str:
 def launch_options() -> dict[str, Any]:
     """Return what every launch of the page needs: the look, and nothing kept or sent."""
     scripts = [path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js"))]
+    sheets = [path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.css"))]
     return {
         "theme": build_theme(),
-        "css": palette_css() + (STATIC / "page.css").read_text(encoding="utf-8"),
+        "css": palette_css() + "".join(sheets),
         "head": "".join(f"<script>{script}</script>" for script in scripts),
         "run_history": False,
         "max_file_size": "5mb",

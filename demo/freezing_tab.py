@@ -1,0 +1,77 @@
+"""Freeze: what is known where, strategies drawn on the layer strip, and what they come to."""
+
+from typing import NamedTuple
+
+import gradio as gr
+
+from core.config import EncoderChoice
+from demo.compare_tab import PRIVATE, SEVERAL, picture
+from demo.encoders import EncoderShelf
+from demo.freeze_examples import DRAWN, shipped
+from demo.freezing_events import CORPUS_DATA, FreezingEvents, first_view
+from demo.layer_profiles import ProfileShelf
+from demo.working_data import DataShelf
+
+ON = "{draw: (what) => trigger('draw', what), choose: (what) => trigger('choose', what)}"
+
+
+class Parts(NamedTuple):
+    """The components that several events touch."""
+
+    status: gr.HTML
+    stop: gr.Button
+    strip: gr.HTML
+    cards: gr.HTML
+    shown: gr.State
+    drawn: gr.State
+    chosen: gr.State
+
+
+def build_freezing_tab(
+    encoders: EncoderShelf, data: DataShelf, choice: gr.State, working: gr.State
+) -> None:
+    """Lay out the tab and wire its events; call inside `gr.Blocks`.
+
+    Args:
+        encoders: Where encoders come from.
+        data: Where visitors' data is kept.
+        choice: The working set's `EncoderChoice`.
+        working: The working set's `WorkingData`.
+    """
+    with gr.Tab("Freeze", id="freeze") as tab:
+        parts = _lay_out(shipped_fits=encoders.default.name == EncoderChoice().name)
+        _wire(tab, FreezingEvents(ProfileShelf(encoders, data)), parts, choice, working)
+
+
+def _lay_out(*, shipped_fits: bool) -> Parts:
+    with gr.Row(elem_classes="status-row freeze-status"):
+        status = gr.HTML("", elem_classes="status", elem_id="freeze-status")
+        stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+    view, cards = (first_view(), shipped()["cards"]) if shipped_fits else (None, None)
+    strip = picture("freeze-strip", f"thaw.freezeStrip(element, props, watch, {ON})", view)
+    listed = picture("freeze-cards", f"thaw.strategies(element, props, watch, {ON})", cards)
+    names = tuple(each["name"] for each in shipped()["cards"]["chosen"])
+    shown = (EncoderChoice().name, CORPUS_DATA) if shipped_fits else None
+    return Parts(status, stop, strip, listed, gr.State(shown), gr.State(DRAWN), gr.State(names))
+
+
+def _wire(
+    tab: gr.Tab, events: FreezingEvents, parts: Parts, choice: gr.State, working: gr.State
+) -> None:
+    told = [parts.status, parts.stop]
+    asked = [parts.shown, working, choice]
+    begun = [parts.shown, parts.drawn, parts.chosen, parts.strip, parts.cards, *told]
+    current = [parts.drawn, parts.chosen, working, choice]
+    opened = tab.select(events.open, asked, begun, **SEVERAL)
+    profiled = opened.success(events.profile, [working, choice], told, **SEVERAL)
+    profiled.success(events.redraw, current, parts.strip, **SEVERAL)
+    drawn = [parts.drawn, parts.strip, *told]
+    for place in (parts.strip, parts.cards):
+        place.draw(events.draw, current, drawn, trigger_mode="always_last", **SEVERAL)
+        place.choose(
+            events.choose,
+            current,
+            [parts.chosen, parts.cards, parts.strip],
+            **SEVERAL,
+        )
+    parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)

@@ -1,0 +1,182 @@
+"""The Freeze tab in a real browser: the strip by mouse and keyboard, the profile, the cards."""
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def freeze_page(open_page: Open) -> Open:
+    """Open the page on its Freeze tab, with the shipped example drawn."""
+
+    def opened(**size: int | str) -> Page:
+        page = open_page(**size)
+        page.get_by_role("tab", name="Freeze", exact=True).click()
+        page.wait_for_selector("#freeze-strip-picture[data-drawn]")
+        return page
+
+    return opened
+
+
+def block(page: Page, part: str) -> Locator:
+    return page.locator(f"#freeze-strip .slab[data-part='{part}']")
+
+
+def name_of(page: Page) -> Locator:
+    return page.locator("#freeze-strip .strategy-name input")
+
+
+def test_the_tab_opens_with_the_profile_along_a_drawn_strategy(freeze_page: Open) -> None:
+    page = freeze_page()
+    expect(page.locator("#freeze-strip .known .big")).to_contain_text("sentiment at layer")
+    expect(name_of(page)).to_have_value("lower:4")
+    expect(page.locator("#freeze-strip .slab.f")).to_have_count(5)
+    expect(page.locator("#freeze-strip .panel-column")).to_have_count(3)
+    rows = page.locator("#freeze-strip .slab[data-k='3'], #freeze-strip .scored[data-k='3']")
+    middles = rows.evaluate_all(
+        "all => all.map(e => { const b = e.getBoundingClientRect(); return b.top + b.height / 2; })"
+    )
+    assert len(middles) == 4
+    assert max(middles) - min(middles) < 2, "a layer's scores stand beside its block"
+    expect(page.locator("#freeze-strip .told")).to_contain_text("parameters train (16 %)")
+
+
+def test_a_strategy_is_made_by_mouse(freeze_page: Open) -> None:
+    page = freeze_page()
+    block(page, "layer 6").click()
+    expect(name_of(page)).to_have_value("freeze:0-4+6")
+    expect(block(page, "layer 6")).to_have_attribute("aria-pressed", "false")
+    block(page, "layer 5").click()
+    expect(name_of(page)).to_have_value("heads")
+    block(page, "layer 3").click()
+    expect(name_of(page)).to_have_value("freeze:0-2+4-6")
+    page.locator("#freeze-strip .scored[data-k='4']").first.click()
+    expect(name_of(page)).to_have_value("freeze:0-2+4-6@4")
+    expect(block(page, "layer 5")).to_have_class(re.compile(r"\bn\b"))
+    block(page, "layer 5").click()
+    expect(page.locator("#freeze-strip .told")).to_contain_text(
+        "Layer 5 is not run, as the heads read layer 4"
+    )
+    page.locator("#freeze-strip [data-add]").click()
+    chosen = page.locator("#freeze-cards .chosen-list code")
+    expect(chosen).to_have_text(
+        [
+            *("heads", "heads@auto", "lower:2@auto", "lower:2", "lower:4", "full"),
+            "freeze:0-2+4-6@4",
+        ]
+    )
+
+
+def test_a_strategy_is_made_by_keyboard(freeze_page: Open) -> None:
+    page = freeze_page()
+    block(page, "head topic").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.part") == "layer 4"
+    page.keyboard.press("Space")
+    expect(name_of(page)).to_have_value("lower:3")
+    expect(block(page, "layer 4")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(name_of(page)).to_have_value("lower:2")
+    expect(block(page, "layer 3")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#freeze-strip .reader[data-k='6']")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(name_of(page)).to_have_value("lower:2@4")
+    expect(page.locator("#freeze-strip .reader[data-k='4']")).to_be_focused()
+    expect(page.locator("#freeze-strip .reader[data-k='4']")).to_have_attribute(
+        "aria-checked", "true"
+    )
+    name_of(page).fill("lowest")
+    page.keyboard.press("Enter")
+    expect(page.locator("#freeze-strip .told")).to_contain_text("must be one of: frozen, heads")
+    name_of(page).fill("heads@auto")
+    page.keyboard.press("Enter")
+    expect(block(page, "head sentiment")).to_have_attribute(
+        "aria-label", re.compile("reads layer 3")
+    )
+    expect(page.locator("#freeze-strip [data-read=auto]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_cards_say_what_speaks_for_a_strategy_and_draw_it(freeze_page: Open) -> None:
+    page = freeze_page()
+    page.locator(".every-strategy summary").click()
+    cards = page.locator(".strategy-cards .strategy")
+    expect(cards).to_have_count(12)
+    for text in cards.all_inner_texts():
+        assert all(word in text for word in ("For", "Against", "When"))
+        assert re.search(r"\d{4}|feature extractor", text), "each names its source"
+    page.get_by_role("button", name="Draw gradual on the strip").click()
+    expect(name_of(page)).to_have_value("gradual")
+    expect(block(page, "layer 6")).to_contain_text("from epoch 2")
+    page.get_by_role("button", name="Compare lora", exact=True).click()
+    expect(page.get_by_role("button", name="Leave out lora", exact=True).first).to_be_visible()
+    expect(page.locator("#freeze-cards h3")).to_contain_text("7 strategies")
+    page.get_by_role("button", name="The default set").click()
+    expect(page.locator("#freeze-cards h3")).to_contain_text("6 strategies")
+
+
+def test_own_data_is_profiled_on_demand(freeze_page: Open, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    rows = [
+        (f"The {what} number {n} is <b>here</b>.", kind)
+        for n in range(12)
+        for what, kind in (("ferry", "<i>boat</i>"), ("lorry", "road"), ("glider", "air"))
+    ]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["text", "way"], *rows])
+    page = freeze_page()
+    page.get_by_role("tab", name="Data", exact=True).click()
+    page.wait_for_selector("#data-overview-picture[data-drawn]")
+    page.locator("#data-file input[type=file]").set_input_files(path)
+    expect(page.locator("#data-overview .answer .big")).to_contain_text("own.csv", timeout=30_000)
+    page.get_by_role("button", name="Use this data in every tab").click()
+    expect(page.locator("#working-data")).to_contain_text("own.csv")
+    page.get_by_role("tab", name="Freeze", exact=True).click()
+    expect(block(page, "head way")).to_be_visible(timeout=30_000)
+    expect(page.locator("#freeze-strip .panel-column")).to_have_count(1, timeout=60_000)
+    expect(page.locator("#freeze-strip .known .big")).to_contain_text("way")
+    block(page, "layer 2").click()
+    expect(name_of(page)).to_have_value(re.compile(r"freeze:0-1\+3"))
+    expect(page.locator("#freeze-strip .panel-column")).to_have_count(1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_shows_the_strip_without_sideways_scrolling(freeze_page: Open, theme: str) -> None:
+    page = freeze_page(width=390, height=844, theme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator("#freeze-strip .panel-column").first).to_be_in_viewport(ratio=0)
+    page.locator(".every-strategy summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(freeze_page: Open, theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = freeze_page(theme=theme)
+    name_of(page).fill("lora@4")
+    page.keyboard.press("Enter")
+    expect(page.locator("#freeze-strip .slab.p")).to_have_count(4)
+    page.locator(".every-strategy summary").click()
+    page.locator("#freeze-strip .as-table summary").click()
+    found = axe.Axe().run(page).response["violations"]
+    serious = [
+        f"{violation['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert serious == []
