@@ -10,6 +10,8 @@ METRICS = ("cosine", "dot", "euclidean", "manhattan")
 PRECISIONS = ("exact", "fast")
 SCHEDULES = ("linear", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
+SCORES = ("accuracy", "macro-f1")
+COSTS = ("seconds", "memory", "parameters", "forgetting", "inference")
 
 MAX_SENTENCE_CHARACTERS = 100_000
 """What one sentence may hold anywhere; far more than any encoder reads before it truncates."""
@@ -153,6 +155,30 @@ class TrainingChoice:
             raise ValueError(f"warmup is {self.warmup}, must be a share from 0 to 1")
         if not (self.weight_decay >= 0 and self.clip > 0):
             raise ValueError("weight_decay must be 0 or more, clip above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdviceChoice:
+    """What a person wants of a strategy, by which the advice is given.
+
+    Attributes:
+        margin: How many points worse than the best is still good enough.
+        score: What counts of a sentence task, one of `SCORES`; of a token task it is strict F1.
+        cost: What a cheaper strategy is cheaper in, one of `COSTS`.
+
+    Raises:
+        ValueError: If the margin is out of range, or score or cost is not one of those allowed.
+    """
+
+    margin: float = 3.0
+    score: str = "accuracy"
+    cost: str = "seconds"
+
+    def __post_init__(self) -> None:
+        check_choice("score", self.score, SCORES)
+        check_choice("cost", self.cost, COSTS)
+        if not 0 < self.margin <= 100:
+            raise ValueError(f"margin is {self.margin} points, must be above 0, at most 100")
 
 
 def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:

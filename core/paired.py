@@ -1,0 +1,385 @@
+"""How far apart strategies are on the rows that they have tested, and how sure that is.
+
+Every score here is a mean of ratios of sums over rows: accuracy is right over rows, F1 of a class
+2 · right over true and predicted, strict span F1 the same over spans. So one linearisation gives
+each row's share in any of them, in their mean over tasks, and in the difference of two strategies,
+and the variance of those shares is the variance of the figure.
+
+Three things make a difference uncertain, and each has its term: which rows there are (groups of
+near-duplicates count as one row); that a handful of rows tells little about rare mistakes (half a
+row each way); and that another seed or fold would have trained another model.
+
+Source:
+    Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, section 6.1 (the
+    infinitesimal jackknife); Agresti & Min 2005, doi:10.1002/sim.1781 (half a row each way);
+    Satterthwaite 1946 (degrees of freedom of a sum of variances).
+"""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import SCORES, check_choice
+from core.held_out import HeldOut, TaskPredictions
+from core.metrics import Interval
+from core.task import Label, Task
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure, its standard error, and how well that error is known.
+
+    Attributes:
+        value: The figure.
+        error: Its standard error; infinite where there is nothing to judge it by.
+        degrees: Degrees of freedom of the error.
+        rows: The units it rests on: groups of near-duplicate rows.
+    """
+
+    value: float
+    error: float
+    degrees: float
+    rows: int
+
+    def reach(self, chance: float) -> float:
+        """Return how far to one side the truth lies with no more than this chance beyond it."""
+        if not math.isfinite(self.error):
+            return math.inf
+        from scipy.special import stdtrit  # when first needed: half a second
+
+        return float(-stdtrit(max(1.0, self.degrees), chance)) * self.error
+
+    def above(self, bound: float, chance: float) -> bool:
+        """Tell whether the figure is shown to lie above a bound, one-sided."""
+        return self.value - self.reach(chance) > bound
+
+    def below(self, bound: float, chance: float) -> bool:
+        """Tell whether the figure is shown to lie below a bound, one-sided."""
+        return self.value + self.reach(chance) < bound
+
+    @property
+    def interval(self) -> Interval:
+        """The figure with its 95 % interval, for a difference."""
+        half = self.reach(0.025)
+        return Interval(mean=self.value, low=self.value - half, high=self.value + half)
+
+    @property
+    def share_interval(self) -> Interval:
+        """The figure with its 95 % interval, for a score from 0 to 1, which stays inside.
+
+        Wilson's interval of as many rows as would give this standard error; of ungrouped rows
+        tested once it is that of the accuracy itself.
+        """
+        value = min(1.0, max(0.0, self.value))
+        if not math.isfinite(self.error):
+            return Interval(mean=value, low=0.0, high=1.0)
+        spread = value * (1 - value)
+        count = spread / self.error**2 if spread and self.error else float(max(1, self.rows))
+        z = self.reach(0.025) / self.error if self.error else 1.96
+        scale = 1 + z**2 / count
+        middle = (value + z**2 / (2 * count)) / scale
+        half = z * math.sqrt(spread / count + z**2 / (4 * count**2)) / scale
+        return Interval(mean=value, low=max(0.0, middle - half), high=min(1.0, middle + half))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counts:
+    """What one run, or the mean over runs, gives for each row of a task.
+
+    Attributes:
+        right: What counts for the strategy, (rows, columns).
+        total: What it is divided by, summed over rows, (rows, columns).
+        runs: How many runs tested the row, (rows,).
+        step: What one row or span more that is right adds to `right`.
+    """
+
+    right: Floats
+    total: Floats
+    runs: Floats
+    step: float
+
+
+class Outcomes:
+    """What strategies got right, row by row, ready to be compared.
+
+    Args:
+        records: The held-out predictions of some runs; any strategy may lack any seed.
+        groups: A number for each row of the data; rows of one number count as one unit.
+        score: One of `SCORES`.
+
+    Raises:
+        ValueError: If the score is unknown, a row has no group, or a run is given twice.
+    """
+
+    def __init__(
+        self, records: Sequence[HeldOut], groups: Sequence[int], score: str = "accuracy"
+    ) -> None:
+        check_choice("score", score, SCORES)
+        self.score = score
+        numbers: dict[Hashable, int] = {}
+        found = [numbers.setdefault(group, len(numbers)) for group in groups]
+        self._groups = np.array(found, dtype=np.int64)  # (rows,)
+        self._unit_count = len(numbers)
+        self.tasks: dict[str, Task] = {}
+        self._runs: dict[str, dict[int, dict[str, _Counts]]] = {}
+        self._folds: dict[str, set[int | None]] = {}
+        self._labels: dict[str, dict[int, tuple[str, ...]]] = {}
+        for record in records:
+            self._add(record)
+        self._pooled = {name: _pool(runs.values()) for name, runs in self._runs.items()}
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Those with at least one run, in the order their records came."""
+        return tuple(self._runs)
+
+    def seeds(self, strategy: str) -> tuple[int, ...]:
+        """List the seeds that a strategy has run, ascending."""
+        return tuple(sorted(self._runs.get(strategy, {})))
+
+    def _add(self, record: HeldOut) -> None:
+        runs = self._runs.setdefault(record.strategy, {})
+        if record.seed in runs:
+            raise ValueError(f"{record.strategy} has seed {record.seed} twice among its records")
+        if record.rows and max(record.rows) >= len(self._groups):
+            raise ValueError(
+                f"{record.strategy} was tested on row {max(record.rows)}, the data has "
+                f"{len(self._groups)} rows"
+            )
+        places = np.array(record.rows, dtype=np.int64)
+        counts = {}
+        for name, each in record.tasks.items():
+            known = self.tasks.setdefault(name, each.task)
+            if known != each.task:
+                raise ValueError(f"task {name} has other labels in some of the records")
+            counts[name] = self._count(each, places)
+            there = self._labels.setdefault(name, {})
+            there.update(zip(record.rows, map(_names, each.actual), strict=True))
+        runs[record.seed] = counts
+        self._folds.setdefault(record.strategy, set()).add(record.fold)
+
+    def complete(self, strategy: str, folds: int) -> bool:
+        """Tell whether a strategy has tested every fold, or a test split of its own."""
+        tested = self._folds.get(strategy, set())
+        return None in tested or len(tested) >= folds
+
+    def _count(self, said: TaskPredictions, places: NDArray[np.int64]) -> _Counts:
+        right, total = _ratios(said, self.score)
+        kept = np.array([actual is not None for actual in said.actual], dtype=bool)
+        rows, columns = len(self._groups), right.shape[1]
+        counts = _Counts(
+            right=np.zeros((rows, columns)),
+            total=np.zeros((rows, columns)),
+            runs=np.zeros(rows),
+            step=1.0 if said.task.kind == "sentence" and self.score == "accuracy" else 2.0,
+        )
+        counts.right[places[kept]] = right[kept]
+        counts.total[places[kept]] = total[kept]
+        counts.runs[places[kept]] = 1
+        return counts
+
+    def mean(self, strategy: str, task: str | None = None, beside: Iterable[str] = ()) -> Estimate:
+        """Return a strategy's score on the rows it has tested.
+
+        Args:
+            strategy: Which.
+            task: Of which task; None is the unweighted mean over all.
+            beside: Only rows that these have tested too.
+        """
+        return self._estimate([(strategy, 1.0)], task, {strategy, *beside})
+
+    def difference(self, one: str, other: str, task: str | None = None) -> Estimate:
+        """Return how much better `one` is than `other`, paired on the rows both have tested."""
+        return self._estimate([(one, 1.0), (other, -1.0)], task, {one, other})
+
+    def doubtful_labels(self, one: str, other: str, task: str) -> dict[str, float]:
+        """Say rows of which labels make a difference uncertain, as shares of its variance.
+
+        A row of a token task counts for each label among its entities.
+        """
+        counts = [self._pooled[name][task] for name in (one, other)]
+        mask = (counts[0].runs > 0) & (counts[1].runs > 0)
+        if not mask.any():
+            return {}
+        shares = _influence(counts[0], mask)[1] - _influence(counts[1], mask)[1]
+        found: dict[str, float] = {}
+        for row, share in zip(np.flatnonzero(mask).tolist(), shares.tolist(), strict=True):
+            for label in self._labels[task].get(row, ()):
+                found[label] = found.get(label, 0.0) + share**2
+        whole = sum(found.values())
+        return {label: share / whole for label, share in found.items()} if whole else {}
+
+    def _estimate(
+        self, weights: Sequence[tuple[str, float]], task: str | None, tested: Iterable[str]
+    ) -> Estimate:
+        """Weigh strategies' scores, on the rows that all of some have tested."""
+        counts = [(self._pooled[name], weight) for name, weight in weights]
+        masks = {
+            each: np.logical_and.reduce([self._tested(name, each) for name in tested])
+            for each in self._asked(task)
+        }
+        value, variance, units = self._linearised(counts, masks)
+        runs = min(self._run_count(name, masks) for name, _ in weights)
+        seeds, degrees = self._training_variance(task)
+        seeds = seeds / 2 * sum(weight**2 for _, weight in weights) / max(1.0, runs)
+        both = variance + seeds
+        if not math.isfinite(both) or units < 2:
+            return Estimate(value=value, error=math.inf, degrees=1.0, rows=units)
+        parts = variance**2 / (units - 1) + (seeds**2 / degrees if degrees else 0.0)
+        free = both**2 / parts if parts else float(units - 1)
+        return Estimate(value=value, error=math.sqrt(both), degrees=free, rows=units)
+
+    def _asked(self, task: str | None) -> tuple[str, ...]:
+        return tuple(self.tasks) if task is None else (task,)
+
+    def _tested(self, strategy: str, task: str) -> Mask:
+        return self._pooled[strategy][task].runs > 0
+
+    def _run_count(self, strategy: str, masks: Mapping[str, Mask]) -> float:
+        """Count the trainings that a figure is the mean of."""
+        some = np.logical_or.reduce(list(masks.values()))  # (rows,)
+        runs = self._runs[strategy].values()
+        return sum(any(bool((each[t].runs[some] > 0).any()) for t in each) for each in runs)
+
+    def _linearised(
+        self, counts: Sequence[tuple[Mapping[str, _Counts], float]], masks: Mapping[str, Mask]
+    ) -> tuple[float, float, int]:
+        """Return a weighted sum of scores, its variance over rows, and the units behind it."""
+        shares = np.zeros(self._unit_count)  # (units,)
+        there = np.zeros(self._unit_count, dtype=bool)  # (units,)
+        value = flips = 0.0
+        for task, mask in masks.items():
+            if not mask.any():
+                return math.nan, math.inf, 0
+            units = self._groups[mask]  # (tested rows,)
+            there[units] = True
+            for by_task, weight in counts:
+                score, row_shares, flip = _influence(by_task[task], mask)
+                value += weight * score / len(masks)
+                flips += weight**2 * flip / len(masks) ** 2 / len(counts)
+                row_shares *= weight / len(masks)
+                shares += np.bincount(units, weights=row_shares, minlength=self._unit_count)
+        count = int(there.sum())
+        if count < 2:
+            return value, math.inf, count
+        return value, float((shares**2).sum()) * count / (count - 1) + flips, count
+
+    def _training_variance(self, task: str | None) -> tuple[float, float]:
+        """Return the variance of a difference between single runs beyond its rows', and its df."""
+        return self._training_variances[task]
+
+    @cached_property
+    def _training_variances(self) -> dict[str | None, tuple[float, float]]:
+        asked: list[str | None] = [None, *self.tasks]
+        return {task: self._pooled_training_variance(task) for task in asked}
+
+    def _pooled_training_variance(self, task: str | None) -> tuple[float, float]:
+        """Pool, over all pairs, how much more their difference varies by run than by row.
+
+        Source: the analysis of variance's method of moments (Searle et al. 1992, section 3.6).
+        """
+        excess, degrees = 0.0, 0
+        for one, other in combinations(self._runs, 2):
+            found = [
+                self._between(one, other, seed, task)
+                for seed in set(self._runs[one]) & set(self._runs[other])
+            ]
+            values = np.array([each for each in found if math.isfinite(each[1])])
+            if len(values) < 2:
+                continue
+            freedom = len(values) - 1
+            excess += freedom * float(values[:, 0].var(ddof=1) - values[:, 1].mean())
+            degrees += freedom
+        if not degrees:
+            return 0.0, 0.0
+        # Pairs share strategies: only (strategies - 1) of them are free.
+        free = 2 * degrees / len(self._runs)
+        return max(0.0, excess / degrees), free
+
+    def _between(self, one: str, other: str, seed: int, task: str | None) -> tuple[float, float]:
+        runs = self._runs[one][seed], self._runs[other][seed]
+        masks = {
+            each: (runs[0][each].runs > 0) & (runs[1][each].runs > 0) for each in self._asked(task)
+        }
+        value, variance, _ = self._linearised([(runs[0], 1.0), (runs[1], -1.0)], masks)
+        return value, variance
+
+
+def _names(label: Label) -> tuple[str, ...]:
+    """Name the labels of a row, each once."""
+    if isinstance(label, str):
+        return (label,)
+    return tuple(sorted({span.label for span in label})) if label else ()
+
+
+def _ratios(said: TaskPredictions, score: str) -> tuple[Floats, Floats]:
+    """Give each row's numerators and denominators of a score, (rows, columns) each."""
+    rows = len(said.actual)
+    if said.task.kind == "token":
+        right, total = np.zeros((rows, 1)), np.zeros((rows, 1))
+        for row, (actual, predicted) in enumerate(zip(said.actual, said.predicted, strict=True)):
+            true = set(actual) if isinstance(actual, tuple) else set()
+            found = set(predicted) if isinstance(predicted, tuple) else set()
+            right[row], total[row] = 2 * len(true & found), len(true) + len(found)
+        return right, total
+    if score == "accuracy":
+        wrong = np.array([bool(each) for each in said.wrong], dtype=np.float64)
+        return 1.0 - wrong[:, None], np.ones((rows, 1))
+    number = {label: column for column, label in enumerate(said.task.labels)}
+    right, total = np.zeros((rows, len(number))), np.zeros((rows, len(number)))
+    for row, (actual, predicted) in enumerate(zip(said.actual, said.predicted, strict=True)):
+        if isinstance(actual, str) and isinstance(predicted, str):
+            total[row, number[actual]] += 1
+            total[row, number[predicted]] += 1
+            right[row, number[actual]] += 2 * (actual == predicted)
+    return right, total
+
+
+def _pool(runs: Iterable[Mapping[str, _Counts]]) -> dict[str, _Counts]:
+    """Average over runs, row by row."""
+    pooled: dict[str, _Counts] = {}
+    for run in runs:
+        for task, each in run.items():
+            so_far = pooled.get(task)
+            pooled[task] = (
+                each
+                if so_far is None
+                else _Counts(
+                    right=so_far.right + each.right,
+                    total=so_far.total + each.total,
+                    runs=so_far.runs + each.runs,
+                    step=each.step,
+                )
+            )
+    for task, each in pooled.items():
+        runs_of = np.maximum(each.runs, 1)[:, None]  # (rows, 1)
+        pooled[task] = replace(each, right=each.right / runs_of, total=each.total / runs_of)
+    return pooled
+
+
+def _influence(counts: _Counts, mask: Mask) -> tuple[float, Floats, float]:
+    """Return a score, each row's share in it, (tested rows,), and the variance of half a row.
+
+    A column that no row has counts for nothing, as in `core.metrics.macro_f1`.
+    """
+    right, total = counts.right[mask], counts.total[mask]  # (tested rows, columns) each
+    sums = total.sum(axis=0)  # (columns,)
+    some = sums > 0
+    if not some.any():
+        return 0.0, np.zeros(len(right)), 1.0
+    sums, right, total = sums[some], right[:, some], total[:, some]
+    ratios = right.sum(axis=0) / sums  # (columns,)
+    columns = len(sums)
+    shares = ((right - ratios * total) / sums).sum(axis=1) / columns  # (tested rows,)
+    # One row, or span, that turns from wrong to right adds this much, weighed by where rows are.
+    worth = counts.step / sums / columns  # (columns,)
+    flip = float((sums / sums.sum() * worth**2).sum())
+    return float(ratios.mean()), shares, flip
