@@ -19,6 +19,7 @@ from core import (
     compare_command,
     data_commands,
     export_commands,
+    map_commands,
     model_commands,
     terminal,
     train_command,
@@ -242,6 +243,7 @@ for each in (
     export_commands.export,
 ):
     app.command()(each)
+app.command(name="map")(map_commands.draw_map)
 
 
 def _choice(
@@ -277,7 +279,8 @@ def _plainer(message: str) -> str:
     """Say in our words what typer finds wrong with the arguments."""
     message = message[:1].lower() + message[1:].rstrip(".")
     if message.startswith("no such command"):
-        names = [str(each.callback and each.callback.__name__) for each in app.registered_commands]
+        commands = app.registered_commands
+        names = [str(each.name or (each.callback and each.callback.__name__)) for each in commands]
         return f"{message}: give {', '.join(names[:-1])} or {names[-1]}"
     if re.match("no such option: -[^-]", message):
         return f"{message}; a sentence that starts with - goes after --"

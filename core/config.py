@@ -12,12 +12,25 @@ SCHEDULES = ("linear", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
 SCORES = ("accuracy", "macro-f1")
 COSTS = ("seconds", "memory", "parameters", "forgetting", "inference")
+MAP_METHODS = ("umap", "pca")
+MAP_METRICS = ("cosine", "euclidean", "manhattan")
 
 MAX_SENTENCE_CHARACTERS = 100_000
 """What one sentence may hold anywhere; far more than any encoder reads before it truncates."""
 
 MAX_MATRIX_SENTENCES = 1_000
 """The matrix of more, with its pairs, would be over 50 MB of JSON, which nobody reads."""
+
+DEFAULT_NEIGHBOURS = 15
+FEWEST_POINTS = 3
+MOST_MAPPED = 50_000
+"""Every point of a map is compared with every other: more would take many minutes."""
+
+CLUSTER = "cluster"
+"""What colours a map by the groups that it shows itself."""
+
+SPREADS = (0.1, 10.0)
+"""How far apart a map may lay what belongs together; beyond, UMAP's curve cannot be fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +192,69 @@ class AdviceChoice:
         check_choice("cost", self.cost, COSTS)
         if not 0 < self.margin <= 100:
             raise ValueError(f"margin is {self.margin} points, must be above 0, at most 100")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSettings:
+    """How embeddings are laid out on a map.
+
+    Attributes:
+        method: One of `MAP_METHODS`.
+        dimensions: 2 or 3.
+        neighbours: How many of a point's nearest keep it in its place, itself counted; None is
+            the smaller of `DEFAULT_NEIGHBOURS` and the points less one. PCA looks at all points.
+        spread: How far apart UMAP lays what belongs together; 1 is its own scale.
+        metric: One of `MAP_METRICS`: what near means among embeddings.
+        seed: Draws what UMAP leaves to chance.
+
+    Raises:
+        ValueError: If a value is not allowed.
+    """
+
+    method: str = "umap"
+    dimensions: int = 2
+    neighbours: int | None = None
+    spread: float = 1.0
+    metric: str = "cosine"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("method", self.method, MAP_METHODS)
+        check_choice("metric", self.metric, MAP_METRICS)
+        if self.method == "pca" and self.metric == "manhattan":
+            raise ValueError(
+                "metric is 'manhattan', which pca cannot keep: give cosine or euclidean, or the "
+                "method umap"
+            )
+        if self.dimensions not in (2, 3):
+            raise ValueError(f"dimensions is {self.dimensions}, must be 2 or 3")
+        low, high = SPREADS
+        if not low <= self.spread <= high:
+            raise ValueError(f"spread is {self.spread}, must be {low:g} to {high:g}")
+        if self.neighbours is not None and not self.neighbours >= 2:
+            raise ValueError(f"neighbours is {self.neighbours}, must be at least 2")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}, must be 0 to {2**32 - 1}")
+
+    def neighbours_among(self, points: int) -> int:
+        """Return how many neighbours there are to look at among so many different points.
+
+        Raises:
+            ValueError: If there are too few points, or more neighbours were asked for.
+        """
+        if points < FEWEST_POINTS:
+            raise ValueError(
+                f"a map needs at least {FEWEST_POINTS} sentences with different embeddings, and "
+                f"{'there is' if points == 1 else 'there are'} {points}: give more"
+            )
+        if self.neighbours is None:
+            return min(DEFAULT_NEIGHBOURS, points - 1)
+        if self.neighbours >= points:
+            raise ValueError(
+                f"neighbours is {self.neighbours}, must be 2 to {points - 1:,}: there are "
+                f"{points:,} different points"
+            )
+        return self.neighbours
 
 
 def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:

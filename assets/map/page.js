@@ -1,0 +1,93 @@
+/* The page that `python -m core map` writes: a map with search, groups, lasso and a list. */
+(() => {
+  const doc = JSON.parse(document.getElementById("document").textContent);
+  const MOST_ROWS = 100, MOST_GROUPS = 24;
+  const $ = (id) => document.getElementById(id);
+  const count = (n) => n.toLocaleString("en");
+  const theme = window.matchMedia("(prefers-color-scheme: dark)");
+  const dress = () => { document.documentElement.dataset.theme = theme.matches ? "dark" : "light"; };
+  theme.addEventListener("change", dress);
+  dress();
+
+  const points = doc.points, deep = doc.dimensions === 3;
+  const sizes = new Map();
+  for (const { label } of points) if (label !== null) sizes.set(label, (sizes.get(label) || 0) + 1);
+  const ranked = [...sizes.keys()].sort((a, b) => sizes.get(b) - sizes.get(a) || (a < b ? -1 : 1));
+  const names = ranked.slice(0, MOST_GROUPS), order = new Map(names.map((name, k) => [name, k]));
+  const groups = Int32Array.from(points, (p) => order.get(p.label) ?? -1);
+  const places = new Float32Array(3 * points.length);
+  points.forEach((p, i) => places.set([p.x, p.y, deep ? p.z : 0], 3 * i));
+  const lower = points.map((p) => p.text.toLowerCase());
+  let listed = points.map((_, i) => i), hidden = new Set();
+
+  const chart = window.thawScatter.chart($("map"), "Map of sentences. Arrow keys move it, plus and minus zoom, Enter picks the point in the middle.", {
+    say: (i) => [points[i].text.slice(0, 300), points[i].label === null ? "" : `${doc.colour}: ${points[i].label}`].filter(Boolean),
+    pick: (i) => { chart.mark({ picked: i }); if (i !== null) list([i], "Picked"); },
+    select: (some) => { chart.mark({ chosen: some.length ? new Set(some) : null }); list(some.length ? some : points.map((_, i) => i), some.length ? "In the lasso" : "All"); },
+  });
+  chart.show({ from: places, to: places, deep });
+  chart.colour(groups, names);
+  $("map").dataset.drawn = String(points.length);
+
+  function list(some, what) {
+    listed = some;
+    $("listed").textContent = `${what}: ${count(some.length)} of ${count(points.length)}`;
+    $("rows").replaceChildren(...some.slice(0, MOST_ROWS).map((i) => {
+      const row = document.createElement("tr"), go = document.createElement("button");
+      go.type = "button";
+      go.textContent = points[i].text;
+      go.dir = "auto";
+      go.onclick = () => chart.mark({ picked: i });
+      const [first, second] = [row.insertCell(), row.insertCell()];
+      first.append(go);
+      second.textContent = points[i].label ?? "";
+      return row;
+    }));
+    $("more").textContent = some.length > MOST_ROWS ? `and ${count(some.length - MOST_ROWS)} more; the download has all` : "";
+  }
+
+  names.forEach((name, k) => {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "group" });
+    button.setAttribute("aria-pressed", "true");
+    button.append(window.thawScatter.sign(k), document.createTextNode(`${name} ${count(sizes.get(name))}`));
+    button.onclick = () => {
+      hidden.has(k) ? hidden.delete(k) : hidden.add(k);
+      button.setAttribute("aria-pressed", String(!hidden.has(k)));
+      chart.mark({ hidden: new Set(hidden) });
+    };
+    $("groups").append(button);
+  });
+
+  $("search").oninput = () => {
+    const text = $("search").value.toLowerCase();
+    const found = text ? lower.flatMap((t, i) => (t.includes(text) ? [i] : [])) : null;
+    chart.mark({ found: found && new Set(found), chosen: null });
+    list(found || points.map((_, i) => i), found ? "Found" : "All");
+  };
+  for (const mode of ["pan", "lasso"]) $(mode).onclick = () => {
+    chart.mode(mode);
+    for (const each of ["pan", "lasso"]) $(each).setAttribute("aria-pressed", String(each === mode));
+  };
+  $("in").onclick = () => chart.zoom(1.4);
+  $("out").onclick = () => chart.zoom(1 / 1.4);
+  $("whole").onclick = () => { chart.reset(); chart.mark({ chosen: null, picked: null }); };
+  $("save").onclick = () => {
+    const harmless = (text) => (/^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text);
+    const cell = (value) => (typeof value === "number" ? String(value) : `"${harmless(value ?? "").replaceAll('"', '""')}"`);
+    const axes = deep ? ["x", "y", "z"] : ["x", "y"];
+    const lines = [["row", "text", "label", ...axes].map(cell), ...listed.map((i) =>
+      [i + 1, points[i].text, points[i].label, ...axes.map((a) => points[i][a])].map(cell))];
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff", lines.map((l) => l.join(",")).join("\r\n"), "\r\n"], { type: "text/csv" }));
+    link.download = "map.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+
+  const how = doc.method === "umap" ? `UMAP, ${doc.neighbours} neighbours, spread ${doc.spread}, seed ${doc.seed}` : "PCA";
+  $("made").textContent = `${count(points.length)} sentences, ${doc.model}, ${doc.pooling} pooling, ${doc.metric}; ${how}`;
+  $("quality").textContent = doc.told;
+  $("what").textContent = doc.colour ?? "Label";
+  list(listed, "All");
+})();
