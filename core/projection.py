@@ -26,7 +26,7 @@ EPOCHS_FEW, EPOCHS_MANY, MANY_POINTS = 500, 200, 10_000
 EPOCHS_PLACING = 100
 """umap-learn's own defaults."""
 
-GOING_ON = 0.25
+GOING_ON = 0.1
 """Share of the learning rate for a map that goes on from another: who need not move, stays."""
 
 _GRAPH, _LAYOUT = 0.15, 0.85  # shares of the time

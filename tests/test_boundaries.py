@@ -112,6 +112,7 @@ READING_ORDER = [
     "projection",
     "map_changes",
     "map_groups",
+    "map_worker",
     "export",
     "tokenizer_export",
     "encoder_export",
