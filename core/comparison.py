@@ -1,6 +1,7 @@
 """The comparison: strategies × seeds in worker processes, each finished run kept at once."""
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -23,20 +24,21 @@ from core.comparison_events import (
 from core.comparison_folds import ComparedData, Deal, compared_data
 from core.comparison_report import Circumstances, comparison_document
 from core.comparison_runs import ComparisonFolder, FinishedRun
-from core.comparison_work import (
+from core.comparison_shared import (
     About,
     Failed,
     FloorJob,
-    Job,
     Known,
     MeasureJob,
+    PrefixJob,
+    Prepared,
     Profiled,
     ProfileJob,
+    Question,
     Setting,
-    Step,
-    do_runs,
     do_shared,
 )
+from core.comparison_work import Job, Step, do_runs
 from core.config import EncoderChoice, TrainingChoice
 from core.dataset import Dataset
 from core.encoder import CancelledError
@@ -123,7 +125,17 @@ class _Comparison:
         self.data, self.deals, self.encoder, self.choice = data, deals, encoder, choice
         self.command, self.began, self.cancelled, self.stack = command, began, cancelled, stack
         self.jobs, self.threads = split_cores(choice)
-        self.setting = Setting(data=data, encoder=encoder, threads=self.threads, command=command)
+        scratch = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="thaw-compare-", ignore_cleanup_errors=True)
+        )
+        self.setting = Setting(
+            data=data,
+            encoder=encoder,
+            threads=self.threads,
+            memory_bytes=choice.training.prefix_megabytes * 1e6,
+            scratch=scratch,
+            command=command,
+        )
         self.finished: dict[tuple[str, int], FinishedRun] = {}
         self.failed: dict[tuple[str, int], str] = {}
         self.profiles: dict[tuple[int, ...], Profiled] = {}
@@ -146,7 +158,7 @@ class _Comparison:
         if self.cancelled is not None and self.cancelled():
             raise CancelledError(f"stopped with {len(self.finished)} runs done")
 
-    def _ask(self, message: Any, kind: type[Answer]) -> Answer:  # noqa: ANN401 (any message)
+    def _ask(self, message: Question, kind: type[Answer]) -> Answer:
         """Ask the worker that does what all runs share, and wait for its answer."""
         self.shared.send(message)
         while not wait_for_any([self.shared], LOOK_SECONDS):
@@ -300,6 +312,16 @@ class _Comparison:
     def _start(self, scenario: Scenario, seed: int) -> None:
         """Send a run to a worker; a strategy's first run has one that did nothing before."""
         read, profile_seconds, notes = self._read(scenario, seed)
+        choice, deal = self.training_choice(scenario, seed), self.deals[seed]
+        prefix = self._ask(
+            PrefixJob(
+                scenario=scenario,
+                read=read,
+                epochs=choice.epochs,
+                rows=(*deal.training, *deal.validation),
+            ),
+            Prepared,
+        )
         measure = not any(name == scenario.name for name, _ in self.finished)
         measure = measure and scenario.name not in self.measured_strategies
         self.measured_strategies.add(scenario.name)
@@ -314,10 +336,11 @@ class _Comparison:
         worker.send(
             Job(
                 scenario=scenario,
-                deal=self.deals[seed],
+                deal=deal,
                 read=read,
-                choices=(self.training_choice(scenario, seed),),
+                choices=(choice,),
                 profile_seconds=profile_seconds,
+                prefix=prefix,
                 measure=measure,
                 folder=folder,
                 notes=tuple(notes),

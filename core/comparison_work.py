@@ -1,8 +1,8 @@
-"""What the workers of a comparison do: one trains and tests, one does what all runs share."""
+"""What a worker of a comparison does: it trains, tests and keeps one run after another."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.comparison_cost import Measured, measure_steps
-from core.comparison_folds import ComparedData, Deal
+from core.comparison_folds import Deal
 from core.comparison_runs import TOKEN_SCORES, FinishedRun, RunRecord, keep_run
-from core.config import EncoderChoice, TrainingChoice
+from core.comparison_shared import Prepared, Setting, failed
+from core.config import TrainingChoice
 from core.dealing import DealtRows
-from core.encoder import Encoder, batches_by_length, load_encoder
+from core.encoder import batches_by_length, load_encoder
 from core.evaluation import evaluate_scores, read_entities
-from core.floor import score_floor
+from core.freezing import Strategy, frozen_depth
 from core.held_out import HeldOut, TaskPredictions
-from core.layer_profile import FOLDS, LayerProfile, layer_profile
 from core.model import MultiTaskModel, ReadText
 from core.model_folder import save_tensors
 from core.peak_memory import peak_memory_bytes
 from core.prediction import predict
-from core.rare_labels import without_rare_labels
+from core.prefix import Prefix, open_prefix
 from core.runs import Run
 from core.scenario import Scenario
+from core.scoring import Scorer
 from core.task import Example, Label
 from core.tokenizer import Tokens
 from core.training_events import (
@@ -45,23 +45,8 @@ SECONDS_BETWEEN_STEPS = 0.1
 
 CURVE_POINTS = 200
 TOKENS_PER_BATCH = 2048
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What all runs of a comparison share; a worker is given it once.
-
-    Attributes:
-        data: The rows.
-        encoder: What is trained on top of.
-        threads: torch threads of a run.
-        command: What a person typed.
-    """
-
-    data: ComparedData
-    encoder: EncoderChoice
-    threads: int
-    command: str
+STATES = "thaw-states-"
+"""What the folder of a shared prefix begins with: its files are counted off a run's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +59,7 @@ class Job:
         read: By task, the layer its head reads.
         choices: How to train: of several, the one that the validation rows like best.
         profile_seconds: What finding `read` cost.
+        prefix: The states of what is frozen, and what they would cost it on its own.
         measure: Whether to measure memory and the speed of predicting too.
         folder: Where the run is kept; None for nowhere.
         notes: What is known of it already.
@@ -84,6 +70,7 @@ class Job:
     read: Mapping[str, int | str]
     choices: tuple[TrainingChoice, ...]
     profile_seconds: float
+    prefix: Prepared
     measure: bool
     folder: Path | None
     notes: tuple[str, ...] = ()
@@ -99,49 +86,39 @@ class Step:
     loss: Mapping[str, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed:
-    """What was asked for did not come to its end; `fault` where the reason is ours."""
-
-    reason: str
-    fault: bool = False
-
-
 def do_runs(pipe: Connection, setting: Setting) -> None:
     """Train and test what comes through a pipe, one run after another, until it is closed."""
-    torch.set_num_threads(setting.threads)
+    setting.begin()
+    prefixes: dict[str, Prefix] = {}
     while True:
         job: Job = pipe.recv()
         try:
-            for message in _run(setting, job):
+            folder = job.prefix.folder
+            if folder is not None and folder not in prefixes:
+                prefixes[folder] = open_prefix(Path(folder))
+            for message in _run(setting, job, None if folder is None else prefixes[folder]):
                 pipe.send(message)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:  # told to whoever asked, who decides
-            pipe.send(_failed(error))
+            pipe.send(failed(error))
 
 
-def _failed(error: Exception) -> Failed:
-    known = isinstance(error, ValueError | RuntimeError | MemoryError | OSError)
-    reason = str(error) or type(error).__name__
-    return Failed(reason=reason if known else f"{type(error).__name__}: {reason}", fault=not known)
-
-
-def _run(setting: Setting, job: Job) -> Iterator[Step | FinishedRun]:
+def _run(setting: Setting, job: Job, prefix: Prefix | None) -> Iterator[Step | FinishedRun]:
     """Train, test and keep one run."""
     begun = time.perf_counter()
     best: _Trained | None = None
     for choice in job.choices:
-        trained = _Trained(setting, job, choice)
+        trained = _Trained(setting, job, choice, prefix)
         yield from trained.train()
         if best is None or trained.validated > best.validated:
             best = trained
     assert best is not None  # a job has a choice
-    peak = peak_memory_bytes() if job.measure else None
+    peak = peak_memory_bytes(apart=STATES) if job.measure else None
     model = best.run.model
     texts = [setting.data.dataset.examples[row].text for row in job.deal.tested]
     read = model.read(texts)
-    scores = score_texts(model, read)
+    scores = score_texts(model, read, job.scenario.strategy, prefix)
     tested = [setting.data.dataset.examples[row] for row in job.deal.tested]
     judged = evaluate_scores(model.tasks, read, tested, scores)
     record = best.record(
@@ -167,8 +144,10 @@ def _run(setting: Setting, job: Job) -> Iterator[Step | FinishedRun]:
 class _Trained:
     """One training: its model, and what it told on the way."""
 
-    def __init__(self, setting: Setting, job: Job, choice: TrainingChoice) -> None:
-        self.job, self.choice = job, choice
+    def __init__(
+        self, setting: Setting, job: Job, choice: TrainingChoice, prefix: Prefix | None
+    ) -> None:
+        self.job, self.choice, self.prefix = job, choice, prefix
         encoder = load_encoder(setting.encoder, threads=setting.threads)
         dataset, deal = setting.data.dataset, job.deal
         rows = DealtRows(
@@ -187,11 +166,10 @@ class _Trained:
     def train(self) -> Iterator[Step]:
         """Train, telling how far it is."""
         told = 0.0
-        for seconds, event in _timed(self.run.train()):
+        for seconds, event in _timed(self.run.train(prefix=self.prefix)):
             if isinstance(event, PlanEvent):
                 self.plan = event
             elif isinstance(event, StepEvent):
-                # Before its first step a run computes what is frozen.
                 self.step_seconds += seconds
                 self.first_seconds = self.first_seconds or seconds
                 self.losses.append((event.step, event.loss))
@@ -230,9 +208,9 @@ class _Trained:
         assert self.plan is not None
         assert self.done is not None
         deal, strategy, steps = self.job.deal, self.job.scenario.strategy, self.done.steps
+        # A process's first step pays for what is set up once.
         later = self.step_seconds - self.first_seconds
         each = later / (steps - 1) if steps > 1 else self.first_seconds
-        prefix = max(0.0, self.first_seconds - each)
         metrics = self.done.scores
         return RunRecord(
             strategy=self.job.scenario.name,
@@ -250,10 +228,10 @@ class _Trained:
             converged=self.converged,
             steps=steps,
             trainable_parameters=self.plan.trainable_parameters,
-            seconds=prefix + self.job.profile_seconds + each * steps,
+            seconds=self.job.prefix.seconds + self.job.profile_seconds + each * steps,
             wall_seconds=wall,
             seconds_per_step=each if steps else 0.0,
-            prefix_seconds=prefix,
+            prefix_seconds=self.job.prefix.seconds,
             profile_seconds=self.job.profile_seconds,
             peak_memory_bytes=peak,
             inference_sentences_per_second=rate,
@@ -290,14 +268,30 @@ def _thinned(losses: Sequence[tuple[int, Mapping[str, float]]]) -> list[dict[str
 
 
 @torch.inference_mode()
-def score_texts(model: MultiTaskModel, texts: Sequence[ReadText]) -> dict[str, list[Tensor]]:
-    """Score each text by itself: by task, (1, labels) or (tokens, classes) a text."""
+def score_texts(
+    model: MultiTaskModel, texts: Sequence[ReadText], strategy: Strategy, prefix: Prefix | None
+) -> dict[str, list[Tensor]]:
+    """Score each text by itself.
+
+    Args:
+        model: Trained.
+        texts: As it reads them.
+        strategy: What trained; what never did is taken from the prefix.
+        prefix: Of the pretrained encoder; None runs all of the network.
+
+    Returns:
+        By task, (1, labels) or (tokens, classes) a text.
+    """
     found: dict[str, dict[int, Tensor]] = {name: {} for name in model.heads}
     tokens = [Tokens(ids=list(each.ids), truncated=each.truncated) for each in texts]
     batches = list(batches_by_length(tokens, TOKENS_PER_BATCH))
     batches += [[index] for index, each in enumerate(texts) if not each.ids]
+    depth, scorer = frozen_depth(strategy, model.encoder.layers), Scorer(model, texts)
+    if prefix is not None:
+        scorer.take_from(prefix)
+    start = None if depth is None or prefix is None else min(depth, model.highest_read)
     for rows in batches:
-        scores = model(model.batch([texts[row] for row in rows]))
+        scores = scorer.scores(rows, start)
         for task in model.tasks:
             sizes = [len(texts[row].ids) if task.kind == "token" else 1 for row in rows]
             parts = scores[task.name].float().cpu().split(sizes)
@@ -349,108 +343,3 @@ def _sentences_per_second(model: MultiTaskModel, texts: Sequence[str]) -> float 
     predict(model, some)
     seconds = time.perf_counter() - before
     return len(some) / seconds if seconds else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProfileJob:
-    """Rows to profile: the training rows of a seed."""
-
-    rows: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Profiled:
-    """What the layers of the pretrained encoder know of some rows, and what asking cost."""
-
-    profile: LayerProfile | None
-    reason: str
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasureJob:
-    """Asks what steps take, on some training rows."""
-
-    deal: Deal
-    batch: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FloorJob:
-    """Asks for the floor on the tested rows of some deals."""
-
-    deals: tuple[Deal, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class About:
-    """Asks what the encoder is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What the encoder is."""
-
-    fingerprint: str
-    layers: int
-    hidden: int
-    pooling: str
-    normalized: bool
-
-
-def do_shared(pipe: Connection, setting: Setting) -> None:
-    """Do what all runs share, as it is asked for through a pipe, until it is closed."""
-    torch.set_num_threads(setting.threads)
-    encoder: Encoder | None = None
-    while True:
-        asked = pipe.recv()
-        try:
-            if encoder is None:
-                encoder = load_encoder(setting.encoder, threads=setting.threads)
-            pipe.send(_answer(encoder, setting, asked))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
-        except Exception as error:  # told to whoever asked, who decides
-            pipe.send(_failed(error))
-
-
-def _answer(
-    encoder: Encoder, setting: Setting, asked: ProfileJob | MeasureJob | FloorJob | About
-) -> Profiled | Measured | Known | dict[str, Any]:
-    if isinstance(asked, ProfileJob):
-        return _profile(encoder, setting.data, asked)
-    if isinstance(asked, MeasureJob):
-        return measure_steps(setting.data, setting.encoder, asked.deal, asked.batch)
-    if isinstance(asked, FloorJob):
-        return _floor(setting.data, asked.deals)
-    return Known(
-        fingerprint=encoder.fingerprint(),
-        layers=encoder.layers,
-        hidden=encoder.hidden,
-        pooling=encoder.pooling,
-        normalized=encoder.normalized,
-    )
-
-
-def _floor(data: ComparedData, deals: Sequence[Deal]) -> dict[str, Any]:
-    """Score each task's floor; None where no tested row has a label of it."""
-    folds = [((*deal.training, *deal.validation), deal.tested) for deal in deals]
-    found: dict[str, Any] = {}
-    for task in data.dataset.tasks:
-        try:
-            found[task.name] = asdict(score_floor(data.dataset.examples, task, folds))
-        except ValueError:  # a task of few labels, and not all folds are tested
-            found[task.name] = None
-    return found
-
-
-def _profile(encoder: Encoder, data: ComparedData, job: ProfileJob) -> Profiled:
-    begun = time.perf_counter()
-    examples = [data.dataset.examples[row] for row in job.rows]
-    groups = [data.groups[row] for row in job.rows]
-    try:
-        tested = without_rare_labels(examples, data.dataset.tasks, groups, FOLDS)
-        profile = layer_profile(encoder, tested.examples, tested.tasks, groups=groups)
-    except ValueError as error:
-        return Profiled(profile=None, reason=str(error), seconds=time.perf_counter() - begun)
-    return Profiled(profile=profile, reason="", seconds=time.perf_counter() - begun)

@@ -102,6 +102,7 @@ READING_ORDER = [
     "comparison_runs",
     "comparison_scores",
     "comparison_cost",
+    "comparison_shared",
     "comparison_work",
     "comparison_events",
     "comparison_report",

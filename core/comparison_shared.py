@@ -1,0 +1,240 @@
+"""What all runs of a comparison share, done once by one worker: floor, profile, prefix, measures.
+
+Its encoder stays as it was pretrained. What it shares lies in files that the runs' workers map.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from core.comparison_cost import Measured, measure_steps
+from core.comparison_folds import ComparedData, Deal
+from core.config import EncoderChoice
+from core.encoder import load_encoder
+from core.floor import score_floor
+from core.freezing import frozen_depth
+from core.layer_profile import FOLDS, LayerProfile, layer_profile
+from core.model import MultiTaskModel, default_shapes
+from core.prefix import Prefix, prefix_of
+from core.rare_labels import without_rare_labels
+from core.scenario import Scenario
+from core.scoring import needs_from, needs_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all runs of a comparison share; a worker is given it once.
+
+    Attributes:
+        data: The rows.
+        encoder: What is trained on top of.
+        threads: torch threads of a run.
+        memory_bytes: What shared states may take in memory, before they go to files.
+        scratch: The folder for temporary files; who started the worker removes it.
+        command: What a person typed.
+    """
+
+    data: ComparedData
+    encoder: EncoderChoice
+    threads: int
+    memory_bytes: float
+    scratch: str
+    command: str
+
+    def begin(self) -> None:
+        """Get a worker ready: its threads, and where its temporary files go."""
+        torch.set_num_threads(self.threads)
+        tempfile.tempdir = self.scratch  # a worker that is killed removes nothing itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """What was asked for did not come to its end; `fault` where the reason is ours."""
+
+    reason: str
+    fault: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """Asks what the encoder is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the encoder is."""
+
+    fingerprint: str
+    layers: int
+    hidden: int
+    pooling: str
+    normalized: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloorJob:
+    """Asks for the floor on the tested rows of some deals."""
+
+    deals: tuple[Deal, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureJob:
+    """Asks what steps take, on some training rows."""
+
+    deal: Deal
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileJob:
+    """Asks what the layers know of some rows: the training rows of a seed."""
+
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profiled:
+    """What the layers of the pretrained encoder know of some rows, and what asking cost."""
+
+    profile: LayerProfile | None
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefixJob:
+    """Asks for the states that a run takes from the frozen bottom of the network.
+
+    Attributes:
+        scenario: What trains.
+        read: By task, the layer its head reads.
+        epochs: The most epochs.
+        rows: What the run trains and validates on.
+    """
+
+    scenario: Scenario
+    read: Mapping[str, int | str]
+    epochs: int
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Where the states are, and what they would cost a run on its own.
+
+    Attributes:
+        folder: For `core.prefix.open_prefix`; None where nothing is frozen at the bottom.
+        seconds: Of the run's own rows alone.
+    """
+
+    folder: str | None
+    seconds: float
+
+
+Question = About | FloorJob | MeasureJob | ProfileJob | PrefixJob
+Answer = Known | dict[str, Any] | Measured | Profiled | Prepared
+
+
+def do_shared(pipe: Connection, setting: Setting) -> None:
+    """Do what all runs share, as it is asked for through a pipe, until it is closed."""
+    setting.begin()
+    shared: _Shared | None = None
+    while True:
+        asked = pipe.recv()
+        try:
+            shared = shared or _Shared(setting)
+            pipe.send(shared.answer(asked))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:  # told to whoever asked, who decides
+            pipe.send(failed(error))
+
+
+def failed(error: Exception) -> Failed:
+    """Say why something did not come to its end."""
+    known = isinstance(error, ValueError | RuntimeError | MemoryError | OSError)
+    reason = str(error) or type(error).__name__
+    return Failed(reason=reason if known else f"{type(error).__name__}: {reason}", fault=not known)
+
+
+class _Shared:
+    """The pretrained encoder, and what was made of it so far."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.data = setting, setting.data
+        self.encoder = load_encoder(setting.encoder, threads=setting.threads)
+        self.prefix: Prefix | None = None
+        self.lengths: list[int] = []  # by row, its tokens
+        self.layer_seconds = 0.0  # of one layer, for one token
+
+    def answer(self, asked: Question) -> Answer:
+        """Answer a question."""
+        if isinstance(asked, FloorJob):
+            return _floor(self.data, asked.deals)
+        if isinstance(asked, MeasureJob):
+            return measure_steps(self.data, self.setting.encoder, asked.deal, asked.batch)
+        if isinstance(asked, ProfileJob):
+            return self._profile(asked)
+        if isinstance(asked, PrefixJob):
+            return self._prepare(asked)
+        return Known(
+            fingerprint=self.encoder.fingerprint(),
+            layers=self.encoder.layers,
+            hidden=self.encoder.hidden,
+            pooling=self.encoder.pooling,
+            normalized=self.encoder.normalized,
+        )
+
+    def _profile(self, job: ProfileJob) -> Profiled:
+        begun = time.perf_counter()
+        examples = [self.data.dataset.examples[row] for row in job.rows]
+        groups = [self.data.groups[row] for row in job.rows]
+        try:
+            tested = without_rare_labels(examples, self.data.dataset.tasks, groups, FOLDS)
+            profile = layer_profile(self.encoder, tested.examples, tested.tasks, groups=groups)
+        except ValueError as error:
+            return Profiled(profile=None, reason=str(error), seconds=time.perf_counter() - begun)
+        return Profiled(profile=profile, reason="", seconds=time.perf_counter() - begun)
+
+    def _prepare(self, job: PrefixJob) -> Prepared:
+        """Run all rows through what a run freezes, unless an earlier run has had it."""
+        shapes = default_shapes(self.encoder, self.data.dataset.tasks, job.read)
+        model = MultiTaskModel(self.encoder, shapes)
+        strategy = job.scenario.strategy
+        never = frozen_depth(strategy, self.encoder.layers)  # what testing takes, at the end
+        needs = needs_of(model, strategy, job.epochs)
+        needs |= needs_from(model, None if never is None else min(never, model.highest_read))
+        if not needs:
+            return Prepared(folder=None, seconds=0.0)
+        if self.prefix is None:
+            ids = [text.ids for text in model.read([e.text for e in self.data.dataset.examples])]
+            self.lengths = [len(each) for each in ids]
+            self.prefix = prefix_of(self.encoder, ids, memory_bytes=self.setting.memory_bytes)
+        depth = max(each.layer for each in needs)
+        first = not self.prefix.kept
+        begun = time.perf_counter()
+        self.prefix.compute(needs)
+        spent = time.perf_counter() - begun
+        if first and depth:
+            self.layer_seconds = spent / (depth * self.prefix.texts.starts[-1] or 1)
+        tokens = sum(self.lengths[row] for row in job.rows)
+        seconds = self.layer_seconds * depth * tokens
+        return Prepared(folder=str(self.prefix.share()), seconds=seconds)
+
+
+def _floor(data: ComparedData, deals: Sequence[Deal]) -> dict[str, Any]:
+    """Score each task's floor; None where no tested row has a label of it."""
+    folds = [((*deal.training, *deal.validation), deal.tested) for deal in deals]
+    found: dict[str, Any] = {}
+    for task in data.dataset.tasks:
+        try:
+            found[task.name] = asdict(score_floor(data.dataset.examples, task, folds))
+        except ValueError:  # a task of few labels, and not all folds are tested
+            found[task.name] = None
+    return found
