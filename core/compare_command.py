@@ -30,7 +30,7 @@ from core.compare_options import (
     StrategyNames,
     budget_seconds,
 )
-from core.config import EncoderChoice
+from core.config import AdviceChoice, EncoderChoice
 from core.export import check_target
 from core.options import (
     AsJson,
@@ -98,6 +98,7 @@ def compare(
     chosen = data_choice(
         data, text_column, label_column, task, renames, split_column, group_column, rows
     )
+    wanted = AdviceChoice(margin=margin, score=score, cost=cost)
     targets = _Targets(out, html, predictions)
     with terminal.waiting("looking around"):
         from core.comparison_choice import ComparisonChoice, default_strategies
@@ -120,9 +121,7 @@ def compare(
         epochs=epochs,
         budget_seconds=seconds,
         rates=rates,
-        margin=margin,
-        score=score,
-        cost=cost,
+        advice=wanted,
         jobs=jobs,
         threads=threads,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.comparison_choice import COSTS, MARGIN, SCORES
+from core.config import COSTS, SCORES, AdviceChoice
 
 StrategyNames = Annotated[
     str | None,
@@ -51,7 +51,7 @@ Margin = Annotated[
     typer.Option(
         "--margin",
         metavar="POINTS",
-        help=f"How much worse than the best is good enough; else {MARGIN:g}.",
+        help=f"How much worse than the best is good enough; else {AdviceChoice().margin:g}.",
     ),
 ]
 ScoreName = Annotated[

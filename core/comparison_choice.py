@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from core.config import TrainingChoice, check_choice
+from core.config import AdviceChoice, TrainingChoice
 from core.freezing import Full, Heads, Lower
 from core.scenario import AUTO, Scenario
 
-SCORES = ("accuracy", "macro-f1")
-COSTS = ("seconds", "memory", "parameters", "forgetting", "inference")
-MARGIN = 3.0
 MAX_SEEDS = 300
 MAX_STRATEGIES = 100
 
@@ -25,9 +22,7 @@ class ComparisonChoice:
         budget_seconds: No run begins or goes on after it; None is as long as it takes.
         rates: Of how many learning rates each run takes the one that its validation rows like
             best; 1 is the strategy's own.
-        margin: How many points worse than the best is still good enough.
-        score: What counts of a sentence task, one of `SCORES`.
-        cost: What a cheaper strategy is cheaper in, one of `COSTS`.
+        advice: Margin, score, and the cost that matters.
         jobs: Runs side by side; None decides by the cores there are.
         threads: torch threads of all runs together; None takes the usable cores.
         training: Batch, balance and what else all runs share; its epochs, patience, seed, rates
@@ -42,16 +37,12 @@ class ComparisonChoice:
     epochs: int | None = None
     budget_seconds: float | None = None
     rates: int = 1
-    margin: float = MARGIN
-    score: str = "accuracy"
-    cost: str = "seconds"
+    advice: AdviceChoice = field(default_factory=AdviceChoice)
     jobs: int | None = None
     threads: int | None = None
     training: TrainingChoice = field(default_factory=TrainingChoice)
 
     def __post_init__(self) -> None:
-        check_choice("score", self.score, SCORES)
-        check_choice("cost", self.cost, COSTS)
         names = [scenario.name for scenario in self.strategies]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -70,8 +61,6 @@ class ComparisonChoice:
             raise ValueError(f"rates is {self.rates}, must be 1 to 9: each is a run more")
         if self.budget_seconds is not None and not 0 < self.budget_seconds < 1e9:
             raise ValueError(f"budget is {self.budget_seconds} seconds, must be above 0")
-        if not 0 < self.margin <= 100:
-            raise ValueError(f"margin is {self.margin} points, must be above 0, at most 100")
 
 
 def default_strategies(layers: int) -> tuple[Scenario, ...]:

@@ -1,19 +1,24 @@
 """The report of a comparison: its JSON document, from the runs that have finished."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from core.advice import advise
 from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData
 from core.comparison_runs import FORMAT, FinishedRun, RunRecord
-from core.comparison_scores import Scored
+from core.config import SCORES
+from core.costs import Candidate
 from core.held_out import always_wrong
 from core.machine import machine_name, versions
 from core.metrics import Interval
+from core.paired import Estimate, Outcomes
 from core.runs import PACKAGES
+from core.task import Task
 
 HEADS = "heads"
 SHOWN_ROWS = 50
@@ -35,6 +40,7 @@ class Circumstances:
         wall_seconds: Spent since it was begun, on everything.
         notes: What a person should know.
         failed: By strategy, why runs of it did not come to their end.
+        dropped: Strategies that the race has settled.
         over_budget: Whether the budget ended it before all runs were done.
     """
 
@@ -48,6 +54,7 @@ class Circumstances:
     wall_seconds: float = 0.0
     notes: Sequence[str] = ()
     failed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    dropped: Collection[str] = ()
     over_budget: bool = False
 
 
@@ -60,17 +67,19 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
     """
     order = {scenario.name: place for place, scenario in enumerate(about.choice.strategies)}
     runs = sorted(runs, key=lambda run: (order[run.record.strategy], run.record.seed))
-    dataset = about.data.dataset
-    scored = Scored([run.held_out for run in runs], len(dataset.examples), about.choice.score)
-    names = list(dict.fromkeys(run.record.strategy for run in runs))
-    means = {name: scored.mean(name) for name in names}
-    best = max(names, key=lambda name: (_mean(means[name]), -order[name]), default=None)
-    strategies = [
-        _strategy(about, name, [run.record for run in runs if run.record.strategy == name], scored)
-        for name in names
-    ]
-    for each in strategies:
-        each["versus_best"] = _versus(scored, each["name"], best)
+    dataset, wanted = about.data.dataset, about.choice.advice
+    held_out = [run.held_out for run in runs]
+    scored = {score: Outcomes(held_out, about.data.groups, score) for score in SCORES}
+    own = scored[wanted.score]
+    names = own.strategies
+    best = max(names, key=lambda name: (_known(own.mean(name)), -order[name]), default=None)
+    strategies = []
+    for name in names:
+        records = [run.record for run in runs if run.record.strategy == name]
+        strategies.append(_strategy(about, records, scored))
+        strategies[-1]["versus_best"] = _versus(own, name, best)
+    candidates = [_candidate(each) for each in strategies]
+    advice = advise(candidates, held_out, about.data.groups, wanted, dropped=about.dropped)
     return {
         "thaw_format": FORMAT,
         "data": dataset.name,
@@ -83,9 +92,9 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
         "seeds": about.choice.seeds,
         "folds": about.data.folds,
         "epochs": about.choice.epochs,
-        "score": about.choice.score,
-        "margin": about.choice.margin,
-        "cost": about.choice.cost,
+        "score": wanted.score,
+        "margin": wanted.margin,
+        "cost": wanted.cost,
         "budget_seconds": about.choice.budget_seconds,
         "over_budget": about.over_budget,
         "rates": about.choice.rates,
@@ -96,7 +105,7 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
         "strategies": strategies,
         "best": best,
         "runs": [_run(run.record) for run in runs],
-        "advice": None,
+        "advice": None if advice is None else advice.document(),
         "second_look": second_look(about.data, runs),
         "failed": {name: list(reasons) for name, reasons in about.failed.items()},
         "notes": list(dict.fromkeys([*about.data.notes, *about.notes])),
@@ -107,25 +116,26 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
 
 
 def _strategy(
-    about: Circumstances, name: str, records: Sequence[RunRecord], scored: Scored
+    about: Circumstances, records: Sequence[RunRecord], scored: Mapping[str, Outcomes]
 ) -> dict[str, Any]:
     """Sum up a strategy's runs."""
+    name, own = records[0].strategy, scored[about.choice.advice.score]
     peaks = [each.peak_memory_bytes for each in records if each.peak_memory_bytes is not None]
     rates = [
         each.inference_sentences_per_second
         for each in records
         if each.inference_sentences_per_second is not None
     ]
-    own_difference = scored.difference(name, HEADS) if name != HEADS else None
-    heads = own_difference[1] if own_difference else {}
+    versus = _versus(own, name, HEADS)
     tasks = {
-        task: {
-            **{metric: _interval(found) for metric, found in figures.items()},
-            "versus_heads": _interval(heads.get(task)),
-            "clears_floor": _clears(figures, about.floor.get(task)),
+        task.name: {
+            **_figures(scored, name, task),
+            "versus_heads": None if versus is None else versus["tasks"][task.name],
         }
-        for task, figures in scored.figures(name).items()
+        for task in about.data.dataset.tasks
     }
+    for task, each in tasks.items():
+        each["clears_floor"] = _clears(each, about.floor.get(task))
     return {
         "name": name,
         "seeds": sorted(each.seed for each in records),
@@ -135,8 +145,8 @@ def _strategy(
         "seconds_per_step": float(np.mean([each.seconds_per_step for each in records])),
         "peak_memory_bytes": max(peaks, default=None),
         "inference_sentences_per_second": float(np.median(rates)) if rates else None,
-        "mean": _interval(scored.mean(name)),
-        "versus_heads": _interval(own_difference[0]) if own_difference else None,
+        "mean": _share(own.mean(name)),
+        "versus_heads": None if versus is None else versus["mean"],
         "tasks": tasks,
         "drift": next((each.drift for each in records if each.drift is not None), None),
         "forgetting": next((r.forgetting for r in records if r.forgetting is not None), None),
@@ -177,24 +187,52 @@ def _notes(
     return notes
 
 
-def _clears(figures: Mapping[str, Interval | None], floor: Mapping[str, Any] | None) -> bool | None:
+def _figures(scored: Mapping[str, Outcomes], name: str, task: Task) -> dict[str, Any]:
+    """Give a strategy's scores of a task, with intervals."""
+    if task.kind == "token":
+        return {"f1": _share(scored["accuracy"].mean(name, task.name))}
+    return {
+        score.replace("-", "_"): _share(each.mean(name, task.name))
+        for score, each in scored.items()
+    }
+
+
+def _clears(figures: Mapping[str, Any], floor: Mapping[str, Any] | None) -> bool | None:
     """Tell whether a task is done better than without any network; None where nobody knows."""
     own = figures.get("f1", figures.get("accuracy"))
     if own is None or floor is None:
         return None
-    return own.mean > max(floor["lexical"]["mean"], floor["majority"] or 0.0)
+    return bool(own["mean"] > max(floor["lexical"]["mean"], floor["majority"] or 0.0))
 
 
-def _versus(scored: Scored, name: str, other: str | None) -> dict[str, Any] | None:
-    difference = scored.difference(name, other) if other not in (None, name) else None
-    if difference is None:
+def _versus(outcomes: Outcomes, name: str, other: str | None) -> dict[str, Any] | None:
+    """Compare two strategies on the rows that both have tested; None where there is none."""
+    common = set(outcomes.seeds(name)) & set(outcomes.seeds(other or ""))
+    if other is None or other == name or not common:
         return None
-    mean, tasks = difference
     return {
         "strategy": other,
-        "mean": _interval(mean),
-        "tasks": {task: _interval(each) for task, each in tasks.items()},
+        "mean": _difference(outcomes.difference(name, other)),
+        "tasks": {
+            task: _difference(outcomes.difference(name, other, task)) for task in outcomes.tasks
+        },
     }
+
+
+def _candidate(strategy: Mapping[str, Any]) -> Candidate:
+    """Say what a strategy costs, to the advice."""
+    lost = strategy["forgetting"]
+    return Candidate(
+        name=strategy["name"],
+        trainable_parameters=strategy["trainable_parameters"],
+        seconds=strategy["seconds"],
+        memory_bytes=strategy["peak_memory_bytes"],
+        sentences_per_second=strategy["inference_sentences_per_second"],
+        forgetting=None if lost is None else Interval(**{n: lost[n] for n in _ENDS}),
+    )
+
+
+_ENDS = ("mean", "low", "high")
 
 
 def _run(record: RunRecord) -> dict[str, Any]:
@@ -246,9 +284,15 @@ def _spans(spans: Any) -> str:  # noqa: ANN401 (a label of a token task)
     return ", ".join(f"{s.label} {s.start}–{s.end}" for s in sorted(spans or ())) or "none"
 
 
-def _interval(found: Interval | None) -> dict[str, float] | None:
-    return None if found is None else vars(found).copy()
+def _share(found: Estimate) -> dict[str, float] | None:
+    """Give a score with its interval; None where no tested row has a label."""
+    return vars(found.share_interval).copy() if math.isfinite(found.value) else None
 
 
-def _mean(found: Interval | None) -> float:
-    return -1.0 if found is None else found.mean
+def _difference(found: Estimate) -> dict[str, float] | None:
+    """Give a difference with its interval; None where there is nothing to judge it by."""
+    return vars(found.interval).copy() if math.isfinite(found.error) else None
+
+
+def _known(found: Estimate) -> float:
+    return found.value if math.isfinite(found.value) else -1.0

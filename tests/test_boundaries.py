@@ -100,7 +100,6 @@ READING_ORDER = [
     "comparison_choice",
     "comparison_folds",
     "comparison_runs",
-    "comparison_scores",
     "comparison_cost",
     "comparison_shared",
     "comparison_work",
