@@ -273,7 +273,19 @@ class Encoder(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Embed a padded batch, (batch, tokens) twice to (batch, dimension), with gradients."""
-        pooled = pool(self.backbone(ids, mask).float(), mask, self.pooling)  # (batch, hidden)
+        return self.finish(self.backbone(ids, mask), mask)
+
+    def finish(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Pool, project and normalise the last layer's states.
+
+        Args:
+            states: (batch, tokens, hidden).
+            mask: 1 for a real token, 0 for padding, (batch, tokens).
+
+        Returns:
+            Embeddings, (batch, dimension).
+        """
+        pooled = pool(states.float(), mask, self.pooling)  # (batch, hidden)
         for projection in self.projections:
             pooled = projection(pooled)  # (batch, outputs)
         return F.normalize(pooled, dim=1) if self.normalized else pooled  # (batch, dimension)

@@ -87,6 +87,8 @@ READING_ORDER = [
     "model_card",
     "runs",
     "train_plan",
+    "drift",
+    "probe",
     "forgetting",
     "held_out",
     "paired",
