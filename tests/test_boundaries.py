@@ -78,6 +78,7 @@ READING_ORDER = [
     "training_events",
     "targets",
     "draws",
+    "adamw",
     "thawing",
     "steering",
     "observing",
