@@ -67,7 +67,8 @@ def test_one_that_could_win_but_not_be_advised_waits() -> None:
     )
     assert found is not None
     assert found.unfinished == (), "more runs of it would change nothing"
-    assert (found.strategy, found.status) == ("heads", "good_enough")
+    assert found.status == "good_enough"
+    assert found.strategy != "full"
 
 
 def test_no_run_begins_that_the_budget_has_no_room_for() -> None:
