@@ -247,7 +247,8 @@ class _Training:
             validation_rows=len(self.validation),
             prefix=max((each.layer for each in needs), default=None),
             prefix_bytes=size,
-            prefix_in_files=size > self.choice.prefix_megabytes * 1e6,
+            prefix_in_files=self.processes.count > 1 or size > self.choice.prefix_megabytes * 1e6,
+            processes=self.processes.count,
         )
 
     def epochs(self, cancelled: Callable[[], bool] | None) -> Iterator[Event]:

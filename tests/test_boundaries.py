@@ -139,6 +139,7 @@ READING_ORDER = [
     "model_terminal",
     "train_terminal",
     "train_options",
+    "train_request",
     "command_input",
     "model_commands",
     "train_command",

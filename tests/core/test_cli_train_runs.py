@@ -178,7 +178,8 @@ def test_a_run_is_neither_overwritten_nor_resumed_otherwise_unasked(
         (("--resume", "--seed", "1"), "the run in m has --seed 0, not 1"),
         (("--resume", "--lr", "0.001"), "the run in m has --lr None, not 0.001"),
         (("--resume", "--threads", "2"), "the run in m has --threads 1, not 2"),
-        (("--resume", "--unfreeze-every", "2"), "the run in m has --unfreeze-every 1, not 2"),
+        (("--resume", "--unfreeze-every", "2"), "the run in m has --unfreeze-every None, not 2"),
+        (("--resume", "--no-dropout"), "the run in m has --no-dropout off, not on"),
         (("--resume", "--strategy", "full"), "the run in m has --strategy gradual, not full"),
         (("--resume", "--rows", "40"), "a checkpoint of another run"),
     ):
