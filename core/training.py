@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -340,9 +340,20 @@ class _Training:
             again=again,
         )
 
+    def _diverged(self, step: int) -> NoReturn:
+        self._restore()
+        raise DivergedError(
+            f"the loss is no longer a number at step {step} of {self.steps}: a learning rate is "
+            "too high for this data, or the encoder's weights are broken"
+        )
+
     def _evaluate_epoch(self) -> EvaluationEvent:
         """Judge the validation rows, and keep the weights if they are the best so far."""
         raw = self._validation_scores()
+        loss = self._validation_loss(raw)
+        drift = weight_drift(self.optimizer, self.trained, self.begun)
+        if not all(map(math.isfinite, (*loss.values(), *drift.values()))):
+            self._diverged(self.step)
         scores = self._judge(raw)
         score = sum(each.main for each in scores.values()) / len(scores)
         best = score > self.kept_score
@@ -354,8 +365,8 @@ class _Training:
             epoch=self.epoch,
             step=self.step,
             scores=scores,
-            loss=self._validation_loss(raw),
-            drift=weight_drift(self.optimizer, self.trained, self.begun),
+            loss=loss,
+            drift=drift,
             watched=self._watched(raw),
             best=best,
         )
@@ -446,11 +457,7 @@ class _Training:
         gradient = gradient_norms(optimizer)
         norm = math.hypot(*gradient.values())
         if not all(map(math.isfinite, (norm, *sums.values()))):
-            self._restore()
-            raise DivergedError(
-                f"the loss is no longer a number at step {self.step + 1} of {self.steps}: a "
-                "learning rate is too high for this data, or the encoder's weights are broken"
-            )
+            self._diverged(self.step + 1)
         optimizer.step(scale=min(1.0, choice.clip / (norm + 1e-6)))
         self.step, self.place, self.steps_here = self.step + 1, self.place + 1, self.steps_here + 1
         self.tokens += sum(self.lengths[row] for row in rows)
