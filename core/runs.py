@@ -236,7 +236,7 @@ class Run:
             "steps": done["steps"],
             "seconds": done["seconds"],
             "figures": done["metrics"],
-            "notes": [*self.dataset.notes, *self.notes],
+            "notes": [*self.dataset.notes, *self.notes, *self._done.notes],
             "versions": versions(PACKAGES),
             "machine": machine_name(),
             "expected": expected_predictions(self.model),

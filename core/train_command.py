@@ -224,6 +224,8 @@ def _train(
         done = following.train(run, asked.as_json)
         over = asked.overwrite or asked.resume
         processes.from_main(lambda: run.save(folder, command=command, overwrite=over))
+    for each in done["notes"]:
+        terminal.say(each)
     if asked.as_json:
         terminal.print_json({**done, "model": str(folder)})
     else:

@@ -26,6 +26,7 @@ from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
 from core.observing import gradient_norms, watch, weight_drift
+from core.outcome import outcome_notes
 from core.prefix import Needs, Prefix, bytes_of
 from core.processes import ALONE, Processes, new_prefix
 from core.resuming import below, check_same_run, data_hash
@@ -532,15 +533,16 @@ class _Training:
     def finish(self) -> DoneEvent:
         """Go back to the best epoch, calibrate on the validation rows, and end."""
         judged: Mapping[str, TaskScores] | None = None
+        notes: tuple[str, ...] = ()
         if self.validation and self.kept_epoch:
             self._restore()
             # The best epoch may have frozen more than the last one: only its own depth holds.
             self.epoch = self.kept_epoch
         if self.validation:
-            scores = (
-                self.kept_scores or self._validation_scores()
-            )  # a resumed run has not kept them
+            scores = self.kept_scores or self._validation_scores()  # a resumed run kept none
             judged = self._judge(scores)
+            if self.optimizer:
+                notes = outcome_notes(judged, self._validation_loss(scores))
             for name, head in self.model.task_heads.items():
                 labels = self.targets.of(name, self.validation)
                 every = torch.cat(scores[name])  # (rows, classes)
@@ -553,6 +555,7 @@ class _Training:
             scores=judged,
             calibration=dict(self.model.calibration),
             seconds=time.perf_counter() - self.started,
+            notes=notes,
         )
 
     def _snapshot(self) -> dict[str, Tensor]:

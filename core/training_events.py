@@ -165,6 +165,7 @@ class DoneEvent:
         scores: By task, on the validation rows; None where none were held out.
         calibration: By task.
         seconds: In all.
+        notes: What a person should know of it, as of a task that has learned nothing.
     """
 
     epoch: int
@@ -172,6 +173,7 @@ class DoneEvent:
     scores: Mapping[str, TaskScores] | None
     calibration: Mapping[str, Calibration]
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 class DivergedError(RuntimeError):
@@ -219,6 +221,7 @@ def event_document(event: Event) -> dict[str, Any]:
             "steps": event.steps,
             "seconds": event.seconds,
             "metrics": metrics,
+            "notes": list(event.notes),
             "calibration": {n: vars(each).copy() for n, each in event.calibration.items()},
         }
     return {

@@ -74,6 +74,7 @@ READING_ORDER = [
     "layer_profile",
     "checkpoint",
     "evaluation",
+    "outcome",
     "dealing",
     "training_events",
     "targets",
