@@ -23,7 +23,7 @@ from core.comparison_events import (
 )
 from core.comparison_folds import ComparedData, Deal, compared_data
 from core.comparison_report import Circumstances, comparison_document
-from core.comparison_runs import ComparisonFolder, FinishedRun
+from core.comparison_runs import REPORT, ComparisonFolder, FinishedRun, write_json
 from core.comparison_shared import (
     About,
     Failed,
@@ -403,7 +403,7 @@ class _Comparison:
         return comparison_document(about, runs)
 
     def done(self) -> ComparisonDone:
-        """End, with the report.
+        """End, with the report, which is kept beside the runs.
 
         Raises:
             RuntimeError: If no run came to its end.
@@ -414,8 +414,11 @@ class _Comparison:
                 f"no run came to its end; {strategy}, seed {seed}, ended with: {reason}"
             )
         runs = tuple(self.finished.values())
+        document = self.document(runs)
+        if self.kept is not None:
+            write_json(self.kept.path / REPORT, document)
         return ComparisonDone(
-            document=self.document(runs),
+            document=document,
             dataset=self.data.dataset,
             runs=runs,
             within_budget=not self.over_budget,

@@ -22,7 +22,6 @@ from core.model_folder import Saved, save_model
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.prefix import Prefix
-from core.processes import ALONE, Processes
 from core.rare_labels import without_rare_labels
 from core.scenario import AUTO, Scenario
 from core.steering import Steering
@@ -86,7 +85,6 @@ class Run:
         dataset: Where they came from.
         read: By task, the layer its head reads.
         notes: What a person should know before it begins.
-        processes: Who trains it together.
     """
 
     def __init__(
@@ -97,9 +95,7 @@ class Run:
         scenario: Scenario,
         choice: TrainingChoice,
         read: dict[str, int | str],
-        processes: Processes = ALONE,
     ) -> None:
-        self.processes = processes
         self.dataset, self.rows, self.scenario, self.choice = dataset, rows, scenario, choice
         self.read = read
         self.base = encoder.fingerprint()
@@ -183,7 +179,6 @@ class Run:
             about=about,
             prefix=prefix,
             steering=steering,
-            processes=self.processes,
         )
         for event in events:
             if isinstance(event, PlanEvent):
@@ -236,7 +231,7 @@ class Run:
             "steps": done["steps"],
             "seconds": done["seconds"],
             "figures": done["metrics"],
-            "notes": [*self.dataset.notes, *self.notes, *self._done.notes],
+            "notes": [*self.dataset.notes, *self.notes],
             "versions": versions(PACKAGES),
             "machine": machine_name(),
             "expected": expected_predictions(self.model),
@@ -271,7 +266,6 @@ def begin_run(
     hold: bool = True,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
-    processes: Processes = ALONE,
 ) -> Run:
     """Get a training ready: deal the rows, choose the layers read, build the initial heads.
 
@@ -284,7 +278,6 @@ def begin_run(
         hold: Whether anything validates at all.
         progress: Called while `@auto` runs the rows through the network.
         cancelled: Asked now and then; True stops.
-        processes: Who trains it together; each of them begins it with the same arguments.
 
     Raises:
         ValueError: If the rows do not suffice.
@@ -292,18 +285,16 @@ def begin_run(
     """
     dataset = dataset.usable()
     rows = deal_rows(dataset, validation=validation, hold=hold, seed=choice.seed)
-    read = processes.from_main(
-        lambda: resolve_read(
-            encoder,
-            scenario,
-            rows.training,
-            dataset.tasks,
-            seed=choice.seed,
-            progress=progress,
-            cancelled=cancelled,
-        )
+    read = resolve_read(
+        encoder,
+        scenario,
+        rows.training,
+        dataset.tasks,
+        seed=choice.seed,
+        progress=progress,
+        cancelled=cancelled,
     )
-    return Run(dataset, rows, encoder, scenario, choice, read, processes)
+    return Run(dataset, rows, encoder, scenario, choice, read)
 
 
 def expected_predictions(model: MultiTaskModel) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`python -m demo`: starts the page."""
 
 import argparse
+import atexit
 import ipaddress
 import os
 import socket
@@ -14,6 +15,7 @@ import gradio as gr
 from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
 from demo.app import build_app
+from demo.comparisons import ComparisonShelf, kept_comparisons
 from demo.data_views import look_over
 from demo.encoders import EncoderShelf
 from demo.models import ModelShelf
@@ -31,7 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Start the page and serve it until Ctrl-C; bad input exits with 2 and one sentence."""
     given = parse(arguments)
     try:
-        app, _ = start(given.host, given.port, given.encoder, share=given.share, model=given.model)
+        app, _ = start(
+            given.host,
+            given.port,
+            given.encoder,
+            share=given.share,
+            model=given.model,
+            runs=given.runs,
+        )
     except (ValueError, RuntimeError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # a command line prints
         raise SystemExit(BAD_INPUT) from None
@@ -51,12 +60,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--encoder", default="minilm", help=f"{names}, a model folder or a hub name"
     )
     parser.add_argument("--model", type=Path, help="a model folder; the shipped model without")
+    parser.add_argument(
+        "--runs", type=Path, help="a folder that python -m core compare --runs wrote, or several"
+    )
     parser.add_argument("--share", action="store_true", help="also open it at a public address")
     return parser.parse_args(arguments)
 
 
 def start(
-    host: str, port: str | int, encoder: str, *, share: bool, model: Path | None = None
+    host: str,
+    port: str | int,
+    encoder: str,
+    *,
+    share: bool,
+    model: Path | None = None,
+    runs: Path | None = None,
 ) -> tuple[gr.Blocks, str]:
     """Build and launch the page, and start loading its encoder and model behind it.
 
@@ -64,7 +82,7 @@ def start(
         The page, and its address.
 
     Raises:
-        ValueError: If the port is taken or no port, or there is no such encoder or model.
+        ValueError: If the port is taken or no port, or there is no such encoder, model or runs.
     """
     choice = EncoderChoice(name=encoder)
     if encoder != EncoderChoice().name:
@@ -75,11 +93,14 @@ def start(
         from core.model_folder import read_manifest
 
         read_manifest(model)
+    if runs is not None and not kept_comparisons(runs):
+        raise ValueError(f"--runs {runs} holds no comparison: python -m core compare makes one")
     number = free_port(host, port)
     shelf = EncoderShelf(choice, local=not share and is_loopback(host))
     models = ModelShelf(model)
-    data = DataShelf()
-    app = build_app(shelf, models, data)
+    data, comparisons = DataShelf(), ComparisonShelf(runs)
+    atexit.register(comparisons.close)
+    app = build_app(shelf, models, data, comparisons)
     server, address, _ = app.launch(
         server_name=host,
         server_port=number,

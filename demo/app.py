@@ -13,12 +13,14 @@ import gradio as gr
 from core.config import EncoderChoice
 from demo.check_endpoint import build_check_endpoint
 from demo.compare_tab import build_compare_tab
+from demo.comparisons import ComparisonShelf
 from demo.data_tab import build_data_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
 from demo.freezing_tab import build_freezing_tab
 from demo.models import ModelShelf
 from demo.predict_tab import build_predict_tab
+from demo.shelves import Shelves
 from demo.sidebar import build_sidebar
 from demo.theme import STATIC
 from demo.working_data import DataShelf
@@ -34,6 +36,7 @@ def build_app(
     shelf: EncoderShelf | None = None,
     models: ModelShelf | None = None,
     data: DataShelf | None = None,
+    comparisons: ComparisonShelf | None = None,
 ) -> gr.Blocks:
     """Build the page; launch it with `demo.theme.launch_options()`.
 
@@ -41,9 +44,12 @@ def build_app(
         shelf: Where encoders come from; the built-in one, for a page of one's own, if None.
         models: Where the model comes from; the shipped one if None.
         data: Where visitors' labelled data is kept; a shelf of its own if None.
+        comparisons: Where comparisons run and are kept; a shelf of its own if None.
     """
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
     models, data = models or ModelShelf(), data or DataShelf()
+    comparisons = comparisons or ComparisonShelf()
+    shelves = Shelves(encoders=shelf, models=models, data=data, comparisons=comparisons)
     with gr.Blocks(
         title="Thaw",
         analytics_enabled=False,
@@ -56,9 +62,9 @@ def build_app(
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():
             build_compare_tab(app, shelf, working.choice)
-            build_predict_tab(app, models)
-            build_freezing_tab(shelf, data, working.choice, working.data)
-            build_data_tab(app, data, *working)
+            build_predict_tab(app, models, working.model)
+            build_freezing_tab(app, shelves, working)
+            build_data_tab(app, data, working.choice, working.data, working.data_line)
     return app
 
 

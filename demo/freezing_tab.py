@@ -3,14 +3,17 @@
 from typing import NamedTuple
 
 import gradio as gr
+from gradio.events import Dependency
 
 from core.config import EncoderChoice
 from demo.compare_tab import PRIVATE, SEVERAL, picture
-from demo.encoders import EncoderShelf
+from demo.comparing_events import ComparingEvents
+from demo.comparing_tab import lay_out_advice, lay_out_comparison, wire_comparison
 from demo.freeze_examples import DRAWN, shipped
 from demo.freezing_events import CORPUS_DATA, FreezingEvents, first_view
 from demo.layer_profiles import ProfileShelf
-from demo.working_data import DataShelf
+from demo.shelves import Shelves
+from demo.sidebar import WorkingSet
 
 ON = "{draw: (what) => trigger('draw', what), choose: (what) => trigger('choose', what)}"
 
@@ -27,20 +30,25 @@ class Parts(NamedTuple):
     chosen: gr.State
 
 
-def build_freezing_tab(
-    encoders: EncoderShelf, data: DataShelf, choice: gr.State, working: gr.State
-) -> None:
-    """Lay out the tab and wire its events; call inside `gr.Blocks`.
+def build_freezing_tab(app: gr.Blocks, shelves: Shelves, working: WorkingSet) -> None:
+    """Lay out the tab and wire its events; call inside `app`.
 
     Args:
-        encoders: Where encoders come from.
-        data: Where visitors' data is kept.
-        choice: The working set's `EncoderChoice`.
-        working: The working set's `WorkingData`.
+        app: The page, whose closing is told to what is running.
+        shelves: Where encoders, data, models and comparisons come from.
+        working: What the visitor works with.
     """
+    encoders, profiles = shelves.encoders, ProfileShelf(shelves.encoders, shelves.data)
+    comparing = ComparingEvents(shelves.comparisons, profiles, shelves.models, local=encoders.local)
     with gr.Tab("Freeze", id="freeze") as tab:
+        advice, shown = lay_out_advice(comparing)
         parts = _lay_out(shipped_fits=encoders.default.name == EncoderChoice().name)
-        _wire(tab, FreezingEvents(ProfileShelf(encoders, data)), parts, choice, working)
+        compared = lay_out_comparison(advice, shown, comparing)
+        opened = _wire(tab, FreezingEvents(profiles), parts, working.choice, working.data)
+        wire_comparison(app, comparing, compared, parts.chosen, working)
+        opened.success(
+            comparing.fields, working.data, [compared.fields.tasks, compared.fields.rows], **SEVERAL
+        )
 
 
 def _lay_out(*, shipped_fits: bool) -> Parts:
@@ -57,12 +65,12 @@ def _lay_out(*, shipped_fits: bool) -> Parts:
 
 def _wire(
     tab: gr.Tab, events: FreezingEvents, parts: Parts, choice: gr.State, working: gr.State
-) -> None:
+) -> Dependency:
     told = [parts.status, parts.stop]
     asked = [parts.shown, working, choice]
     begun = [parts.shown, parts.drawn, parts.chosen, parts.strip, parts.cards, *told]
     current = [parts.drawn, parts.chosen, working, choice]
-    opened = tab.select(events.open, asked, begun, **SEVERAL)
+    opened: Dependency = tab.select(events.open, asked, begun, **SEVERAL)
     profiled = opened.success(events.profile, [working, choice], told, **SEVERAL)
     profiled.success(events.redraw, current, parts.strip, **SEVERAL)
     drawn = [parts.drawn, parts.strip, *told]
@@ -75,3 +83,4 @@ def _wire(
             **SEVERAL,
         )
     parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
+    return opened

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from demo.charts import View
-from demo.models import ModelShelf
+from demo.models import OWN_MODEL, ModelShelf, WorkingModel
 from demo.predict_examples import EXAMPLES, PredictExample, shipped_example
 from demo.predictions import (
     Asked,
@@ -48,7 +48,9 @@ class PredictEvents:
         self._running = RunningWork()
         self.stop = self._running.stop
 
-    def predict(self, text: str, request: gr.Request) -> Iterator[Updates]:
+    def predict(
+        self, text: str, request: gr.Request, model: WorkingModel = OWN_MODEL
+    ) -> Iterator[Updates]:
         """Predict what stands in the box: yields one, many, predicted, status, Stop."""
 
         def read() -> Given:
@@ -58,16 +60,22 @@ class PredictEvents:
             notes = (sentences.note,) if sentences.note else ()
             return Given(texts=sentences.texts, notes=notes)
 
-        yield from self._predict(read, request)
+        yield from self._predict(read, request, model)
 
-    def upload(self, path: str | None, column: str, request: gr.Request) -> Iterator[Updates]:
+    def upload(
+        self,
+        path: str | None,
+        column: str,
+        request: gr.Request,
+        model: WorkingModel = OWN_MODEL,
+    ) -> Iterator[Updates]:
         """Predict an uploaded file; yields as `predict`. A file taken away is removed."""
         if path is None:
             self.uploads.remove(request)
             yield (SKIP,) * 5
             return
         self.uploads.keep(path, request)
-        yield from self._predict(lambda: read_file(path, column or ""), request)
+        yield from self._predict(lambda: read_file(path, column or ""), request, model)
 
     def close(self, request: gr.Request) -> None:
         """Remove what the visitor of a page that was closed left behind."""
@@ -77,13 +85,14 @@ class PredictEvents:
         """Return the callback of an example's button; it yields as `predict`."""
 
         # Gradio reads what to pass from the annotations, which a functools.partial has not.
-        def show(request: gr.Request) -> Iterator[Updates]:
-            if self.models.folder is None and not self.models.is_ready():
+        def show(request: gr.Request, model: WorkingModel = OWN_MODEL) -> Iterator[Updates]:
+            ready = bool(model.id) or self.models.is_ready()
+            if self.models.folder is None and not ready:
                 view, row = shipped_example(example)
                 yield view, NO_TABLE, Predicted.of([row]), "", hidden()
                 return
             given = Given(texts=(example.text,), notes=(example.notice,))
-            yield from self._predict(lambda: given, request)
+            yield from self._predict(lambda: given, request, model)
 
         return show
 
@@ -104,7 +113,16 @@ class PredictEvents:
         for updates in self.predict(text, request):
             yield SKIP, SKIP, *updates
 
-    def open_row(self, predicted: Predicted, picked: gr.EventData) -> View:
+    def again(
+        self, predicted: Predicted, request: gr.Request, model: WorkingModel
+    ) -> Iterator[Updates]:
+        """Predict the same sentences with another model."""
+        given = Given(texts=tuple(predicted.texts), notes=())
+        yield from self._predict(lambda: given, request, model)
+
+    def open_row(
+        self, predicted: Predicted, picked: gr.EventData, model: WorkingModel = OWN_MODEL
+    ) -> View:
         """Show all of the row that was picked in the table."""
         data: dict[str, Any] = picked._data or {}
         with as_toast():
@@ -112,23 +130,33 @@ class PredictEvents:
             if not 0 <= number < len(predicted.texts):
                 raise ValueError(f"there is no row {number + 1:,}, must be of the table")
             text = predicted.texts[number]
-            view, _ = Work(lambda *_: predict_one(self.models.get(), text)).result()
+            view, _ = Work(lambda *_: predict_one(self.models.get(model), text)).result()
             return {**view, "title": f"Sentence {number + 1:,}", "opened": True}
 
-    def save(self, predicted: Predicted, how: str, percent: float, kind: str) -> str:
+    def save(
+        self,
+        predicted: Predicted,
+        how: str,
+        percent: float,
+        model: WorkingModel = OWN_MODEL,
+        *,
+        kind: str,
+    ) -> str:
         """Write the predictions as `csv` or `jsonl`, unsure as the page shows it."""
         with as_toast():
             below = percent / 100 if how == ONE else None
-            work = Work(lambda *_: predictions_as(self.models.get(), predicted, kind, below))
+            work = Work(lambda *_: predictions_as(self.models.get(model), predicted, kind, below))
             return work.result()
 
-    def _predict(self, read: Callable[[], Given], request: gr.Request) -> Iterator[Updates]:
-        work = Work(lambda progress, cancelled: self._answer(read(), progress, cancelled))
+    def _predict(
+        self, read: Callable[[], Given], request: gr.Request, model: WorkingModel
+    ) -> Iterator[Updates]:
+        work = Work(lambda progress, cancelled: self._answer(read(), model, progress, cancelled))
         for step in self._running.steps(work, request):
             if step.total:
                 what = f"{step.done:,} of {step.total:,} sentences"
             else:
-                ready = self.models.is_ready()
+                ready = self.models.is_ready(model)
                 what = "Reading the sentences…" if ready else "Loading the model…"
             yield SKIP, SKIP, SKIP, progress_line(what, step), shown()
         if work.failed:
@@ -138,8 +166,10 @@ class PredictEvents:
         with as_toast():
             yield *work.result(), "", hidden()
 
-    def _answer(self, given: Given, progress: Report, cancelled: Asked) -> Answer:
-        model = self.models.get()
+    def _answer(
+        self, given: Given, which: WorkingModel, progress: Report, cancelled: Asked
+    ) -> Answer:
+        model = self.models.get(which)
         if len(given.texts) == 1:
             view, row = predict_one(model, given.texts[0], notes=given.notes)
             return {**view, "share": link_of(given)}, NO_TABLE, Predicted.of([row])

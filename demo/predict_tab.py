@@ -35,20 +35,22 @@ class Parts(NamedTuple):
     predicted: gr.State
 
 
-def build_predict_tab(app: gr.Blocks, models: ModelShelf) -> None:
+def build_predict_tab(app: gr.Blocks, models: ModelShelf, model: gr.State) -> None:
     """Lay out the tab and wire its events; call inside `app`.
 
     Args:
         app: The page, whose loading opens a shared link.
-        models: Where the model comes from.
+        models: Where models come from.
+        model: The working set's `WorkingModel`.
     """
     with gr.Tab("Predict", id="predict") as tab:
         parts = _lay_out(shipped=models.folder is None)
         events = PredictEvents(models)
-        _wire_questions(events, parts)
-        parts.many.open(events.open_row, parts.predicted, parts.one, **SEVERAL)
+        _wire_questions(events, parts, model)
+        parts.many.open(events.open_row, [parts.predicted, model], parts.one, **SEVERAL)
         parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
-        _wire_downloads(events, parts)
+        _wire_downloads(events, parts, model)
+        model.change(events.again, [parts.predicted, model], _answers(parts), **SEVERAL)
         app.load(events.open_link, None, [tab.parent, parts.box, *_answers(parts)], **SEVERAL)
         app.unload(events.close)
 
@@ -128,13 +130,13 @@ def _lay_out(*, shipped: bool) -> Parts:
     )
 
 
-def _wire_questions(events: PredictEvents, parts: Parts) -> None:
+def _wire_questions(events: PredictEvents, parts: Parts, model: gr.State) -> None:
     """Wire what asks the model."""
     answers = _answers(parts)
     asked = [parts.predict.click, parts.box.submit]
-    gr.on(asked, events.predict, parts.box, answers, trigger_mode="always_last", **SEVERAL)
+    gr.on(asked, events.predict, [parts.box, model], answers, trigger_mode="always_last", **SEVERAL)
     read = [parts.file.upload, parts.file.clear, parts.column.submit, parts.reread_now.click]
-    given = [parts.file, parts.column]
+    given = [parts.file, parts.column, model]
     gr.on(read, events.upload, given, answers, trigger_mode="always_last", **SEVERAL)
     parts.file.change(
         lambda path: gr.update(visible=path is not None),
@@ -156,13 +158,13 @@ def _wire_questions(events: PredictEvents, parts: Parts) -> None:
     )
     for button, example in zip(parts.examples, EXAMPLES, strict=True):
         button.click(lambda text=example.text: text, None, parts.box, queue=False, **PRIVATE)
-        button.click(events.example(example), None, answers, **SEVERAL)
+        button.click(events.example(example), model, answers, **SEVERAL)
 
 
-def _wire_downloads(events: PredictEvents, parts: Parts) -> None:
+def _wire_downloads(events: PredictEvents, parts: Parts, model: gr.State) -> None:
     """Send the text of a download through a hidden field to the browser, which saves it."""
     text = gr.Textbox(visible=False)
-    asked = [parts.predicted, parts.how, parts.percent]
+    asked = [parts.predicted, parts.how, parts.percent, model]
     with gr.Row(elem_classes="downloads"):
         gr.HTML("<span>Download</span>", elem_classes="try")
         for kind, media in KINDS.items():

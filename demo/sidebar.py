@@ -12,6 +12,7 @@ from core.catalogue import CATALOGUE, find_spec
 from core.config import POOLINGS, EncoderChoice
 from demo.data_events import data_line
 from demo.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
+from demo.models import OWN_MODEL, WorkingModel
 from demo.toasts import as_toast
 from demo.work import RunningWork, StoppedError, Work, progress_line
 from demo.working_data import WorkingData
@@ -24,6 +25,7 @@ PRIVATE: dict[str, Any] = {
     "api_visibility": "private",
     "concurrency_limit": 8,
 }
+QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 Updates = tuple[Any, ...]
 SKIP = gr.skip()
 
@@ -35,11 +37,15 @@ class WorkingSet(NamedTuple):
         choice: The state that holds the visitor's `EncoderChoice`.
         data: The state that holds their `WorkingData`.
         data_line: Where the sidebar names that.
+        model: The state that holds their `WorkingModel`.
+        model_line: Where the sidebar names that.
     """
 
     choice: gr.State
     data: gr.State
     data_line: gr.HTML
+    model: gr.State
+    model_line: gr.HTML
 
 
 class SidebarEvents:
@@ -171,7 +177,7 @@ class SidebarEvents:
 def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
     """Lay out the sidebar and wire its events; call inside `app`."""
     events, default = SidebarEvents(shelf), shelf.default
-    choice, data = gr.State(default), gr.State(WorkingData())
+    choice, data, model = gr.State(default), gr.State(WorkingData()), gr.State(OWN_MODEL)
     spec = find_spec(default.name)
     names = [(each.label, each.name) for each in CATALOGUE]
     # An open page offers the catalogue, and what it was started with if that is something else.
@@ -179,6 +185,8 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
     with gr.Sidebar(width=290, elem_id="working-set"):
         gr.HTML("<h2>Working set</h2><p class='soft'>What every tab works with.</p>")
         line = gr.HTML(data_line(WorkingData()), elem_id="working-data")
+        model_shown = gr.HTML(model_line(OWN_MODEL), elem_id="working-model")
+        own = gr.Button("Back to the page's own model", size="sm", visible=False)
         encoder = gr.Dropdown(
             [*names, *other],
             value=spec.name if spec else OTHER,
@@ -246,7 +254,22 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
         events.stop, None, None, queue=False, show_progress="hidden", api_visibility="private"
     )
     app.load(events.wait_until_ready, choice, status, **{**PRIVATE, "concurrency_limit": None})
-    return WorkingSet(choice, data, line)
+    own.click(lambda: OWN_MODEL, None, model, queue=False, **QUICK)
+    model.change(
+        lambda now: (model_line(now), gr.update(visible=bool(now.id))),
+        model,
+        [model_shown, own],
+        queue=False,
+        **QUICK,
+    )
+    return WorkingSet(choice, data, line, model, model_shown)
+
+
+def model_line(model: WorkingModel) -> str:
+    """Name the working model for the sidebar."""
+    what = "Predict uses it"
+    name = model.name[:120] if model.id else "the page's own"
+    return f"<h3>Model</h3><p>{html.escape(name)}</p><p class='soft'>{what}</p>"
 
 
 def facts(shelf: EncoderShelf, choice: EncoderChoice) -> str:

@@ -40,13 +40,6 @@ def cards_view(network: Network, names: Sequence[str]) -> View:
     }
 
 
-def default_names(layers: int) -> list[str]:
-    """Name what is compared unless a person says otherwise."""
-    third, two_thirds = layers // 3, 2 * layers // 3
-    names = ("heads", "heads@auto", f"lower:{third}@auto", f"lower:{third}")
-    return list(dict.fromkeys((*names, f"lower:{two_thirds}", "full")))
-
-
 def chosen_view(network: Network, names: Sequence[str]) -> list[View]:
     """Lay out the strategies chosen: name, title, and a small picture of each."""
     found = []
@@ -63,29 +56,45 @@ def chosen_view(network: Network, names: Sequence[str]) -> list[View]:
 
 
 def small_picture(network: Network, scenario: "Scenario") -> str:
+    """Draw a strategy for a network, as `letters` does."""
+    read = network.read(scenario).values()
+    top = max(each if isinstance(each, int) else network.layers for each in read)
+    return letters(scenario, network.layers, network.names, top)
+
+
+def letters(scenario: "Scenario", layers: int, tasks: Sequence[str], top: int) -> str:
     """Draw a strategy as letters, bottom up: f frozen, t trains, l later, p partly, n not run.
 
     The last letter stands for the heads.
+
+    Args:
+        scenario: Whose strategy.
+        layers: How many layers the encoder has.
+        tasks: The tasks there are.
+        top: The highest layer that a head reads.
     """
     from core.freezing import Moment, Part
-    from core.train_plan import PARTLY
 
-    strategy, layers = scenario.strategy, network.layers
-    read = network.read(scenario).values()
-    top = max(each if isinstance(each, int) else layers for each in read)
+    strategy = scenario.strategy
     start = Moment(epoch=0, epochs=strategy.epochs, top=top)
-    partly = {Part(layer=k) for k in range(layers + 1) if not strategy.takes("weight")}
+    whole = strategy.takes("layer.weight")  # a matrix trains where its part does
 
     def letter(part: Part) -> str:
         if part.layer is not None and part.layer > top:
             return "n"
         if not strategy.trains(part):
             return "f"
-        if part in partly and part.layer is not None:
-            return PARTLY[0]
+        if part.layer is not None and not whole:
+            return "p"
         return "t" if strategy.rate(part, start) > 0 else "l"
 
-    heads = [letter(Part(task=task)) for task in network.names]
-    head = "t" if "t" in heads else "f"
-    mixed = "p" if len(set(heads)) > 1 else head
-    return "".join(letter(Part(layer=layer)) for layer in range(layers + 1)) + mixed
+    heads = {letter(Part(task=task)) for task in tasks}
+    head = "p" if len(heads) > 1 else "".join(heads)
+    return "".join(letter(Part(layer=layer)) for layer in range(layers + 1)) + head
+
+
+def default_names(layers: int) -> list[str]:
+    """Name what is compared unless a person says otherwise."""
+    from core.comparison_choice import default_strategies
+
+    return [scenario.name for scenario in default_strategies(layers)]

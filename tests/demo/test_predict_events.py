@@ -71,10 +71,10 @@ def test_an_uploaded_file_is_predicted_and_removed_when_it_is_taken_away(
 
 def test_downloads_follow_the_threshold_on_the_page(events: PredictEvents) -> None:
     predicted = last(events.predict("It works.\nIt broke.", PAGE))[2]
-    assert events.save(predicted, ONE, 100, "csv").count(",true,") == 4
-    assert events.save(predicted, OWN, 100, "csv").count(",true,") == 0
+    assert events.save(predicted, ONE, 100, kind="csv").count(",true,") == 4
+    assert events.save(predicted, OWN, 100, kind="csv").count(",true,") == 0
     with pytest.raises(gr.Error):
-        events.save(predicted, OWN, 100, "xlsx")
+        events.save(predicted, OWN, 100, kind="xlsx")
 
 
 def test_an_example_is_there_before_the_model_is() -> None:

@@ -1,0 +1,505 @@
+"""What the events of the Freeze tab do with comparisons: plain values in, plain values out."""
+
+import asyncio
+import contextlib
+import html
+import json
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.config import AdviceChoice, EncoderChoice
+from demo.charts import View
+from demo.comparison_examples import EXAMPLE, shipped_comparison
+from demo.comparison_views import going_view, result_view
+from demo.comparisons import (
+    TICK_SECONDS,
+    Asked,
+    Comparison,
+    ComparisonShelf,
+    kept_comparisons,
+    kept_report,
+    run_folder,
+)
+from demo.layer_profiles import ProfileShelf
+from demo.models import ModelShelf
+from demo.strategy_words import listed
+from demo.toasts import as_toast
+from demo.work import RunningWork, Work, progress_line
+from demo.working_data import WorkingData
+
+if TYPE_CHECKING:  # torch is behind them
+    from core.comparison_choice import ComparisonChoice
+    from core.comparison_events import ComparisonPlan
+    from core.dataset import Dataset
+
+Updates = tuple[Any, ...]
+
+SKIP = gr.skip()
+NOTHING: View = {"said": "", "runs": [], "state": "", "going": False}
+
+MOST_SEEDS = 12
+MOST_EPOCHS = 50
+MOST_ROWS = 2_000
+"""Of more rows the page compares a stratified sample; the command line takes all."""
+
+UNTIL_IT_STOPS = "until it stops improving"
+EPOCHS = (UNTIL_IT_STOPS, "1", "2", "3", "5", "10")
+BUDGETS = (("no limit", 0), ("1 minute", 60), ("5 minutes", 300), ("30 minutes", 1800))
+KEPT = "kept-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What the fields say.
+
+    Attributes:
+        rows: How many rows, a stratified sample.
+        tasks: Which tasks; empty for all.
+        seeds: How many.
+        epochs: How many, or `UNTIL_IT_STOPS`.
+        budget: Seconds; 0 for no limit.
+        cost: What a cheaper strategy is cheaper in.
+        margin: Points.
+        score: What counts of a sentence task.
+    """
+
+    rows: float
+    tasks: Sequence[str]
+    seeds: float
+    epochs: str
+    budget: float
+    cost: str
+    margin: float
+    score: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a visitor asks to be compared.
+
+    Attributes:
+        strategies: Their names.
+        data: The working data.
+        encoder: The working encoder.
+        form: What the fields say.
+    """
+
+    strategies: tuple[str, ...]
+    data: WorkingData
+    encoder: EncoderChoice
+    form: Form
+
+
+class ComparingEvents:
+    """The callbacks.
+
+    Args:
+        shelf: Runs and keeps comparisons.
+        profiles: Where data and encoders come from.
+        models: Where an opened run goes.
+        local: Whether only this machine reaches the page: then it may delete what --runs names.
+    """
+
+    def __init__(
+        self, shelf: ComparisonShelf, profiles: ProfileShelf, models: ModelShelf, *, local: bool
+    ) -> None:
+        self.shelf, self.profiles, self.models, self.local = shelf, profiles, models, local
+        self._estimating = RunningWork()
+
+    def fields(self, working: WorkingData) -> Updates:
+        """Offer the working data's tasks and rows: returns the two fields."""
+
+        def look() -> Updates:
+            dataset = self.profiles.data.get(working).usable()
+            names = [task.name for task in dataset.tasks][:40]
+            most = min(MOST_ROWS, len(dataset.examples))
+            return (
+                gr.update(choices=names, value=names),
+                gr.update(maximum=most, value=min(300, most)),
+            )
+
+        with as_toast():
+            return Work(lambda *_: look()).result()
+
+    async def start(
+        self,
+        current: str,
+        order: Order,
+        request: gr.Request,
+    ) -> AsyncIterator[Updates]:
+        """Compare: yields current, going, advice, result, list, Stop as it goes on."""
+        with as_toast():
+            asked = self.asked(order)
+            comparison = self.shelf.start(asked, request.session_hash or "", current)
+        async for updates in self._watch(comparison, request):
+            yield updates
+
+    def asked(self, order: Order) -> Asked:
+        """Say what the fields ask for.
+
+        Raises:
+            ValueError: If a field is out of range, or no strategy is chosen.
+        """
+        form, working, chosen = order.form, order.data, order.strategies
+        rows = _whole("rows", form.rows, 1, MOST_ROWS)
+        seeds = _whole("seeds", form.seeds, 1, MOST_SEEDS)
+        epochs = None
+        if form.epochs != UNTIL_IT_STOPS:
+            epochs = _whole("epochs", form.epochs, 1, MOST_EPOCHS)
+        budget = float(form.budget)
+        if not chosen:
+            raise ValueError("no strategy is chosen: add one drawn on the strip, or a card's")
+        if not form.tasks:
+            raise ValueError("no task is ticked: tick one at least")
+        advice = AdviceChoice(margin=float(form.margin), score=form.score, cost=form.cost)
+        encoder = replace(order.encoder, precision="exact")
+        tasks = tuple(map(str, form.tasks))
+        sampled = working.reading(replace(working.choice, rows=rows, tasks=tasks))
+
+        def read() -> "Dataset":
+            from core.dataset import read_dataset
+
+            dataset = self.profiles.data.get(working)
+            if rows >= len(dataset.usable().examples) and len(tasks) == len(dataset.tasks):
+                return dataset
+            with contextlib.suppress(KeyError):
+                return self.profiles.data.read(sampled, read_dataset)
+            return dataset
+
+        def choose(dataset: "Dataset") -> "ComparisonChoice":
+            from core.comparison_choice import ComparisonChoice
+            from core.scenario import parse_strategy
+
+            layers = self.profiles.encoders.get(encoder).layers
+            names = [task.name for task in dataset.tasks]
+            return ComparisonChoice(
+                strategies=tuple(parse_strategy(name, layers, names) for name in chosen),
+                seeds=seeds,
+                epochs=epochs,
+                budget_seconds=budget or None,
+                advice=advice,
+            )
+
+        return Asked(
+            dataset=read,
+            encoder=encoder,
+            choice=choose,
+            name="the corpus" if working.is_corpus else working.name,
+            same=(sampled, encoder, epochs),
+        )
+
+    def estimate(
+        self,
+        order: Order,
+        request: gr.Request,
+    ) -> Iterator[Updates]:
+        """Measure steps on this machine and say how long a comparison will take.
+
+        Yields status, Stop.
+        """
+        with as_toast():
+            asked = self.asked(order)
+            work = Work(lambda _, cancelled: _planned(asked, cancelled))
+            for step in self._estimating.steps(work, request):
+                yield progress_line("Measuring steps on this machine…", step), shown()
+            if work.failed:
+                yield "", hidden()
+            if work.stopped:
+                return
+            plan = work.result()
+        yield f'<p class="soft">{html.escape(estimate_in_words(plan))}</p>', hidden()
+
+    def stop(self, current: str, request: gr.Request) -> None:
+        """Stop what the page waits for: an estimate, or its comparison; finished runs are kept."""
+        self._estimating.stop(request)
+        for comparison in self.shelf.of(request.session_hash or ""):
+            if comparison.going:
+                comparison.stopping.set()
+        del current
+
+    async def resume(self, asked: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
+        """Find the comparisons that a reloaded page had, and watch one that is still going."""
+        ids = (asked._data or {}).get("ids")
+        found = [
+            each
+            for name in (ids if isinstance(ids, list) else [])[:20]
+            if isinstance(name, str) and (each := self.shelf.find(name, request.session_hash or ""))
+        ]
+        if not found:
+            yield (SKIP,) * 6
+            return
+        going = next((each for each in found if each.going), found[0])
+        async for updates in self._watch(going, request):
+            yield updates
+
+    def open(self, asked: gr.EventData, request: gr.Request) -> Updates:
+        """Show another comparison: returns current, going, advice, result, list, Stop."""
+        name = str((asked._data or {}).get("name"))
+        with as_toast():
+            view = self._view_of(name, request)
+            comparison = self.shelf.find(name)
+            going = going_view(comparison, 0) if comparison is not None else NOTHING
+            return name, going, view, view, self.listing(name, request), hidden()
+
+    def remove(self, current: str, asked: gr.EventData, request: gr.Request) -> Updates:
+        """Delete a comparison; returns as `open`, of the shipped one if it was shown."""
+        name = str((asked._data or {}).get("name"))
+        with as_toast():
+            if name.startswith(KEPT):
+                self._remove_kept(name)
+            else:
+                self.shelf.delete(name, request.session_hash or "")
+            if name != current:
+                return *[SKIP] * 4, self.listing(current, request), SKIP
+            view = self._view_of(EXAMPLE, request)
+            return EXAMPLE, NOTHING, view, view, self.listing(EXAMPLE, request), hidden()
+
+    def use(self, current: str, asked: gr.EventData, request: gr.Request) -> Updates:
+        """Open a run as the working model: returns it, and what to say of it."""
+        given: dict[str, Any] = asked._data or {}
+        with as_toast():
+            folder, report = self._opened(current, request)
+            strategy, seed = str(given.get("strategy")), given.get("seed")
+            if seed is None:  # the advised one: its best run by the validation rows
+                seed = best_seed(report, strategy)
+            model = run_folder(folder, strategy, _whole("seed", seed, 0, 10_000))
+            name = f"{strategy}, seed {seed}, of {report['data']}"
+            opened = self.models.offer(model, name)
+            Work(lambda *_: self.models.get(opened)).result()
+            return opened, used(name)
+
+    def save(self, current: str, asked: gr.EventData, request: gr.Request) -> str:
+        """Write the report for a download: `{name, kind, text}` as JSON."""
+        kind = str((asked._data or {}).get("kind"))
+        with as_toast():
+            document = self._document(current, request)
+
+            def write() -> dict[str, str]:
+                from core.comparison_page import comparison_html
+
+                if kind == "html":
+                    text = comparison_html(document)
+                    return {"name": "comparison.html", "kind": "text/html", "text": text}
+                text = json.dumps(document, ensure_ascii=False, indent=1)
+                return {"name": "comparison.json", "kind": "application/json", "text": text}
+
+            return json.dumps(Work(lambda *_: write()).result())
+
+    def close(self, request: gr.Request) -> None:
+        """Take note that a page was closed."""
+        self.shelf.leave(request.session_hash or "")
+
+    def listing(self, current: str, request: gr.Request) -> View:
+        """List the comparisons that a page may open."""
+        own = self.shelf.of(request.session_hash or "")
+        return {**self._listing(current, own), "ids": [each.id for each in own]}
+
+    def _listing(self, current: str, own: Sequence[Comparison]) -> View:
+        rows = [
+            {
+                "name": each.id,
+                "title": f"Yours, of {each.name[:80]}",
+                "about": f"{clock(each.begun)}, {each.state}",
+                "deletable": True,
+            }
+            for each in own
+        ]
+        rows += [
+            {
+                "name": f"{KEPT}{folder.name}",
+                "title": f"From the command line: {folder.name[:80]}",
+                "about": clock(folder.stat().st_mtime),
+                "deletable": self.local,
+            }
+            for folder in kept_comparisons(self.shelf.runs)
+        ]
+        shipped = shipped_comparison()
+        if shipped is not None:
+            rows.append(
+                {
+                    "name": EXAMPLE,
+                    "title": "The shipped example, of the corpus",
+                    "about": shipped["made"],
+                    "deletable": False,
+                }
+            )
+        return {"rows": [{**row, "shown": row["name"] == current} for row in rows]}
+
+    def first_listing(self) -> View:
+        """List what a page that has just opened may open."""
+        return self._listing(self.first()[0], [])
+
+    def first(self) -> tuple[str, View, View]:
+        """Say what the tab opens with: a comparison named by --runs, or the shipped one."""
+        for folder in kept_comparisons(self.shelf.runs):
+            with contextlib.suppress(ValueError):
+                name = f"{KEPT}{folder.name}"
+                made = clock(folder.stat().st_mtime)
+                view = result_view(kept_report(folder), name=name, made=made, usable=True)
+                return name, view, view
+        view = example_view()
+        return EXAMPLE, view, view
+
+    async def _watch(self, comparison: Comparison, request: gr.Request) -> AsyncIterator[Updates]:
+        """Yield current, going, advice, result, list, Stop whenever something is new."""
+        version, report = -1, None
+        while True:
+            if comparison.version != version or comparison.state == "waiting":
+                first, version = version < 0, comparison.version
+                result: Any = SKIP
+                if comparison.report is not report and comparison.report is not None:
+                    report = comparison.report
+                    result = await asyncio.to_thread(self._own_view, comparison)
+                listed_now = self.listing(comparison.id, request)
+                going = going_view(comparison, self.shelf.place(comparison))
+                stop = gr.update(visible=comparison.going)
+                yield (comparison.id if first else SKIP), going, result, result, listed_now, stop
+            if not comparison.going and comparison.version == version:
+                return
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _own_view(self, comparison: Comparison) -> View:
+        assert comparison.report is not None
+        made = f"Begun {clock(comparison.begun)} on {comparison.report['machine']}."
+        return result_view(comparison.report, name=comparison.id, made=made, usable=True)
+
+    def _view_of(self, name: str, request: gr.Request) -> View:
+        if name == EXAMPLE:
+            return example_view()
+        comparison = self.shelf.find(name)
+        if comparison is not None:
+            if comparison.report is None:
+                raise ValueError("no run of this comparison has finished")
+            return self._own_view(comparison)
+        folder, report = self._opened(name, request)
+        made = clock(folder.stat().st_mtime)
+        return result_view(report, name=name, made=f"Made {made}.", usable=True)
+
+    def _opened(self, name: str, request: gr.Request) -> tuple[Any, dict[str, Any]]:
+        """Find a comparison's folder and report.
+
+        Raises:
+            ValueError: If it is not there, or is the shipped one, whose runs are not kept.
+        """
+        if name.startswith(KEPT):
+            for folder in kept_comparisons(self.shelf.runs):
+                if f"{KEPT}{folder.name}" == name:
+                    return folder, kept_report(folder)
+        comparison = self.shelf.find(name)
+        if comparison is None or comparison.visitor != (request.session_hash or ""):
+            raise ValueError("this comparison's runs are not here: run one of your own")
+        if comparison.report is None:
+            raise ValueError("no run of this comparison has finished")
+        return comparison.folder, comparison.report
+
+    def _document(self, name: str, request: gr.Request) -> dict[str, Any]:
+        if name == EXAMPLE:
+            shipped = shipped_comparison()
+            if shipped is not None:
+                return dict(shipped["document"])
+        return self._opened(name, request)[1]
+
+    def _remove_kept(self, name: str) -> None:
+        from core.comparison_runs import remove_comparison
+
+        if not self.local:
+            raise ValueError("this page is open to others: delete it on the machine that serves it")
+        for folder in kept_comparisons(self.shelf.runs):
+            if f"{KEPT}{folder.name}" == name:
+                remove_comparison(folder)
+
+
+def example_view() -> View:
+    """Lay out the shipped comparison; nothing, where none is shipped."""
+    shipped = shipped_comparison()
+    if shipped is None:
+        return {"advice": None, "strategies": [], "facts": "", "made": "", "usable": False}
+    return result_view(shipped["document"], name=EXAMPLE, made=shipped["made"], usable=False)
+
+
+def best_seed(report: dict[str, Any], strategy: str) -> int:
+    """Name the seed of a strategy's run that scored highest on its validation rows."""
+
+    def validated(run: dict[str, Any]) -> float:
+        scores = [
+            each.get("f1", each.get("accuracy")) for each in (run["validation"] or {}).values()
+        ]
+        known = [score for score in scores if score is not None]
+        return sum(known) / len(known) if known else 0.0
+
+    runs = [run for run in report["runs"] if run["strategy"] == strategy]
+    if not runs:
+        raise ValueError(f"there is no run of {strategy[:60]}")
+    return int(max(runs, key=lambda run: (validated(run), -run["seed"]))["seed"])
+
+
+def _planned(asked: Asked, cancelled: Any) -> "ComparisonPlan":  # noqa: ANN401 (a function)
+    """Go as far as the plan, which has the estimate, and no further."""
+    from core.comparison import compare
+    from core.comparison_events import ComparisonPlan
+
+    dataset = asked.dataset()
+    events = compare(dataset, asked.encoder, asked.choice(dataset), cancelled=cancelled)
+    with contextlib.closing(events):
+        for event in events:
+            if isinstance(event, ComparisonPlan):
+                return event
+    raise RuntimeError("the comparison has no plan")
+
+
+def estimate_in_words(plan: "ComparisonPlan") -> str:
+    """Say how long a plan will take."""
+    runs = len(plan.runs)
+    told = f"{runs} runs on {plan.rows:,} rows take about {duration(plan.seconds)} on this machine"
+    by: dict[str, float] = {}
+    for run in plan.runs:
+        by[run.strategy] = by.get(run.strategy, 0.0) + run.seconds / plan.jobs
+    each = listed([f"{name} {duration(seconds)}" for name, seconds in by.items()])
+    return f"{told}, measured by steps of training: {each}."
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it."""
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def clock(at: float) -> str:
+    """Write a moment: 2026-11-21 19:03."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def used(name: str) -> str:
+    """Say which model is used now, and where."""
+    text = html.escape(name[:200])
+    return f'<p class="soft"><b>{text}.</b> Predict now uses it; the sidebar leads back.</p>'
+
+
+def shown() -> dict[str, Any]:
+    """Make the Stop button appear."""
+    return gr.update(visible=True)
+
+
+def hidden() -> dict[str, Any]:
+    """Make the Stop button go."""
+    return gr.update(visible=False)
+
+
+def _whole(name: str, given: object, low: int, high: int) -> int:
+    """Take a whole number from a field.
+
+    Raises:
+        ValueError: If it is none, or out of range.
+    """
+    try:
+        number = int(str(given).removesuffix(".0"))
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ValueError(f"{name} is {str(given)[:20]}, must be {low:,} to {high:,}")
+    return number

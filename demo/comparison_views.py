@@ -1,0 +1,278 @@
+"""What the Freeze tab draws of a comparison: plain values for static/97-comparison.js."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from demo.charts import View, shorten
+from demo.comparisons import DONE, FAILED, RUNNING, STOPPED, WAITING, Comparison
+from demo.strategy_cards import letters
+from demo.strategy_words import short_count, title_of
+
+CURVE_POINTS = 60
+MOST_CLASSES = 40
+MOST_LOOKED_AT = 50
+MOST_NOTES = 40
+
+Document = Mapping[str, Any]
+
+STATUS = {
+    "better": "shown better",
+    "good_enough": "shown good enough",
+    "cannot_tell": "cannot be told",
+}
+
+
+def result_view(document: Document, *, name: str, made: str, usable: bool) -> View:
+    """Lay out a report: the advice, the charts' points, the table, what to know.
+
+    Args:
+        document: What `core.comparison_report.comparison_document` gave.
+        name: Which comparison it is, for the page to ask for its runs.
+        made: When and on which machine, in words.
+        usable: Whether its runs can be opened as the working model.
+    """
+    tasks = [
+        {
+            "name": task,
+            "kind": about["kind"],
+            "metric": "strict F1" if about["kind"] == "token" else document["score"],
+            "floor": _floor(document["floor"].get(task)),
+        }
+        for task, about in document["tasks"].items()
+    ]
+    strategies = [_strategy(document, each) for each in document["strategies"]]
+    return {
+        "name": name,
+        "usable": usable,
+        "made": made,
+        "data": shorten(document["data"]),
+        "facts": _facts(document),
+        "advice": _advice(document),
+        "tasks": tasks,
+        "floor": _mean_floor(tasks),
+        "strategies": strategies,
+        "frontier": frontier(strategies),
+        "secondLook": _second_look(document),
+        "notes": _notes(document),
+    }
+
+
+def going_view(comparison: Comparison, place: int) -> View:
+    """Lay out how far a comparison is: its stage, its runs, what is left.
+
+    Args:
+        comparison: Which.
+        place: How many go before it.
+    """
+    done = sum(run["state"] == "done" for run in comparison.planned)
+    said = {
+        WAITING: f"Waiting: {place} before you." if place else "Starting…",
+        RUNNING: f"{comparison.stage[:1].upper()}{comparison.stage[1:]}…"
+        if comparison.stage
+        else f"{done} of {len(comparison.planned)} runs done.",
+        STOPPED: f"Stopped with {done} of {len(comparison.planned)} runs done; they are kept, and "
+        "“Compare them” goes on from there.",
+        DONE: "",
+        FAILED: f"{comparison.why[:1].upper()}{comparison.why[1:].rstrip('.')}.",
+    }[comparison.state]
+    return {
+        "state": comparison.state,
+        "going": comparison.going,
+        "said": said,
+        "seconds": comparison.seconds,
+        "left": comparison.left if comparison.going else None,
+        "progress": comparison.progress,
+        "runs": _runs_by_strategy(comparison.planned),
+    }
+
+
+def _runs_by_strategy(planned: Sequence[Mapping[str, Any]]) -> list[View]:
+    found: dict[str, list[str]] = {}
+    for run in sorted(planned, key=lambda run: int(run["seed"])):
+        found.setdefault(run["strategy"], []).append(run["state"])
+    return [{"strategy": strategy, "states": states} for strategy, states in found.items()]
+
+
+def _strategy(document: Document, each: Document) -> View:
+    from core.scenario import parse_strategy
+
+    layers = int(document["encoder"]["layers"])
+    names = list(document["tasks"])
+    scenario = parse_strategy(each["name"], layers)
+    runs = [run for run in document["runs"] if run["strategy"] == each["name"]]
+    reads = [layer for run in runs for layer in run["read"].values()]
+    top = max((k if isinstance(k, int) else layers for k in reads), default=layers)
+    score = document["score"].replace("-", "_")
+    return {
+        "name": each["name"],
+        "title": title_of(scenario),
+        "parts": letters(scenario, layers, names, top),
+        "read": list(each["read"]),
+        "mean": each["mean"],
+        "tasks": {
+            task: {
+                "score": found["f1"] if "f1" in found else found[score],
+                "versusHeads": found["versus_heads"],
+                "clearsFloor": found["clears_floor"],
+            }
+            for task, found in each["tasks"].items()
+        },
+        "versusHeads": each["versus_heads"],
+        "seconds": each["seconds"],
+        "secondsPerStep": each["seconds_per_step"],
+        "memory": each["peak_memory_bytes"],
+        "weights": short_count(each["trainable_parameters"]),
+        "speed": each["inference_sentences_per_second"],
+        "forgetting": each["forgetting"],
+        "drift": _drift(each["drift"]),
+        "seeds": each["seeds"],
+        "runs": [_run(run) for run in runs],
+        "curves": _curves(runs[0]) if runs else None,
+        "classes": _classes(runs),
+        "notes": list(each["notes"])[:MOST_NOTES],
+    }
+
+
+def _run(run: Document) -> View:
+    return {
+        "seed": run["seed"],
+        "seconds": run["seconds"],
+        "epoch": run["best_epoch"],
+        "epochs": run["epochs"],
+        "steps": run["steps"],
+        "read": ", ".join(sorted({str(layer) for layer in run["read"].values()})),
+        "scores": {
+            task: found.get("f1", found.get("accuracy")) for task, found in run["tasks"].items()
+        },
+    }
+
+
+def _curves(run: Document) -> View:
+    losses = run["curves"].get("loss", [])
+    size = -(-len(losses) // CURVE_POINTS) or 1
+    return {
+        "seed": run["seed"],
+        "loss": [
+            {"step": point["step"], "loss": {t: round(x, 4) for t, x in point["loss"].items()}}
+            for point in losses[size - 1 :: size]
+        ],
+        "epochs": [
+            {"epoch": e["epoch"], "step": e["step"], "scores": e["scores"], "loss": e["loss"]}
+            for e in run["curves"].get("epochs", [])
+        ],
+    }
+
+
+def _classes(runs: Sequence[Document]) -> dict[str, list[View]]:
+    """Score each label over all runs of a strategy: F1 from their confusions together."""
+    found: dict[str, list[View]] = {}
+    tasks = runs[0]["tasks"] if runs else {}
+    for task, first in tasks.items():
+        if "confusion" not in first:
+            continue
+        labels = first["labels"][:MOST_CLASSES]
+        counted = [run["tasks"][task]["confusion"] for run in runs]
+        rows = []
+        for k, label in enumerate(labels):
+            right = sum(matrix[k][k] for matrix in counted)
+            true = sum(sum(matrix[k]) for matrix in counted)
+            said = sum(row[k] for matrix in counted for row in matrix)
+            score = 2 * right / (true + said) if true + said else None
+            rows.append({"label": shorten(label), "f1": score, "rows": true})
+        found[task] = rows
+    return found
+
+
+def frontier(strategies: Sequence[View]) -> list[str]:
+    """Name the strategies that none is both cheaper and better than, the cheapest first."""
+    known = [each for each in strategies if each["mean"] is not None]
+    found: list[str] = []
+    highest = float("-inf")
+    for each in sorted(known, key=lambda each: (each["seconds"], -each["mean"]["mean"])):
+        if each["mean"]["mean"] > highest:
+            highest = each["mean"]["mean"]
+            found.append(each["name"])
+    return found
+
+
+def _advice(document: Document) -> View | None:
+    advice = document["advice"]
+    if advice is None:
+        return None
+    return {
+        "strategy": advice["strategy"],
+        "status": advice["status"],
+        "statusText": STATUS.get(advice["status"], advice["status"]),
+        "text": advice["text"],
+        "tasks": [
+            {
+                "name": task,
+                "status": each["status"],
+                "statusText": STATUS.get(each["status"], each["status"]),
+                "strategy": each["strategy"],
+                "text": each["text"],
+            }
+            for task, each in advice["tasks"].items()
+        ],
+    }
+
+
+def _facts(document: Document) -> str:
+    runs, seeds = len(document["runs"]), document["seeds"]
+    tested = "three folds" if document["folds"] else "its own test rows"
+    epochs = document["epochs"]
+    trained = f"{epochs} epoch{'s' * (epochs != 1)} each" if epochs else "each until it stopped"
+    over = "; the budget ended it" if document["over_budget"] else ""
+    return (
+        f"{document['rows']:,} rows of {shorten(document['data'])} tested on {tested}, "
+        f"{seeds} seed{'s' * (seeds != 1)}, {runs} runs, {trained}{over}"
+    )
+
+
+def _floor(floor: Document | None) -> View | None:
+    if floor is None:
+        return None
+    return {"majority": floor["majority"], "lexical": floor["lexical"]}
+
+
+def _mean_floor(tasks: Sequence[View]) -> float | None:
+    """Average what counting words reaches over the tasks, as a strategy's mean is."""
+    known = [task["floor"]["lexical"]["mean"] for task in tasks if task["floor"]]
+    return sum(known) / len(known) if known and len(known) == len(tasks) else None
+
+
+def _drift(drift: Document | None) -> View | None:
+    """Pick what is told of drift: on the probe."""
+    probe = (drift or {}).get("probe")
+    if not probe:
+        return None
+    return {key: probe.get(key) for key in ("cka", "rank_agreement", "neighbours_kept")}
+
+
+def _second_look(document: Document) -> list[View]:
+    return [
+        {
+            "task": task,
+            "unit": found["unit"],
+            "count": len(found["rows"]),
+            "rows": [
+                {
+                    "place": row["place"],
+                    "text": shorten(row["text"]),
+                    "actual": shorten(str(row["actual"])),
+                    "predicted": [
+                        [shorten(label), n] for label, n in list(row["predicted"].items())[:4]
+                    ],
+                }
+                for row in found["shown"][:MOST_LOOKED_AT]
+            ],
+        }
+        for task, found in document["second_look"].items()
+    ]
+
+
+def _notes(document: Document) -> list[str]:
+    notes = [*document["notes"], *(n for each in document["strategies"] for n in each["notes"])]
+    for name, reasons in document["failed"].items():
+        notes += [f"{name} did not end, {reason}" for reason in reasons]
+    return [note[:1].upper() + note[1:].rstrip(".") + "." for note in notes[:MOST_NOTES]]

@@ -1,0 +1,422 @@
+"""Comparisons that the page runs: one at a time, in worker processes, kept within a disk budget."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.config import EncoderChoice
+from demo.working_data import remove_left_behind
+
+if TYPE_CHECKING:  # torch is behind them
+    from core.comparison_choice import ComparisonChoice
+    from core.comparison_events import ComparisonEvent
+    from core.dataset import Dataset
+
+PREFIX = "thaw-data-"
+"""Of temporary folders: those that a killed server left are removed by the next one."""
+
+MOST_BYTES = 2_000_000_000
+"""What runs may keep of their weights on disk, those of all visitors together."""
+
+MOST_COMPARISONS = 40
+UNWATCHED_SECONDS = 600.0
+"""How long a comparison goes on after its page is closed, while nobody waits."""
+
+WAITING, RUNNING, STOPPED, DONE, FAILED = "waiting", "running", "stopped", "done", "failed"
+TICK_SECONDS = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a visitor wants compared.
+
+    Attributes:
+        dataset: Reads the rows, when its turn has come.
+        encoder: What is trained on top of.
+        choice: Makes the choice of strategies, seeds and the rest, for those rows.
+        name: What the rows are called.
+        same: What a comparison must share with another one to go on with it.
+    """
+
+    dataset: Callable[[], "Dataset"]
+    encoder: EncoderChoice
+    choice: Callable[["Dataset"], "ComparisonChoice"]
+    name: str
+    same: object
+
+
+@dataclass
+class Comparison:
+    """One comparison, running or not.
+
+    Attributes:
+        id: It cannot be guessed: whoever has it may see and stop the comparison.
+        visitor: Whose page is watching it.
+        folder: Where its runs are.
+        name: What its rows are called.
+        same: What another one must share to go on with it.
+        state: One of the states above.
+        begun: Seconds since the epoch.
+        stage: What is being done, in words.
+        planned: The runs of the plan, in order, each `{strategy, seed, seconds, state}`.
+        seconds: What the plan is expected to take.
+        left: Seconds expected to be left.
+        progress: How far the runs are that are running.
+        report: Of what has finished so far.
+        why: Why it failed, in a sentence.
+        version: Counts its changes.
+    """
+
+    id: str
+    visitor: str
+    folder: Path
+    name: str
+    same: object = None
+    state: str = WAITING
+    begun: float = field(default_factory=time.time)
+    stage: str = ""
+    planned: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    left: float | None = None
+    progress: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    why: str = ""
+    version: int = 0
+    unwatched: float | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def going(self) -> bool:
+        """Whether it is running or waits to."""
+        return self.state in (WAITING, RUNNING)
+
+    def changed(self) -> None:
+        """Say that there is something new to draw."""
+        self.version += 1
+
+
+class ComparisonShelf:
+    """Runs comparisons, one after another, and keeps what came of them.
+
+    Args:
+        runs: A folder of comparisons made on the command line, or one such; None for none.
+        most_bytes: What runs may keep of their weights on disk.
+    """
+
+    def __init__(self, runs: Path | None = None, *, most_bytes: int = MOST_BYTES) -> None:
+        self.runs = runs
+        self.most_bytes = most_bytes
+        self._folder: Path | None = None
+        self._all: OrderedDict[str, Comparison] = OrderedDict()
+        self._waiting: list[Comparison] = []
+        self._lock = threading.RLock()
+        self._turn = threading.Lock()
+        self._closing = False
+
+    def start(self, asked: Asked, visitor: str, before: str = "") -> Comparison:
+        """Begin a comparison, or go on with one of the same visitor's that has ended.
+
+        Args:
+            asked: What is compared.
+            visitor: Whose page watches it.
+            before: The id of the comparison to go on with; empty begins a new one.
+
+        Raises:
+            ValueError: If the visitor has one that is still going.
+        """
+        with self._lock:
+            going = [c for c in self._all.values() if c.visitor == visitor and c.going]
+            if going:
+                raise ValueError("your comparison is still going: stop it first, or let it end")
+            found = self._all.get(before)
+            if found is None or found.visitor != visitor or found.same != asked.same:
+                name = secrets.token_urlsafe(16)
+                folder = self._own_folder() / name
+                found = Comparison(
+                    id=name, visitor=visitor, folder=folder, name=asked.name, same=asked.same
+                )
+                self._all[name] = found
+                self._put_away()
+            found.state, found.why, found.stage = WAITING, "", "starting"
+            found.stopping = threading.Event()
+            found.unwatched, found.progress = None, None
+            found.changed()
+            self._waiting.append(found)
+        thread = threading.Thread(
+            target=self._run, args=(found, asked), daemon=True, name="thaw-compare"
+        )
+        thread.start()
+        return found
+
+    def place(self, comparison: Comparison) -> int:
+        """Tell how many go before one that waits."""
+        with self._lock:
+            if comparison not in self._waiting:
+                return 0
+            runs = any(other.state == RUNNING for other in self._all.values())
+            return self._waiting.index(comparison) + runs
+
+    def find(self, name: str, visitor: str | None = None) -> Comparison | None:
+        """Find a comparison by its id; with a visitor, that page watches it from now on."""
+        with self._lock:
+            found = self._all.get(name)
+            if found is not None and visitor is not None:
+                found.visitor, found.unwatched = visitor, None
+            return found
+
+    def of(self, visitor: str) -> list[Comparison]:
+        """List a visitor's comparisons, the newest first."""
+        with self._lock:
+            return [c for c in reversed(self._all.values()) if c.visitor == visitor]
+
+    def delete(self, name: str, visitor: str) -> None:
+        """Stop and remove a visitor's comparison.
+
+        Raises:
+            ValueError: If they have no such.
+        """
+        with self._lock:
+            found = self._all.get(name)
+            if found is None or found.visitor != visitor:
+                raise ValueError("this comparison is not here any more")
+            self._remove(found)
+
+    def leave(self, visitor: str) -> None:
+        """Take note that a visitor's page was closed: what is going goes on for a while."""
+        with self._lock:
+            for comparison in self._all.values():
+                if comparison.visitor == visitor:
+                    comparison.unwatched = time.monotonic()
+
+    def close(self) -> None:
+        """Stop all, as the server ends."""
+        self._closing = True
+        for comparison in list(self._all.values()):
+            comparison.stopping.set()
+
+    def _own_folder(self) -> Path:
+        if self._folder is None:
+            remove_left_behind(Path(tempfile.gettempdir()))
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    def _put_away(self) -> None:
+        ended = [c for c in self._all.values() if not c.going]
+        while len(self._all) > MOST_COMPARISONS and ended:
+            self._remove(ended.pop(0))
+
+    def _remove(self, comparison: Comparison) -> None:
+        comparison.stopping.set()
+        self._all.pop(comparison.id, None)
+        comparison.state = STOPPED
+        shutil.rmtree(comparison.folder, ignore_errors=True)
+
+    def _cancelled(self, comparison: Comparison) -> bool:
+        if comparison.stopping.is_set() or self._closing:
+            return True
+        if comparison.unwatched is None:
+            return False
+        waited_for = any(other is not comparison for other in self._waiting)
+        alone = time.monotonic() - comparison.unwatched
+        return alone > UNWATCHED_SECONDS or (waited_for and alone > 5.0)
+
+    def _run(self, comparison: Comparison, asked: Asked) -> None:
+        """Wait for its turn, and run it to its end."""
+        from core.encoder import CancelledError
+
+        try:
+            with self._in_turn(comparison):
+                comparison.state = RUNNING
+                comparison.changed()
+                self._follow(comparison, asked)
+                comparison.state = DONE
+        except CancelledError:
+            comparison.state = STOPPED
+        except (ValueError, RuntimeError, OSError) as error:
+            comparison.state, comparison.why = FAILED, str(error)
+        except Exception as error:
+            comparison.state, comparison.why = FAILED, f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            for run in comparison.planned:
+                run["state"] = run["state"] if run["state"] in ("done", "failed") else "left"
+            comparison.progress = None
+            comparison.changed()
+            if comparison.id not in self._all:  # it was deleted while it ran
+                shutil.rmtree(comparison.folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _in_turn(self, comparison: Comparison) -> Iterator[None]:
+        """Hold the turn; others wait for theirs."""
+        from core.encoder import CancelledError
+
+        try:
+            while not (self._waiting[0] is comparison and self._turn.acquire(timeout=TICK_SECONDS)):
+                if self._cancelled(comparison):
+                    raise CancelledError("stopped before its turn")
+                time.sleep(0.05)
+        finally:
+            with self._lock:
+                self._waiting.remove(comparison)
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _follow(self, comparison: Comparison, asked: Asked) -> None:
+        from core.comparison import compare
+
+        dataset = asked.dataset()
+        events = compare(
+            dataset,
+            asked.encoder,
+            asked.choice(dataset),
+            folder=comparison.folder,
+            cancelled=lambda: self._cancelled(comparison),
+        )
+        with contextlib.closing(events):
+            for event in events:
+                take(comparison, event)
+                self._put_weights_away()
+
+    def _put_weights_away(self) -> None:
+        """Keep the runs' weights within the budget: the oldest runs' go first."""
+        from core.comparison_runs import forget_models, read_run
+
+        with self._lock:
+            folders = [c.folder for c in self._all.values()]
+        runs = sorted(
+            (path.parent for folder in folders for path in folder.glob("runs/*/seed-*/run.json")),
+            key=lambda path: path.stat().st_mtime,
+        )
+        sizes = {run: sum(f.stat().st_size for f in run.iterdir()) for run in runs}
+        total = sum(sizes.values())
+        for run in runs:
+            if total <= self.most_bytes:
+                return
+            with contextlib.suppress(ValueError, OSError):
+                total -= forget_models(run.parents[2], [read_run(run)])
+
+
+def take(comparison: Comparison, event: "ComparisonEvent") -> None:
+    """Take in one thing that a comparison tells."""
+    from core.comparison_events import (
+        ComparisonDone,
+        ComparisonPlan,
+        ComparisonStage,
+        RunFailed,
+        RunFinished,
+        RunProgress,
+        RunStarted,
+    )
+
+    if isinstance(event, ComparisonStage):
+        comparison.stage = event.what
+    elif isinstance(event, ComparisonPlan):
+        comparison.stage = ""
+        comparison.seconds = comparison.left = event.seconds
+        comparison.planned = [
+            {
+                "strategy": run.strategy,
+                "seed": run.seed,
+                "seconds": run.seconds,
+                "state": "done" if run.done else "waits",
+            }
+            for run in event.runs
+        ]
+    elif isinstance(event, RunStarted):
+        _mark(comparison, event.strategy, event.seed, "runs")
+    elif isinstance(event, RunProgress):
+        comparison.progress = {
+            "strategy": event.strategy,
+            "seed": event.seed,
+            "step": event.step,
+            "steps": event.steps,
+            "epoch": event.epoch,
+            "loss": dict(event.loss),
+        }
+    elif isinstance(event, RunFinished):
+        _mark(comparison, event.record.strategy, event.record.seed, "done")
+        comparison.left, comparison.progress = event.seconds_left, None
+        comparison.report = event.report()
+    elif isinstance(event, RunFailed):
+        _mark(comparison, event.strategy, event.seed, "failed")
+    elif isinstance(event, ComparisonDone):
+        comparison.report = event.document
+    comparison.changed()
+
+
+def _mark(comparison: Comparison, strategy: str, seed: int, state: str) -> None:
+    for run in comparison.planned:
+        if (run["strategy"], run["seed"]) == (strategy, seed):
+            run["state"] = state
+
+
+def run_folder(folder: Path, strategy: str, seed: int) -> Path:
+    """Find the folder of a run whose weights are kept.
+
+    Args:
+        folder: A comparison's.
+        strategy: The run's strategy, by name.
+        seed: The run's seed.
+
+    Raises:
+        ValueError: If there is no such run, or its weights were put away.
+    """
+    from core.comparison_runs import read_runs
+
+    for run in read_runs(folder):
+        if run.key == (strategy, seed):
+            if run.folder is None:
+                raise ValueError(
+                    f"the weights of {strategy}, seed {seed}, were put away to make room: run it "
+                    "again, or compare fewer strategies"
+                )
+            return run.folder
+    raise ValueError(f"there is no run of {strategy[:60]}, seed {seed}")
+
+
+def kept_comparisons(runs: Path | None) -> list[Path]:
+    """List the comparisons in a folder: itself, or those in it; the newest first."""
+    from core.comparison_runs import INDEX
+
+    if runs is None:
+        return []
+    found = [runs] if (runs / INDEX).is_file() else [p.parent for p in runs.glob(f"*/{INDEX}")]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def kept_report(folder: Path) -> dict[str, Any]:
+    """Read the report in a comparison's folder.
+
+    Raises:
+        ValueError: If it has none, or it cannot be read.
+    """
+    import json
+
+    from core.comparison_runs import FORMAT, REPORT, read_index
+
+    read_index(folder)
+    try:
+        document: Mapping[str, Any] = json.loads((folder / REPORT).read_text("utf-8"))
+        version = document["thaw_format"]
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{folder} has no {REPORT} yet: go on with it by python -m core compare --resume"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"the report in {folder} cannot be read: {str(error)[:200]}") from error
+    if version != FORMAT:
+        raise ValueError(f"the report in {folder} is of format {version}, must be {FORMAT}")
+    return dict(document)

@@ -1,0 +1,202 @@
+"""Comparisons of the page: one at a time, kept within bounds, stopped at once, gone on with."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.comparison_choice import ComparisonChoice
+from core.config import DataChoice, EncoderChoice
+from core.dataset import Dataset, read_dataset
+from core.scenario import parse_strategy
+from demo.comparison_views import going_view, result_view
+from demo.comparisons import (
+    DONE,
+    FAILED,
+    RUNNING,
+    STOPPED,
+    WAITING,
+    Asked,
+    Comparison,
+    ComparisonShelf,
+    kept_comparisons,
+    kept_report,
+    run_folder,
+)
+
+ROWS = 24
+SECONDS = 120.0
+
+
+@pytest.fixture
+def shelf() -> Iterator[ComparisonShelf]:
+    made = ComparisonShelf()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("rows") / "moods.csv"
+    what = ("ferry", "lorry", "glider", "train")
+    lines = [f"The {what[n % 4]} {n} is {'early' if n % 2 else 'late'}." for n in range(ROWS)]
+    moods = ["good" if n % 2 else "bad" for n in range(ROWS)]
+    path.write_text(
+        "text,mood\n" + "\n".join(f"{a},{b}" for a, b in zip(lines, moods, strict=True))
+    )
+    return read_dataset(DataChoice(source=str(path)))
+
+
+@pytest.fixture
+def asking(rows: Dataset, family_folder: Any) -> Callable[..., Asked]:  # noqa: ANN401 (a fixture)
+    encoder = EncoderChoice(name=str(family_folder("minilm")))
+
+    def ask(names: str = "heads,lower:1", **choice: Any) -> Asked:  # noqa: ANN401
+        scenarios = tuple(parse_strategy(name, 3) for name in names.split(","))
+        given = {"seeds": 1, "epochs": 1, "threads": 1} | choice
+        return Asked(
+            dataset=lambda: rows,
+            encoder=encoder,
+            choice=lambda _: ComparisonChoice(strategies=scenarios, **given),
+            name="moods.csv",
+            same=("moods", given["epochs"]),
+        )
+
+    return ask
+
+
+def wait(comparison: Comparison, until: Callable[[Comparison], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not until(comparison):
+        assert time.monotonic() < deadline, f"it is {comparison.state}: {comparison.why}"
+        time.sleep(0.05)
+
+
+def ended(comparison: Comparison) -> bool:
+    return not comparison.going
+
+
+def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
+    shelf: ComparisonShelf, asking: Callable[..., Asked]
+) -> None:
+    first = shelf.start(asking(), "ann")
+    with pytest.raises(ValueError, match="your comparison is still going"):
+        shelf.start(asking(), "ann")
+    wait(first, ended)
+    assert (first.state, first.why) == (DONE, "")
+    assert first.report is not None
+    assert {run["strategy"] for run in first.report["runs"]} == {"heads", "lower:1"}
+    kept = run_folder(first.folder, "lower:1", 0)
+    before = (kept / "run.json").stat().st_mtime
+    again = shelf.start(asking(seeds=2), "ann", first.id)
+    assert again is first
+    wait(again, ended)
+    assert again.report is not None
+    assert len(again.report["runs"]) == 4
+    assert (kept / "run.json").stat().st_mtime == before, "what was there is not run again"
+    view = result_view(again.report, name=again.id, made="now", usable=True)
+    assert [each["parts"] for each in view["strategies"]] == ["fffft", "ffttt"]
+    assert view["frontier"]
+    assert view["strategies"][0]["classes"]["mood"][0]["rows"] > 0
+    assert kept_comparisons(first.folder) == [first.folder]
+    assert kept_comparisons(first.folder.parent) == [first.folder]
+    assert kept_report(first.folder)["runs"] == again.report["runs"]
+    other = shelf.start(asking(epochs=2), "ann", first.id)
+    assert other is not first, "with other epochs its runs cannot stand beside these"
+    shelf.delete(other.id, "ann")
+    with pytest.raises(ValueError, match="is not here any more"):
+        shelf.delete(first.id, "bob")
+    shelf.delete(first.id, "ann")
+    assert not first.folder.exists()
+
+
+def test_stop_ends_it_within_two_seconds_and_the_next_one_has_its_turn(
+    shelf: ComparisonShelf, asking: Callable[..., Asked]
+) -> None:
+    long = shelf.start(asking("full", epochs=10_000), "ann")
+    second = shelf.start(asking("heads"), "bob")
+    wait(long, lambda each: each.progress is not None)
+    assert second.state == WAITING
+    assert shelf.place(second) == 1
+    assert going_view(second, shelf.place(second))["said"] == "Waiting: 1 before you."
+    assert long.state == RUNNING
+    began = time.monotonic()
+    long.stopping.set()
+    wait(long, ended)
+    assert time.monotonic() - began < 2.0
+    assert long.state == STOPPED
+    assert going_view(long, 0)["said"].startswith("Stopped with 0 of 1 runs done")
+    wait(second, ended)
+    assert second.state == DONE
+
+
+def test_weights_are_put_away_past_the_budget_and_figures_stay(
+    asking: Callable[..., Asked],
+) -> None:
+    shelf = ComparisonShelf(most_bytes=0)
+    comparison = shelf.start(asking("lower:1"), "ann")
+    wait(comparison, ended)
+    with pytest.raises(ValueError, match=r"weights of lower:1, seed 0, were put away"):
+        run_folder(comparison.folder, "lower:1", 0)
+    with pytest.raises(ValueError, match="there is no run of lower:2, seed 0"):
+        run_folder(comparison.folder, "lower:2", 0)
+    assert comparison.report is not None
+    assert comparison.report["strategies"][0]["mean"]
+    shelf.close()
+
+
+def test_what_cannot_be_compared_is_said(
+    shelf: ComparisonShelf, asking: Callable[..., Asked], rows: Dataset
+) -> None:
+    few = Asked(**{**vars(asking()), "dataset": lambda: rows.select([0, 1, 2])})
+    comparison = shelf.start(few, "ann")
+    wait(comparison, ended)
+    assert comparison.state == FAILED
+    said = going_view(comparison, 0)["said"]
+    assert said == said[:1].upper() + said[1:]
+    assert "mood" in said
+
+
+def test_a_page_that_is_closed_gives_its_turn_to_who_waits(
+    shelf: ComparisonShelf, asking: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from demo import comparisons
+
+    comparison = Comparison(id="x", visitor="ann", folder=Path("nowhere"), name="")
+    shelf._all["x"] = comparison
+    shelf.leave("ann")
+    assert not shelf._cancelled(comparison), "it goes on while nobody waits"
+    shelf._waiting.append(Comparison(id="y", visitor="bob", folder=Path("nowhere"), name=""))
+    assert comparison.unwatched is not None
+    comparison.unwatched -= 6
+    assert shelf._cancelled(comparison)
+    shelf._waiting.clear()
+    assert not shelf._cancelled(comparison)
+    monkeypatch.setattr(comparisons, "UNWATCHED_SECONDS", 1.0)
+    assert shelf._cancelled(comparison)
+    assert shelf.find("x", "ann2") is comparison, "whoever has its id watches it"
+    assert not shelf._cancelled(comparison)
+    assert asking
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"thaw_format": 99}', "is of format 99"),
+        (None, "has no report.json yet"),
+    ],
+)
+def test_a_folder_without_a_sound_report_is_refused(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    (tmp_path / "comparison.json").write_text('{"thaw_format": 1, "kind": "comparison"}')
+    if text is not None:
+        (tmp_path / "report.json").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        kept_report(tmp_path)
+    assert kept_comparisons(tmp_path) == [tmp_path]
+    assert kept_comparisons(None) == []
