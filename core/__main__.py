@@ -44,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _prepare_output() -> None:
     """Let no character that the terminal cannot print, and no closed stream, end a command."""
+    from core.launch import how_launched
+
+    second = how_launched().rank > 0  # of processes that a launcher started, one speaks
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:
+        if stream is None or second:
             nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (for good)
             setattr(sys, name, nowhere)
         elif isinstance(stream, io.TextIOWrapper):
@@ -54,8 +57,14 @@ def _prepare_output() -> None:
 
 
 def _fail(code: int, message: str) -> int:
+    from core.launch import how_launched
     from core.terminal import say
 
+    launch = how_launched()
+    if launch.rank > 0:  # bad input is told by the main process, which was given the same
+        if code == 1 and sys.__stderr__ is not None:
+            sys.__stderr__.write(f"process {launch.rank} of {launch.count}: {message}\n")
+        return code
     say(f"error: {' '.join(message.split())}")
     return code
 

@@ -82,6 +82,7 @@ def advise(
     choice: AdviceChoice,
     *,
     dropped: Collection[str] = (),
+    waiting: Collection[str] = (),
 ) -> Advice | None:
     """Advise on what to freeze, by the held-out predictions of finished runs.
 
@@ -91,6 +92,8 @@ def advise(
         groups: A number for each row of the data; near-duplicates share one.
         choice: Margin, score, and the cost that matters.
         dropped: Strategies that the race has shown neither to win nor to be good enough.
+        waiting: Those that it gave no more seeds, as a cheaper one is shown good enough beside
+            them; their runs count, and they are not called unfinished.
 
     Returns:
         None with fewer than two strategies that have a run.
@@ -111,7 +114,7 @@ def advise(
     unfinished = tuple(
         each.name
         for each in candidates
-        if each.name not in settled and not outcomes.complete(each.name, FOLDS)
+        if each.name not in {*settled, *waiting} and not outcomes.complete(each.name, FOLDS)
     )
 
     def counsel(task: str | None) -> Counsel:

@@ -157,6 +157,10 @@ class TransformersBackbone(nn.Module):
         finally:
             hook.remove()
 
+    def word_embeddings(self) -> nn.Embedding:
+        """The table of the vocabulary."""
+        return self.model.get_input_embeddings()  # type: ignore[operator]
+
     def layers(self) -> list[nn.Module]:
         """Find the transformer layers, the lowest first.
 

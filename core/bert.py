@@ -164,6 +164,10 @@ class Bert(nn.Module):
         """The transformer layers, the lowest first."""
         return list(cast(nn.ModuleList, self.encoder["layer"]))  # type: ignore[arg-type]
 
+    def word_embeddings(self) -> nn.Embedding:
+        """The table of the vocabulary."""
+        return self.embeddings.word_embeddings
+
     @property
     def layer_count(self) -> int:
         """How many transformer layers there are."""

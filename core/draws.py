@@ -81,14 +81,16 @@ class Draws:
     @contextlib.contextmanager
     def dropout(self) -> Iterator[None]:
         """Draw what torch draws from this run's own state, then put back the state it found."""
-        devices = [] if self._cuda is None else [self.device]
-        with torch.random.fork_rng(devices):
-            torch.set_rng_state(self._cpu)
-            if self._cuda is not None:
-                torch.cuda.set_rng_state(self._cuda, self.device)
-            try:
-                yield
-            finally:
-                self._cpu = torch.get_rng_state()
-                if self._cuda is not None:
-                    self._cuda = torch.cuda.get_rng_state(self.device)
+        before = torch.get_rng_state()
+        before_cuda = None if self._cuda is None else torch.cuda.get_rng_state(self.device)
+        torch.set_rng_state(self._cpu)
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(self._cuda, self.device)
+        try:
+            yield
+        finally:
+            self._cpu = torch.get_rng_state()
+            torch.set_rng_state(before)
+            if before_cuda is not None:
+                self._cuda = torch.cuda.get_rng_state(self.device)
+                torch.cuda.set_rng_state(before_cuda, self.device)

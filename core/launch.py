@@ -50,6 +50,18 @@ def launched_on_cpu() -> bool:
     return os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
 
 
+def launched_precision() -> str:
+    """Name the precision that `accelerate launch --mixed_precision` asks for, as Thaw does.
+
+    Raises:
+        ValueError: If it is one that Thaw does not train in.
+    """
+    given = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
+    if given not in ("no", "bf16"):
+        raise ValueError(f"--mixed_precision is {given}, must be no or bf16")
+    return "fast" if given == "bf16" else "exact"
+
+
 def one_process_note() -> str | None:
     """Say where a launcher was asked for several processes and started one; None where not."""
     if how_launched().count > 1 or not (launched_on_cpu() and "MASTER_PORT" in os.environ):

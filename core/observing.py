@@ -15,14 +15,22 @@ from core.training_events import Watched
 
 def gradient_norms(optimizer: torch.optim.Optimizer) -> dict[str, float]:
     """Give the norm of each part's gradient, of the parts that have one."""
-    squares: dict[str, Tensor] = {}
+    names: list[str] = []
+    grads: list[Tensor] = []
     for group in optimizer.param_groups:
-        grads = [weight.grad for weight in group["params"] if weight.grad is not None]
-        if grads and "part" in group:
-            name = str(group["part"])
-            square = torch.stack(torch._foreach_norm(grads)).square().sum()
-            squares[name] = squares.get(name, torch.zeros_like(square)) + square
-    return {name: math.sqrt(float(square)) for name, square in squares.items()}
+        for weight in group["params"] if "part" in group else ():
+            if weight.grad is None:
+                continue
+            if weight.grad.is_sparse:
+                weight.grad = weight.grad.coalesce()
+            names.append(str(group["part"]))
+            grads.append(weight.grad.values() if weight.grad.is_sparse else weight.grad)
+    squares: dict[str, float] = {}
+    if grads:
+        norms = torch.stack(torch._foreach_norm(grads)).tolist()
+        for name, norm in zip(names, norms, strict=True):
+            squares[name] = squares.get(name, 0.0) + norm**2
+    return {name: math.sqrt(square) for name, square in squares.items()}
 
 
 @torch.no_grad()

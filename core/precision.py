@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from core import machine
@@ -58,6 +59,17 @@ class FastMode:
     def __str__(self) -> str:
         gain = f"{self.speedup:.1f}× the speed of exact"
         return f"bf16: {gain}, cosines differ by up to {self.cosine_error:.4f}"
+
+
+def trains_in_bf16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for bfloat16; nothing is timed, so that runs repeat.
+
+    Without them training in it works, and is several times slower than in fp32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in names)
 
 
 def kept_fast_mode(key: str) -> FastMode | None:

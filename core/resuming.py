@@ -1,4 +1,4 @@
-"""What a checkpoint is told by: which run it is of, and how an optimiser's state lies in it."""
+"""What a checkpoint is told by: which run it is of."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from core.encoder import Encoder
@@ -39,21 +38,6 @@ def check_same_run(folder: Path, mine: Mapping[str, Any], other: Mapping[str, An
                 f"{folder} holds a checkpoint of another run: its {name} differs; give the same "
                 "command to resume it, or --overwrite to start anew"
             )
-
-
-def moments_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """List an optimiser's state as tensors by name: the weight's number, a dot, what it is."""
-    states = optimizer.state_dict()["state"].items()
-    return {f"{n}.{name}": each for n, state in states for name, each in state.items()}
-
-
-def load_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `moments_of` listed."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        place, _, name = key.partition(".")
-        state.setdefault(int(place), {})[name] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

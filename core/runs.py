@@ -22,6 +22,7 @@ from core.model_folder import Saved, save_model
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.prefix import Prefix
+from core.processes import ALONE, Processes
 from core.rare_labels import without_rare_labels
 from core.scenario import AUTO, Scenario
 from core.steering import Steering
@@ -85,6 +86,7 @@ class Run:
         dataset: Where they came from.
         read: By task, the layer its head reads.
         notes: What a person should know before it begins.
+        processes: Who trains it together.
     """
 
     def __init__(
@@ -95,7 +97,9 @@ class Run:
         scenario: Scenario,
         choice: TrainingChoice,
         read: dict[str, int | str],
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
         self.dataset, self.rows, self.scenario, self.choice = dataset, rows, scenario, choice
         self.read = read
         self.base = encoder.fingerprint()
@@ -179,6 +183,7 @@ class Run:
             about=about,
             prefix=prefix,
             steering=steering,
+            processes=self.processes,
         )
         for event in events:
             if isinstance(event, PlanEvent):
@@ -231,7 +236,7 @@ class Run:
             "steps": done["steps"],
             "seconds": done["seconds"],
             "figures": done["metrics"],
-            "notes": [*self.dataset.notes, *self.notes],
+            "notes": [*self.dataset.notes, *self.notes, *self._done.notes],
             "versions": versions(PACKAGES),
             "machine": machine_name(),
             "expected": expected_predictions(self.model),
@@ -266,6 +271,7 @@ def begin_run(
     hold: bool = True,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    processes: Processes = ALONE,
 ) -> Run:
     """Get a training ready: deal the rows, choose the layers read, build the initial heads.
 
@@ -278,6 +284,7 @@ def begin_run(
         hold: Whether anything validates at all.
         progress: Called while `@auto` runs the rows through the network.
         cancelled: Asked now and then; True stops.
+        processes: Who trains it together; each of them begins it with the same arguments.
 
     Raises:
         ValueError: If the rows do not suffice.
@@ -285,16 +292,18 @@ def begin_run(
     """
     dataset = dataset.usable()
     rows = deal_rows(dataset, validation=validation, hold=hold, seed=choice.seed)
-    read = resolve_read(
-        encoder,
-        scenario,
-        rows.training,
-        dataset.tasks,
-        seed=choice.seed,
-        progress=progress,
-        cancelled=cancelled,
+    read = processes.from_main(
+        lambda: resolve_read(
+            encoder,
+            scenario,
+            rows.training,
+            dataset.tasks,
+            seed=choice.seed,
+            progress=progress,
+            cancelled=cancelled,
+        )
     )
-    return Run(dataset, rows, encoder, scenario, choice, read)
+    return Run(dataset, rows, encoder, scenario, choice, read, processes)
 
 
 def expected_predictions(model: MultiTaskModel) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from core.launch import how_launched
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SAID = b"\nstopping at the end of this step; Ctrl-C again stops at once\n"
 
@@ -30,6 +32,8 @@ class Stopping:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
+        if how_launched().rank > 0:  # the main process says it
+            return
         with contextlib.suppress(OSError):  # a stream may be in the midst of a write: go beneath it
             os.write(2, _SAID)
 

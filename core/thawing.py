@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.adamw import AdamW
 from core.adapters import adapter_weights
 from core.config import TrainingChoice
 from core.freezing import Adapters, Moment, Part, Strategy, parts_of
@@ -89,7 +90,7 @@ def build_optimizer(
     strategy: Strategy,
     choice: TrainingChoice,
     beside: Sequence[nn.Parameter] = (),
-) -> torch.optim.Optimizer | None:
+) -> AdamW | None:
     """Give AdamW every weight that will ever train; None where none does.
 
     Each group keeps its full learning rate as `full_lr` and its part as `part`. Biases, norms and
@@ -115,7 +116,7 @@ def build_optimizer(
         groups.append({"params": list(beside), "full_lr": head_rate, "weight_decay": 0.0})
     for group in groups:
         group["lr"] = group["full_lr"]
-    return torch.optim.AdamW(groups, fused=True) if groups else None
+    return AdamW(groups) if groups else None
 
 
 def add_to_optimizer(
@@ -181,6 +182,21 @@ def set_modes(model: MultiTaskModel, strategy: Strategy, moment: Moment | None =
         layer.train(trains(Part(layer=number)))
     for task in model.tasks:
         model.heads[task.name].train(trains(Part(task=task.name)))
+
+
+def modes_of(
+    model: MultiTaskModel, strategy: Strategy, moment: Moment
+) -> list[tuple[nn.Module, bool]]:
+    """Put each module into its mode, as `set_modes` does, and list the modes for `keep_modes`."""
+    set_modes(model, strategy, moment)
+    return [(module, module.training) for module in model.modules()]
+
+
+def keep_modes(modes: Sequence[tuple[nn.Module, bool]]) -> None:
+    """Put each module back into its mode, if somebody changed it."""
+    for module, training in modes:
+        if module.training is not training:
+            module.training = training
 
 
 def rate_share(step: int, steps: int, warmup: float, schedule: str = "linear") -> float:

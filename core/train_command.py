@@ -1,7 +1,6 @@
 """The command `train`: from labelled rows to a model folder."""
 
 import contextlib
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,8 @@ import typer
 from core import terminal
 from core.catalogue import find_spec
 from core.command_input import Counted, load_chosen, on_threads, read_data
-from core.config import DataChoice, EncoderChoice, TrainingChoice
+from core.config import PRECISIONS, DataChoice, EncoderChoice, TrainingChoice, check_choice
+from core.launch import launched_precision, one_process_note
 from core.options import (
     AsJson,
     Data,
@@ -40,6 +40,7 @@ from core.train_options import (
     EncoderRate,
     Epochs,
     HeadRate,
+    NoDropout,
     Out,
     Overwrite,
     Patience,
@@ -49,16 +50,18 @@ from core.train_options import (
     Schedule,
     Smoothing,
     StrategyName,
+    TrainPrecision,
     UnfreezeEvery,
     Validation,
     check_numbers,
-    check_same_run,
 )
+from core.train_request import TrainRequest, command_line
 
 if TYPE_CHECKING:
     from core.dataset import Dataset
+    from core.encoder import Encoder
+    from core.processes import Processes
     from core.runs import Run
-    from core.scenario import Scenario
     from core.stopping import Stopping
 
 NO_VALIDATION = "none"
@@ -87,6 +90,7 @@ def train(
     balance: BalanceName = "sum",
     class_weights: ClassWeights = "none",
     smoothing: Smoothing = 0.0,
+    no_dropout: NoDropout = False,
     schedule: Schedule = "linear",
     patience: Patience = None,
     validation: Validation = None,
@@ -97,13 +101,16 @@ def train(
     encoder: EncoderName = "minilm",
     pooling: Pooling = None,
     normalize: Normalize = None,
+    precision: TrainPrecision = None,
     threads: Threads = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Train heads, and layers where the strategy says so, on labelled rows.
 
-    Ctrl-C writes a checkpoint, from which --resume goes on as if it had never stopped.
+    Ctrl-C writes a checkpoint, from which --resume goes on as if it had never stopped. Under
+    `accelerate launch --multi_gpu --num_processes N` the processes share each step's rows, on GPUs
+    or on processors.
     """
     counts = {"--accumulate": accumulate, "--checkpoint-every": checkpoint_every}
     check_numbers({"--lr": lr, "--head-lr": head_lr}, counts, prefix_memory)
@@ -117,30 +124,61 @@ def train(
         balance=balance,
         class_weights=class_weights,
         smoothing=smoothing,
+        dropout=not no_dropout,
         schedule=schedule,
         patience=1 if patience is None else patience,
         checkpoint_every=checkpoint_every,
         prefix_megabytes=prefix_memory,
         threads=threads,
     )
+    if precision is not None:
+        check_choice("precision", precision, PRECISIONS)
     base = EncoderChoice(
         name=_lasting_name(encoder), pooling=pooling, normalize=normalize, device=device
     )
     chosen = data_choice(
         data, text_column, label_column, task, renames, split_column, group_column, rows, seed
     )
-    settings = {"lr_decay": lr_decay, "unfreeze_every": unfreeze_every}
+    asked = TrainRequest(
+        out=out,
+        strategy=strategy,
+        settings={"lr_decay": lr_decay, "unfreeze_every": unfreeze_every},
+        choice=choice,
+        own=frozenset(
+            name for name, given in (("epochs", epochs), ("patience", patience)) if given is None
+        ),
+        precision=precision or launched_precision(),
+        hold=validation != NO_VALIDATION,
+        resume=resume,
+        overwrite=overwrite,
+        typed=tuple(each for each in context.obj if each != "--resume"),
+        as_json=as_json,
+    )
     with terminal.waiting("looking around"):
-        from core.run_folder import check_run_folder
-
-        folder = check_run_folder(Path(out), resume=resume, overwrite=overwrite)
+        folder = asked.folder()
     _check_apart(folder, out, [data, validation, base.name])
     known = find_spec(base.name)
     if known is not None:  # refused before anything is read, where the layers are known
-        _scenario(strategy, settings, known.layers, None)
+        asked.scenario(known.layers, None)
     dataset = read_data(chosen)
-    own = _read_validation(chosen, dataset, validation)
-    loaded = load_chosen(base, threads)
+    given = _read_validation(chosen, dataset, validation)
+    with terminal.waiting("looking around"):
+        from core.processes import join
+    with join(device) as (processes, place):
+        own_threads = None if threads is None else processes.threads(threads)
+        loaded = load_chosen(replace(base, device=place), own_threads)
+        _train(asked, folder, dataset, given, loaded, processes)
+
+
+def _train(
+    asked: TrainRequest,
+    folder: Path,
+    dataset: "Dataset",
+    validation: "Dataset | None",
+    encoder: "Encoder",
+    processes: "Processes",
+) -> None:
+    """Train, in this process or in several that share the work, and write the model."""
     from core.losses import parse_balance
     from core.run_folder import run_folder
     from core.runs import begin_run
@@ -148,80 +186,50 @@ def train(
     from core.train_terminal import show_trained
 
     tasks = [each.name for each in dataset.tasks]
-    parse_balance(balance, tasks)
-    scenario = _scenario(strategy, settings, loaded.layers, tasks)
-    if epochs is None:
-        choice = replace(choice, epochs=scenario.strategy.epochs)
-    if patience is None:
-        choice = replace(choice, patience=scenario.strategy.patience)
-    choice, done_before = _going_on(folder, out, scenario, choice, resume=resume)
-    typed = [each for each in context.obj if each != "--resume"]
+    parse_balance(asked.choice.balance, tasks)
+    scenario = asked.scenario(encoder.layers, tasks)
+    choice = asked.settled(scenario, encoder)
+    choice, done_before = asked.going_on(folder, scenario, choice, processes.count)
+    held = run_folder(Path(asked.out), resume=asked.resume, overwrite=asked.overwrite)
     with (
-        _what_is_left(folder, out, typed),
-        on_threads(choice.threads),
-        run_folder(Path(out), resume=resume, overwrite=overwrite),
+        _what_is_left(folder, asked.out, asked.typed),
+        on_threads(processes.threads(choice.threads or 1)),
+        held if processes.is_main else contextlib.nullcontext(),
         Stopping() as stopping,
     ):
         many = Counted(expected=len(dataset.examples))
         with terminal.Bar(many, doing="profiling", did="profiled") as bar:
             run = begin_run(
                 dataset,
-                loaded,
+                encoder,
                 scenario,
                 choice,
-                validation=own,
-                hold=validation != NO_VALIDATION,
+                validation=validation,
+                hold=asked.hold,
                 progress=bar.update,
                 cancelled=stopping,
+                processes=processes,
             )
-        for note in run.notes:
-            terminal.say(note)
-        command = _command(typed)
+        note = one_process_note()
+        for each in run.notes if note is None else [*run.notes, note]:
+            terminal.say(each)
+        command = command_line(asked.typed)
         following = _Following(
             folder=folder,
             command=command,
             stopping=stopping,
-            resume=resume,
+            resume=asked.resume,
             done_before=done_before,
         )
-        done = following.train(run, as_json)
-        run.save(folder, command=command, overwrite=overwrite or resume)
-    if as_json:
+        done = following.train(run, asked.as_json)
+        over = asked.overwrite or asked.resume
+        processes.from_main(lambda: run.save(folder, command=command, overwrite=over))
+    for each in done["notes"]:
+        terminal.say(each)
+    if asked.as_json:
         terminal.print_json({**done, "model": str(folder)})
     else:
-        show_trained(done, out)
-
-
-def _command(typed: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "core", *typed])
-
-
-def _scenario(
-    strategy: str, settings: dict[str, Any], layers: int, tasks: Sequence[str] | None
-) -> "Scenario":
-    from core.scenario import parse_strategy, tuned
-
-    return tuned(parse_strategy(strategy, layers, tasks), **settings)
-
-
-def _going_on(
-    folder: Path, out: str, scenario: "Scenario", choice: TrainingChoice, *, resume: bool
-) -> tuple[TrainingChoice, int]:
-    """Settle the thread count, the checkpoint's own if there is one; give the steps done there."""
-    from core.checkpoint import read_document
-    from core.machine import usable_cores
-
-    if not resume:
-        return replace(choice, threads=choice.threads or usable_cores()), 0
-    document = read_document(folder)
-    try:
-        before, step = document["run"], int(document["step"])
-        threads = int(before["choice"]["threads"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{out} holds a checkpoint that is broken: give --overwrite") from error
-    choice = replace(choice, threads=choice.threads or threads)
-    check_same_run(before, scenario.name, scenario.strategy.settings, choice, out)
-    return choice, step
+        show_trained(done, asked.out)
 
 
 @contextlib.contextmanager
@@ -231,7 +239,7 @@ def _what_is_left(folder: Path, out: str, typed: Sequence[str]) -> Iterator[None
     from core.encoder import CancelledError
     from core.training_events import DivergedError
 
-    again = _command([*(each for each in typed if each != "--overwrite"), "--resume"])
+    again = command_line([*(each for each in typed if each != "--overwrite"), "--resume"])
     try:
         yield
     except (KeyboardInterrupt, CancelledError) as error:
@@ -324,7 +332,7 @@ class _Following:
                     done = document
                 elif as_json:
                     if document["event"] == "plan" and document["prefix"]["in_files"]:
-                        terminal.say(prefix_line(document["prefix"]))
+                        terminal.say(prefix_line(document))
                     terminal.print_json(document)
                 else:
                     display.show(document)

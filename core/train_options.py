@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.config import CLASS_WEIGHTS, SCHEDULES, TrainingChoice
+from core.config import CLASS_WEIGHTS, PRECISIONS, SCHEDULES, TrainingChoice
 from core.freezing import OFFERED
 
 HELP = "help"
@@ -23,6 +23,8 @@ FLAGS = {
     "balance": "--balance",
     "class_weights": "--class-weights",
     "smoothing": "--smoothing",
+    "dropout": "--no-dropout",
+    "bf16": "--precision",
     "threads": "--threads",
     "lr_decay": "--lr-decay",
     "unfreeze_every": "--unfreeze-every",
@@ -132,6 +134,18 @@ Smoothing = Annotated[
         "--smoothing", metavar="X", help="Share of each label that is spread over all of them."
     ),
 ]
+NoDropout = Annotated[
+    bool, typer.Option("--no-dropout", help="Train without dropout, layers and heads alike.")
+]
+TrainPrecision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="|".join(PRECISIONS),
+        help="exact is fp32, the default; fast is bfloat16, where the machine has instructions "
+        "for it.",
+    ),
+]
 CheckpointEvery = Annotated[
     int,
     typer.Option(
@@ -208,9 +222,17 @@ def check_same_run(
     now: dict[str, Any] = {"strategy": strategy, **vars(choice), **settings}
     names: Sequence[str] = ["strategy", *FLAGS]
     for name in names:
-        if name in found and found[name] != now.get(name):
+        if found.get(name) != now.get(name) and (name in found or name in settings):
             option = FLAGS.get(name, "--strategy")
+            was, given = (_as_typed(name, each) for each in (found.get(name), now.get(name)))
             raise ValueError(
-                f"the run in {out} has {option} {found[name]}, not {now.get(name)}: give the same "
+                f"the run in {out} has {option} {was}, not {given}: give the same "
                 "command to resume it, or --overwrite to start anew"
             )
+
+
+def _as_typed(name: str, value: object) -> object:
+    """Say a setting as its option is typed."""
+    if name == "bf16":
+        return PRECISIONS[bool(value)]
+    return ("off" if value else "on") if name == "dropout" else value

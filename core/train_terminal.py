@@ -247,20 +247,22 @@ def plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     if plan["done_before"]:
         yield f"going on after step {plan['done_before']:,}"
     if plan["prefix"]["layer"] is not None:
-        yield prefix_line(plan["prefix"])
+        yield prefix_line(plan)
 
 
-def prefix_line(prefix: Mapping[str, Any]) -> str:
+def prefix_line(plan: Mapping[str, Any]) -> str:
     """Say how far the network runs only once for each sentence, and where its states lie."""
+    prefix = plan["prefix"]
     frozen = ("the embeddings run", "layer 1 runs", f"layers 1 to {prefix['layer']} run")[
         min(prefix["layer"], 2)
     ]
     size = f"{prefix['bytes'] / 1e6:,.1f} MB"
-    kept = (
-        f"their {size} are more than --prefix-memory allows, so they lie in temporary files"
-        if prefix["in_files"]
-        else f"{size} in memory"
-    )
+    if plan["processes"] > 1:
+        kept = f"{size} in temporary files that all {plan['processes']} processes read"
+    elif prefix["in_files"]:
+        kept = f"their {size} are more than --prefix-memory allows, so they lie in temporary files"
+    else:
+        kept = f"{size} in memory"
     return f"what is frozen is computed once: {frozen} one time for each sentence, {kept}"
 
 

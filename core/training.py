@@ -8,26 +8,28 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from core.adamw import AdamW
 from core.adapters import add_adapters, has_adapters, merge_adapters
 from core.checkpoint import read_checkpoint, write_checkpoint
 from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
 from core.evaluation import TaskScores, calibrate, evaluate_scores
-from core.freezing import Adapters, Moment
+from core.freezing import Adapters, Moment, Strategy
 from core.heads import TokenHead
 from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
 from core.observing import gradient_norms, watch, weight_drift
+from core.outcome import outcome_notes
 from core.prefix import Needs, Prefix, bytes_of
 from core.processes import ALONE, Processes, new_prefix
-from core.resuming import below, check_same_run, data_hash, load_moments, moments_of
+from core.resuming import below, check_same_run, data_hash
 from core.scenario import Scenario
 from core.scoring import Scorer, needs_of, start_layer
 from core.steering import Change, Rates, Steering, change_of, steer, steered
@@ -35,10 +37,11 @@ from core.targets import read_targets
 from core.task import IGNORED, Example
 from core.thawing import (
     build_optimizer,
+    keep_modes,
     model_parts,
+    modes_of,
     part_sizes,
     rate_share,
-    set_modes,
     set_rates,
     thaw,
     trained_parts,
@@ -167,13 +170,17 @@ class _Training:
         processes.copy_main(list(self.trained.values()))
         beside = list(self.balance.parameters())
         self.optimizer = build_optimizer(model, self.strategy, choice, beside)
+        self._limit_table()
         self.begun = self._snapshot()
         self.kept, self.kept_score = self.begun, -math.inf
+        self.kept_scores: Mapping[str, list[Tensor]] | None = None
         self.step = self.kept_epoch = self.since_best = 0
         self.epoch = self.place = 0  # epochs done, and steps done of the one after them
         self.tokens, self.steps_here = 0, 0  # since this process began
         self.epoch_loss = dict.fromkeys(model.heads, 0.0)
         self.order = self.draws.order_state()  # as it was before the present epoch was dealt
+        self.modes: list[tuple[nn.Module, bool]] = []
+        self.modes_at: tuple[Strategy, int] | None = None
         self.identity = self._identity()
         self.about: dict[str, Any] = {}
         self.steering: Steering | None = None
@@ -187,6 +194,15 @@ class _Training:
             add_adapters(encoder.backbone, rank=strategy.rank, highest=self.top)
         encoder.to(encoder.device)
         self.sizes = [(p, *part_sizes(self.model, strategy, p)) for p in model_parts(self.model)]
+
+    def _limit_table(self) -> None:
+        """Leave the words that no row has out of the gradients and of the optimiser's work."""
+        words = self.model.encoder.backbone.word_embeddings()
+        table, alone = words.weight, self.processes.count == 1
+        used = {0, *(each for text in self.targets.texts for each in text.ids)}  # 0 is the padding
+        if self.optimizer and alone and table.requires_grad and 2 * len(used) < len(table):
+            words.sparse = True
+            self.optimizer.limit_rows(table, torch.tensor(sorted(used)))
 
     def _class_weights(self) -> dict[str, Tensor | None]:
         """Weigh the classes of sentence tasks by how rare they are, if that is chosen."""
@@ -232,7 +248,8 @@ class _Training:
             validation_rows=len(self.validation),
             prefix=max((each.layer for each in needs), default=None),
             prefix_bytes=size,
-            prefix_in_files=size > self.choice.prefix_megabytes * 1e6,
+            prefix_in_files=self.processes.count > 1 or size > self.choice.prefix_megabytes * 1e6,
+            processes=self.processes.count,
         )
 
     def epochs(self, cancelled: Callable[[], bool] | None) -> Iterator[Event]:
@@ -241,6 +258,7 @@ class _Training:
             return
         while self.epoch < self.choice.epochs and self.since_best < self.choice.patience:
             yield from self._train_epoch(self.optimizer, cancelled)
+            self.optimizer.settle()
             self.balance.end_epoch(
                 {name: total / self.steps_an_epoch for name, total in self.epoch_loss.items()}
             )
@@ -254,7 +272,7 @@ class _Training:
             yield from self._checkpoint()
 
     def _train_epoch(
-        self, optimizer: torch.optim.Optimizer, cancelled: Callable[[], bool] | None
+        self, optimizer: AdamW, cancelled: Callable[[], bool] | None
     ) -> Iterator[Event]:
         thaw(self.model, self.strategy, self.moment)
         batches = self.draws.batches(self.lengths[: self.rows], self.choice.batch)
@@ -323,21 +341,33 @@ class _Training:
             again=again,
         )
 
+    def _diverged(self, step: int) -> NoReturn:
+        self._restore()
+        raise DivergedError(
+            f"the loss is no longer a number at step {step} of {self.steps}: a learning rate is "
+            "too high for this data, or the encoder's weights are broken"
+        )
+
     def _evaluate_epoch(self) -> EvaluationEvent:
         """Judge the validation rows, and keep the weights if they are the best so far."""
         raw = self._validation_scores()
+        loss = self._validation_loss(raw)
+        drift = weight_drift(self.optimizer, self.trained, self.begun)
+        if not all(map(math.isfinite, (*loss.values(), *drift.values()))):
+            self._diverged(self.step)
         scores = self._judge(raw)
         score = sum(each.main for each in scores.values()) / len(scores)
         best = score > self.kept_score
         if best:
             self.kept, self.kept_score, self.kept_epoch = self._snapshot(), score, self.epoch
+            self.kept_scores = raw
         self.since_best = 0 if best else self.since_best + 1
         return EvaluationEvent(
             epoch=self.epoch,
             step=self.step,
             scores=scores,
-            loss=self._validation_loss(raw),
-            drift=weight_drift(self.optimizer, self.trained, self.begun),
+            loss=loss,
+            drift=drift,
             watched=self._watched(raw),
             best=best,
         )
@@ -401,16 +431,13 @@ class _Training:
             losses[name] = loss
         return losses
 
-    def _train_step(self, optimizer: torch.optim.Optimizer, rows: Sequence[int]) -> StepEvent:
+    def _train_step(self, optimizer: AdamW, rows: Sequence[int]) -> StepEvent:
         """Make one update."""
         choice, moment = self.choice, self.moment
         share = rate_share(self.step, self.steps, choice.warmup, choice.schedule)
         set_rates(optimizer, self.strategy, moment, share)
-        if choice.dropout:
-            set_modes(self.model, self.strategy, moment)
-        else:
-            self.model.eval()  # whoever looked on may have changed it
-        optimizer.zero_grad(set_to_none=True)
+        self._keep_modes()
+        optimizer.zero_grad()
         mine = self.processes.share(rows)
         size = max(1, -(-len(mine) // choice.accumulate))
         sums = dict.fromkeys(self.model.heads, 0.0)
@@ -429,14 +456,10 @@ class _Training:
         self.processes.add_up([*self.trained.values(), *self.balance.parameters()])
         sums = self.processes.total(sums)
         gradient = gradient_norms(optimizer)
-        norm = nn.utils.clip_grad_norm_(list(self.trained.values()), choice.clip)
-        if not (torch.isfinite(norm) and all(map(math.isfinite, sums.values()))):
-            self._restore()
-            raise DivergedError(
-                f"the loss is no longer a number at step {self.step + 1} of {self.steps}: a "
-                "learning rate is too high for this data, or the encoder's weights are broken"
-            )
-        optimizer.step()
+        norm = math.hypot(*gradient.values())
+        if not all(map(math.isfinite, (norm, *sums.values()))):
+            self._diverged(self.step + 1)
+        optimizer.step(scale=min(1.0, choice.clip / (norm + 1e-6)))
         self.step, self.place, self.steps_here = self.step + 1, self.place + 1, self.steps_here + 1
         self.tokens += sum(self.lengths[row] for row in rows)
         for name in sums:
@@ -453,6 +476,16 @@ class _Training:
             seconds=seconds,
             seconds_left=seconds / self.steps_here * (self.steps - self.step),
         )
+
+    def _keep_modes(self) -> None:
+        """Put every module into its mode: whoever looked on may have changed it."""
+        if not self.choice.dropout:
+            self.model.eval()
+            return
+        now = (self.strategy, self.epoch)
+        if self.modes_at != now:
+            self.modes, self.modes_at = modes_of(self.model, self.strategy, self.moment), now
+        keep_modes(self.modes)
 
     @torch.no_grad()
     def _validation_scores(self) -> dict[str, list[Tensor]]:
@@ -500,13 +533,16 @@ class _Training:
     def finish(self) -> DoneEvent:
         """Go back to the best epoch, calibrate on the validation rows, and end."""
         judged: Mapping[str, TaskScores] | None = None
+        notes: tuple[str, ...] = ()
         if self.validation and self.kept_epoch:
             self._restore()
             # The best epoch may have frozen more than the last one: only its own depth holds.
             self.epoch = self.kept_epoch
         if self.validation:
-            scores = self._validation_scores()
+            scores = self.kept_scores or self._validation_scores()  # a resumed run kept none
             judged = self._judge(scores)
+            if self.optimizer:
+                notes = outcome_notes(judged, self._validation_loss(scores))
             for name, head in self.model.task_heads.items():
                 labels = self.targets.of(name, self.validation)
                 every = torch.cat(scores[name])  # (rows, classes)
@@ -519,6 +555,7 @@ class _Training:
             scores=judged,
             calibration=dict(self.model.calibration),
             seconds=time.perf_counter() - self.started,
+            notes=notes,
         )
 
     def _snapshot(self) -> dict[str, Tensor]:
@@ -526,6 +563,8 @@ class _Training:
 
     @torch.no_grad()
     def _restore(self) -> None:
+        if self.optimizer:
+            self.optimizer.settle()  # what is pending is of the weights that are given up
         for name, weight in self.trained.items():
             weight.copy_(self.kept[name])
 
@@ -533,6 +572,9 @@ class _Training:
         """Let go of the frozen states, and leave a model that is ready to predict."""
         for weight in self.trained.values():
             weight.grad = None
+        if self.optimizer:
+            self.optimizer.settle()
+        self.model.encoder.backbone.word_embeddings().sparse = False
         if has_adapters(self.model.encoder.backbone):
             merge_adapters(self.model.encoder.backbone)
         self.model.requires_grad_(False).eval()
@@ -564,7 +606,7 @@ class _Training:
             every = self.processes.all_of(state)
             tensors.update({f"draws.{rank}.{name}": each for rank, each in enumerate(every)})
         tensors.update({f"balance.{n}": each for n, each in self.balance.state_dict().items()})
-        moments = moments_of(self.optimizer)
+        moments = self.optimizer.moments()
         tensors.update({f"optimizer.{name}": each for name, each in moments.items()})
         document = {
             "run": self.identity,
@@ -616,7 +658,7 @@ class _Training:
             self.draws.load_order_state(self.order)
             self.draws.load_tensors(below(tensors, f"draws.{self.processes.rank}."))
             self.balance.load_state_dict(below(tensors, "balance."))
-            load_moments(self.optimizer, below(tensors, "optimizer."))
+            self.optimizer.load_moments(below(tensors, "optimizer."))
         except (KeyError, TypeError, RuntimeError) as error:
             reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
             raise ValueError(

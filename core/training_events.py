@@ -24,6 +24,7 @@ class PlanEvent:
             at least; None where the embeddings train from the first step.
         prefix_bytes: What those states take.
         prefix_in_files: Whether that is past the memory budget, so that they go to files.
+        processes: How many train it together, reading those states from files they share.
     """
 
     strategy: str
@@ -35,6 +36,7 @@ class PlanEvent:
     prefix: int | None = None
     prefix_bytes: int = 0
     prefix_in_files: bool = False
+    processes: int = 1
 
     @property
     def trainable_parameters(self) -> int:
@@ -163,6 +165,7 @@ class DoneEvent:
         scores: By task, on the validation rows; None where none were held out.
         calibration: By task.
         seconds: In all.
+        notes: What a person should know of it, as of a task that has learned nothing.
     """
 
     epoch: int
@@ -170,6 +173,7 @@ class DoneEvent:
     scores: Mapping[str, TaskScores] | None
     calibration: Mapping[str, Calibration]
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 class DivergedError(RuntimeError):
@@ -189,6 +193,7 @@ def event_document(event: Event) -> dict[str, Any]:
             "steps": event.steps,
             "rows": event.rows,
             "validation_rows": event.validation_rows,
+            "processes": event.processes,
             "trainable_parameters": event.trainable_parameters,
             "total_parameters": event.total_parameters,
             "prefix": {
@@ -216,6 +221,7 @@ def event_document(event: Event) -> dict[str, Any]:
             "steps": event.steps,
             "seconds": event.seconds,
             "metrics": metrics,
+            "notes": list(event.notes),
             "calibration": {n: vars(each).copy() for n, each in event.calibration.items()},
         }
     return {

@@ -26,7 +26,7 @@ from core.checkpoint import (
 )
 from core.model_folder import ENCODER, HEADS, MANIFEST
 from core.stopping import Stopping
-from tests.core.conftest import Run, labelled_rows, write_rows, write_spans
+from tests.core.conftest import KINDS, Run, labelled_rows, write_rows, write_spans
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -178,7 +178,8 @@ def test_a_run_is_neither_overwritten_nor_resumed_otherwise_unasked(
         (("--resume", "--seed", "1"), "the run in m has --seed 0, not 1"),
         (("--resume", "--lr", "0.001"), "the run in m has --lr None, not 0.001"),
         (("--resume", "--threads", "2"), "the run in m has --threads 1, not 2"),
-        (("--resume", "--unfreeze-every", "2"), "the run in m has --unfreeze-every 1, not 2"),
+        (("--resume", "--unfreeze-every", "2"), "the run in m has --unfreeze-every None, not 2"),
+        (("--resume", "--no-dropout"), "the run in m has --no-dropout off, not on"),
         (("--resume", "--strategy", "full"), "the run in m has --strategy gradual, not full"),
         (("--resume", "--rows", "40"), "a checkpoint of another run"),
     ):
@@ -276,7 +277,7 @@ def test_a_rate_that_diverges_says_where_the_last_good_state_is(
     command: tuple[str, ...], run: Run, halted: Path
 ) -> None:
     tensors, document = read_checkpoint(halted)
-    far = {n: t * 1e30 if n.startswith("weight.") else t for n, t in tensors.items()}
+    far = {n: t * 1e39 if n.startswith("weight.") else t for n, t in tensors.items()}
     write_checkpoint(halted, far, document)  # as weights that a high rate blew up
     code, _, err = run(*command, "--out", "m", "--resume")
     assert code == 1, err
@@ -284,6 +285,24 @@ def test_a_rate_that_diverges_says_where_the_last_good_state_is(
     assert "the loss is no longer a number at step" in last
     assert f"its last good state, of step {document['step']}, is kept in m" in last
     assert has_checkpoint(halted)
+
+
+def test_a_task_that_learned_nothing_is_told_with_the_likely_cause(
+    run: Run, tiny: str, data: str, tmp_path: Path
+) -> None:
+    # Each text once with each label: whoever says what, a third is right, and the loss is above
+    # that of even odds, as after a rate that is too high.
+    given = [(text, kind) for text in ("snow", "lava", "fog") for kind in KINDS]
+    own = write_rows(tmp_path / "own.csv", given, ("text", "kind"))
+    command = ("train", "--data", data, "--label-column", "kind", "--encoder", tiny, "--json")
+    options = ("--strategy", "heads", "--epochs", "2", "--validation", own, "--threads", "1")
+    code, out, err = run(*command, *options, "--out", "m")
+    assert code == 0, err
+    (note,) = events(out)[-1]["notes"]
+    assert note.startswith("kind has learned nothing that helps")
+    assert "give a lower --lr or --head-lr" in note
+    assert note in err
+    assert "has learned nothing that helps" in (tmp_path / "m" / "README.md").read_text("utf-8")
 
 
 def test_another_process_makes_the_same_bytes(tiny: str, tmp_path: Path) -> None:

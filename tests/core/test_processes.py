@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,9 +14,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from core.checkpoint import CHECKPOINT, LOCK
 from core.draws import Draws
 from core.launch import how_launched, one_process_note
+from core.model_folder import ENCODER, HEADS
 from core.processes import ALONE, Processes, join
+from tests.core.conftest import Run, labelled_rows, write_rows
 from tests.trained_together import CASES, STOPPED, choice_of, trained
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +101,69 @@ def test_what_two_processes_began_one_does_not_go_on_with(family: Path, together
     choice = choice_of(STOPPED, dropout=True, checkpoint_every=3)
     with pytest.raises(ValueError, match="its processes differs"):
         trained(family, STOPPED, ALONE, choice=choice, folder=together / "stopped", resume=True)
+
+
+RUN = (
+    *("--strategy", "gradual", "--epochs", "40", "--patience", "1000", "--batch", "16"),
+    *("--checkpoint-every", "3", "--unfreeze-every", "1", "--lr", "0.00001", "--head-lr", "0.0001"),
+    *("--no-dropout", "--threads", "1", "--json", "--validation", "none"),
+)
+"""Long enough to be stopped midway, at rates at which rounding does not grow."""
+
+
+def launched(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*LAUNCH, "-m", "core", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@on_unix
+@pytest.mark.slow
+def test_a_command_that_two_processes_run_is_stopped_goes_on_and_writes_one_model(
+    run: Run, tiny: str, tmp_path: Path
+) -> None:
+    data = write_rows(tmp_path / "rows.csv", labelled_rows())
+    command = ("train", "--data", data, "--encoder", tiny, *RUN)
+    process = launched(tmp_path, *command, "--out", "m")
+    assert process.stdout is not None
+    before = [json.loads(next(process.stdout))]
+    while before[-1]["event"] != "checkpoint" or before[-1]["step"] < 6:
+        before.append(json.loads(next(process.stdout)))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    before += [json.loads(line) for line in out.splitlines()]
+    assert err.count("labels are read as") == err.count("stopped: m holds the run up to") == 1
+    assert "go on with: accelerate launch --multi_gpu --num_processes 2 -m core train" in err
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted([CHECKPOINT, LOCK])
+
+    code, _, err = run(*command, "--out", "m", "--resume")
+    assert code == 2
+    assert "the run in m was begun by processes: 2, now: 1" in err
+    process = launched(tmp_path, *command, "--out", "m", "--resume")
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    after = [json.loads(line) for line in out.splitlines()]
+    assert after[0]["processes"] == 2
+
+    code, out, err = run(*command, "--out", "alone")
+    assert code == 0, err
+    alone = [each for each in map(json.loads, out.splitlines()) if each["event"] == "step"]
+    two = [each for each in before + after if each["event"] == "step"]
+    assert [each["step"] for each in two] == [each["step"] for each in alone], "each told once"
+    for ours, theirs in zip(alone, two, strict=True):
+        assert theirs["loss"] == pytest.approx(ours["loss"], abs=1e-4)
+    names = {path.name for path in (tmp_path / "alone").iterdir()}
+    assert {path.name for path in (tmp_path / "m").iterdir()} == names
+    for name in (HEADS, ENCODER):
+        theirs = load_file(tmp_path / "m" / name)
+        for key, weight in load_file(tmp_path / "alone" / name).items():
+            if not key.endswith("key.bias"):
+                torch.testing.assert_close(theirs[key], weight, rtol=1e-3, atol=1e-4)
 
 
 class Second(Processes):

@@ -22,6 +22,7 @@ from core.task import IGNORED, Example, Span
 from core.thawing import build_optimizer, rate_share, set_modes, thaw
 from core.training import train
 from core.training_events import (
+    CheckpointEvent,
     DivergedError,
     DoneEvent,
     EvaluationEvent,
@@ -301,6 +302,37 @@ def test_the_prefix_of_another_encoder_or_of_other_texts_is_refused(family_folde
         events = train(model, scenario, EXAMPLES[:3], (), SHORT, prefix=prefix)
         assert len(losses(list(events))) == 2
         prefix.take([0], States(1))  # who was given a prefix does not close it
+
+
+@pytest.mark.parametrize("family", TRAINED_FAMILIES)
+def test_words_that_no_row_has_decay_though_no_step_touches_them(
+    family: str, family_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = TrainingChoice(epochs=3, batch=2, threads=1, weight_decay=0.5, checkpoint_every=3)
+    few, scenario = EXAMPLES[:4], parse_strategy("full", LAYERS)
+    model = no_dropout(fresh(family_folder, family, "full"))
+    words = model.encoder.backbone.word_embeddings()
+    begun = words.weight.detach().clone()
+    sparse = []
+    for _ in train(model, scenario, few, few[:2], choice):
+        sparse.append(words.sparse)
+    assert any(sparse), "needs a vocabulary of which these rows use little"
+    assert not words.sparse
+    resumed = no_dropout(fresh(family_folder, family, "full"))
+    running = train(resumed, scenario, few, few[:2], choice, folder=tmp_path)
+    for event in running:
+        if isinstance(event, CheckpointEvent) and event.step == 3:
+            break
+    running.close()
+    again = no_dropout(fresh(family_folder, family, "full"))
+    list(train(again, scenario, few, few[:2], choice, folder=tmp_path, resume=True))
+    monkeypatch.setattr("core.training._Training._limit_table", lambda _: None)
+    whole = no_dropout(fresh(family_folder, family, "full"))
+    list(train(whole, scenario, few, few[:2], choice))
+    assert torch.equal(words.weight, again.encoder.backbone.word_embeddings().weight)
+    table = whole.encoder.backbone.word_embeddings().weight
+    torch.testing.assert_close(words.weight, table, atol=2e-5, rtol=2e-5)
+    assert int((words.weight != begun).any(dim=1).sum()) > len(table) / 2
 
 
 def test_the_best_epoch_s_weights_are_kept_and_training_stops_when_none_is_better(

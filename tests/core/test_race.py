@@ -1,0 +1,143 @@
+"""The race decides on records alone, drops only what is shown to lose, and keeps its budget."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.advice import advise
+from core.config import AdviceChoice
+from core.costs import Candidate
+from core.race import Place, Race, Recorded, replay, stand
+from tests.made_runs import folded_runs
+
+ROWS = 150
+SECONDS = {"heads": 1.0, "lower:4": 5.0, "lower:2": 8.0, "full": 14.0}
+CANDIDATES = [Candidate(name=name, seconds=3 * each) for name, each in SECONDS.items()]
+Grid = dict[Place, Recorded]
+
+
+def grid(seed: int, accuracies: list[float], seeds: int = 3, rows: int = ROWS) -> Grid:
+    runs = folded_runs(
+        np.random.default_rng(seed), dict(zip(SECONDS, accuracies, strict=True)), rows, seeds=seeds
+    )
+    found = [Recorded(held_out=run, seconds=SECONDS[run.strategy]) for run in runs]
+    return {each.place: each for each in found}
+
+
+def race_of(seeds: int = 3, budget: float | None = None, rows: int = ROWS) -> Race:
+    return Race(
+        seeds=seeds,
+        groups=range(rows),
+        choice=AdviceChoice(),
+        estimates=SECONDS,
+        budget_seconds=budget,
+    )
+
+
+def test_cheap_strategies_come_first_and_dear_ones_have_their_turn() -> None:
+    runs, standing = replay(race_of(), CANDIDATES, grid(0, [0.7, 0.72, 0.71, 0.72]))
+    places = [each.place for each in runs]
+    assert places[:4] == [("heads", 0), ("heads", 1), ("heads", 2), ("lower:4", 0)]
+    assert places.index(("full", 0)) < places.index(("lower:4", 2)), "14 before three times 5"
+    assert len(places) == 12, "nothing is shown of strategies this close"
+    assert not standing.out_of_time
+
+
+def test_one_that_is_shown_to_lose_gets_no_more_seeds() -> None:
+    runs, standing = replay(race_of(), CANDIDATES, grid(1, [0.85, 0.82, 0.84, 0.3]))
+    assert "full" in standing.dropped
+    assert sum(each.held_out.strategy == "full" for each in runs) == 1
+
+
+def test_one_that_could_win_but_not_be_advised_waits() -> None:
+    rows = 3000
+    recorded = grid(2, [0.9, 0.9, 0.9, 0.9], rows=rows)
+    runs, standing = replay(race_of(rows=rows), CANDIDATES, recorded)
+    assert "full" in standing.waiting
+    assert sum(each.held_out.strategy == "full" for each in runs) < 3
+    records = [each.held_out for each in runs]
+    found = advise(
+        CANDIDATES,
+        records,
+        range(rows),
+        AdviceChoice(),
+        dropped=standing.dropped,
+        waiting=standing.waiting,
+    )
+    assert found is not None
+    assert found.unfinished == (), "more runs of it would change nothing"
+    assert found.status == "good_enough"
+    assert found.strategy != "full"
+
+
+def test_no_run_begins_that_the_budget_has_no_room_for() -> None:
+    runs, standing = replay(race_of(budget=30.0), CANDIDATES, grid(3, [0.7, 0.7, 0.7, 0.7]))
+    assert sum(each.seconds for each in runs) <= 30
+    assert standing.out_of_time
+    assert standing.spent == pytest.approx(sum(each.seconds for each in runs))
+    assert standing.next is None
+
+
+def test_a_second_repetition_is_for_those_that_the_first_could_not_tell_apart() -> None:
+    recorded = grid(4, [0.2, 0.8, 0.8, 0.3], seeds=6)
+    runs, standing = replay(race_of(seeds=6), CANDIDATES, recorded)
+    again = {each.held_out.strategy for each in runs if each.held_out.seed >= 3}
+    assert again <= {"lower:4", "lower:2"}
+    assert {"heads", "full"} <= set(standing.dropped)
+    first = [n for n, each in enumerate(runs) if each.held_out.seed < 3]
+    assert first == list(range(len(first))), "all did the first before one began the second"
+
+
+def test_an_answer_that_is_there_ends_the_race() -> None:
+    runs, standing = replay(race_of(seeds=30), CANDIDATES[:2], grid_of_two(5, 0.5, 0.95, seeds=30))
+    assert len(runs) <= 6
+    assert standing.next is None
+    assert not standing.out_of_time
+
+
+def grid_of_two(seed: int, one: float, other: float, seeds: int) -> Grid:
+    accuracies = {"heads": one, "lower:4": other}
+    runs = folded_runs(np.random.default_rng(seed), accuracies, ROWS, seeds=seeds)
+    found = [Recorded(held_out=run, seconds=SECONDS[run.strategy]) for run in runs]
+    return {each.place: each for each in found}
+
+
+def test_runs_under_way_are_not_begun_again_and_count() -> None:
+    recorded = grid(6, [0.7, 0.7, 0.7, 0.7])
+    runs = [recorded["heads", 0]]
+    under_way = {("heads", 1), ("heads", 2), ("lower:4", 0)}
+    standing = stand(race_of(budget=20.0), CANDIDATES, runs, under_way=under_way)
+    assert standing.next == ("lower:2", 0)
+    assert standing.spent == pytest.approx(1 + 1 + 1 + 5)
+
+
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 100),
+    accuracies=st.lists(st.floats(0.3, 0.95), min_size=4, max_size=4),
+    budget=st.none() | st.floats(1, 100),
+    seeds=st.integers(1, 4),
+)
+def test_whatever_the_records_a_race_ends_and_keeps_its_rules(
+    seed: int, accuracies: list[float], budget: float | None, seeds: int
+) -> None:
+    recorded = grid(seed, accuracies, seeds=seeds, rows=60)
+    race = race_of(seeds=seeds, budget=budget, rows=60)
+    runs, standing = replay(race, CANDIDATES, recorded)
+    places = [each.place for each in runs]
+    assert len(set(places)) == len(places), "no run twice"
+    assert budget is None or sum(each.seconds for each in runs) <= budget
+    assert set(standing.dropped) != set(SECONDS), "one at least is left"
+    again, same = replay(race, CANDIDATES, dict(reversed(recorded.items())))
+    assert [each.place for each in again] == places, "the same records give the same race"
+    assert same == standing
+
+
+def test_a_race_about_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        race_of(seeds=0)
+    with pytest.raises(ValueError, match="must be above 0"):
+        race_of(budget=float("nan"))
+    with pytest.raises(ValueError, match="not recorded"):
+        replay(race_of(), CANDIDATES, {})
