@@ -56,6 +56,7 @@ from core.training_events import (
     PlanEvent,
     StepEvent,
     Watched,
+    event_document,
 )
 
 VALIDATION_BATCH = 64
@@ -120,9 +121,10 @@ def train(
     threads = processes.threads(choice.threads) if choice.threads else torch.get_num_threads()
     with torch_threads(threads):
         run = _Training(model, scenario, examples, validation, choice, folder, processes)
-        run.about = dict(about or {})
+        plan = run.plan()
+        run.about = {**(about or {}), "plan": event_document(plan)}
         try:
-            yield run.plan()
+            yield plan
             run.prepare(prefix, cancelled)  # before a checkpoint changes the weights of the start
             run.steering = steering
             if resume:

@@ -641,3 +641,37 @@ def test_help_and_bad_rates_are_answered_without_torch() -> None:
     assert done.returncode == 0, done.stderr
     for flag in ("--strategy", "--epochs", "--validation", "--overwrite", "--json"):
         assert flag in done.stdout
+
+
+def test_fast_precision_is_bfloat16_where_the_machine_has_it_and_else_refused(
+    run: Run, tiny: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", *ONE, "--data", data, "--strategy", "lower:1", "--encoder", tiny)
+    fast = (*command, "--epochs", "1", "--precision", "fast", "--out")
+    monkeypatch.setattr("core.precision.trains_in_bf16", lambda _: False)
+    code, _, err = run(*fast, "m")
+    assert code == 2
+    assert "--precision is fast, and this machine's cpu has no bfloat16 instructions" in err
+    monkeypatch.setattr("core.precision.trains_in_bf16", lambda _: True)
+    assert run(*fast, "m")[0] == 0
+    assert about(tmp_path / "m")["choice"]["bf16"] is True
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")  # as its launcher sets it
+    assert run(*command, "--epochs", "1", "--out", "n")[0] == 0
+    assert about(tmp_path / "n")["choice"]["bf16"] is True
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
+    code, _, err = run(*command, "--out", "o")
+    assert (code, "--mixed_precision is fp16, must be no or bf16" in err) == (2, True)
+    assert run(*command, "--precision", "bf16", "--out", "o")[0] == 2
+
+
+def test_without_dropout_the_same_rows_give_another_run(
+    run: Run, tiny: str, data: str, tmp_path: Path
+) -> None:
+    command = ("train", *ONE, "--data", data, "--strategy", "heads", "--encoder", tiny, "--json")
+    steps = []
+    for options in (("--out", "a"), ("--out", "b", "--no-dropout")):
+        code, out, err = run(*command, "--epochs", "1", *options)
+        assert code == 0, err
+        steps.append([each["loss"] for each in events(out) if each["event"] == "step"])
+    assert steps[0] != steps[1]
+    assert about(tmp_path / "b")["choice"]["dropout"] is False

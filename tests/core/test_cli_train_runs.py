@@ -166,6 +166,8 @@ def test_what_a_checkpoint_says_of_its_run(command: tuple[str, ...], tmp_path: P
     assert about["command"].endswith("--out m --threads 1 --unfreeze-every 2")
     assert about["versions"]["torch"] == torch.__version__
     assert len(about["data"]["fingerprint"]) == 64
+    assert (about["plan"]["strategy"], about["plan"]["rows"]) == ("gradual", 51)
+    assert {part["part"] for part in about["plan"]["parts"]} >= {"layer 3", "head kind"}
 
 
 def test_a_run_is_neither_overwritten_nor_resumed_otherwise_unasked(

@@ -166,6 +166,11 @@ def test_a_command_that_two_processes_run_is_stopped_goes_on_and_writes_one_mode
                 torch.testing.assert_close(theirs[key], weight, rtol=1e-3, atol=1e-4)
 
 
+def test_the_readme_launches_as_these_tests_do() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert " ".join(["accelerate launch", *LAUNCH[3:6]]) in readme
+
+
 class Second(Processes):
     """The second of three, without the others."""
 

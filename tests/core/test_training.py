@@ -543,3 +543,17 @@ def test_targets_lie_as_the_heads_scores_do(family_folder: Folder) -> None:
     marks = targets.token["names"][0].tolist()
     assert marks[0] == marks[-1] == IGNORED, "special tokens teach nothing"
     assert {1, 3} <= set(marks), "a person and a place begin"
+
+
+@pytest.mark.parametrize("strategy", ["heads", "lower:1", "lora"])
+def test_in_bfloat16_a_run_is_near_the_one_in_fp32_and_its_weights_stay_fp32(
+    strategy: str, family_folder: Folder
+) -> None:
+    exact, fast = (fresh(family_folder, "minilm", strategy) for _ in range(2))
+    choice = replace(SHORT, encoder_rate=1e-4, head_rate=1e-4, dropout=False)
+    first = losses(run(exact, strategy, choice))
+    second = losses(run(fast, strategy, replace(choice, bf16=True)))
+    assert first != second, "bfloat16 rounds"
+    for one, other in zip(first, second, strict=True):
+        assert other == pytest.approx(one, abs=0.05)
+    assert {weight.dtype for weight in fast.parameters()} == {torch.float32}
