@@ -113,6 +113,8 @@ def train(
     or on processors.
     """
     counts = {"--accumulate": accumulate, "--checkpoint-every": checkpoint_every}
+    if threads is not None:
+        counts["--threads"] = threads
     check_numbers({"--lr": lr, "--head-lr": head_lr}, counts, prefix_memory)
     choice = TrainingChoice(
         epochs=1 if epochs is None else epochs,

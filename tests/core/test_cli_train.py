@@ -526,6 +526,7 @@ BAD = [
     (("--accumulate", "0"), "--accumulate is 0, must be at least 1"),
     (("--checkpoint-every", "0"), "--checkpoint-every is 0, must be at least 1"),
     (("--prefix-memory", "nan"), "--prefix-memory is nan, must be 0 or more"),
+    (("--threads", "0"), "--threads is 0, must be at least 1"),
     (("--strategy", "thaw"), "strategy is 'thaw', must be one of: frozen, heads,"),
     (("--strategy", "lower:3"), "must be lower:0 to lower:2 for an encoder of 3 layers"),
     (("--strategy", "lower:2@1"), "that is heads@1"),

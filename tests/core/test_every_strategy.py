@@ -53,6 +53,21 @@ def weights(model: MultiTaskModel) -> dict[str, Tensor]:
     return {name: each.detach().clone() for name, each in model.state_dict().items()}
 
 
+def told(events: Sequence[Event]) -> dict[tuple[str, int], object]:
+    """List what steps and evaluations said, by step; times and rates of work are left out.
+
+    The weights that a run ends with are those of its best epoch, which may lie before a stop.
+    """
+    said: dict[tuple[str, int], object] = {}
+    for event in events:
+        if isinstance(event, StepEvent):
+            said["step", event.step] = (event.epoch, event.loss, event.rates, event.gradient)
+        elif isinstance(event, EvaluationEvent):
+            figures = {name: each.main for name, each in event.scores.items()}
+            said["evaluation", event.step] = (event.loss, event.drift, figures, event.best)
+    return said
+
+
 def has_no_true_gradient(name: str) -> bool:
     """Tell the key biases: a softmax does not see what they add to all its inputs."""
     return name.endswith(("key.bias", "k_lin.bias", "attn.k.bias", "k_proj.bias"))
@@ -141,6 +156,8 @@ def test_a_run_that_is_resumed_ends_bit_for_bit_as_one_never_stopped(
         last = max(step for step in (*range(0, stop + 1, 3), stop // 4 * 4) if step <= stop)
         assert again[0] <= last + 1, "only the steps since the last checkpoint are repeated"
         assert again[-1] == steps[-1]
+        after = told(rest)
+        assert after == {place: told(events)[place] for place in after}
         for name, weight in weights(straight).items():
             assert torch.equal(weight, weights(resumed)[name]), name
         assert straight.calibration == resumed.calibration
@@ -157,14 +174,15 @@ def test_balances_come_back_with_a_checkpoint(
 ) -> None:
     choice = replace(CHOICE, balance=balance, schedule="cosine", smoothing=0.1, accumulate=2)
     straight, broken, resumed = (fresh(family_folder, "minilm", "lower:1") for _ in range(3))
-    events_of(straight, "lower:1", choice)
+    before = told(events_of(straight, "lower:1", choice))
     scenario = parse_strategy("lower:1", LAYERS)
     running = train(broken, scenario, EXAMPLES, [], choice, folder=tmp_path)
     for event in running:
         if isinstance(event, StepEvent) and event.step == 14:
             break
     running.close()
-    events_of(resumed, "lower:1", choice, folder=tmp_path, resume=True)
+    after = told(events_of(resumed, "lower:1", choice, folder=tmp_path, resume=True))
+    assert after == {place: before[place] for place in after}
     assert all(torch.equal(w, weights(resumed)[name]) for name, w in weights(straight).items())
 
 
@@ -228,7 +246,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(
     family_folder: Folder, tmp_path: Path
 ) -> None:
     straight = fresh(family_folder, "minilm", "gradual")
-    events_of(straight, "gradual", validation=range(4))
+    before = told(events_of(straight, "gradual", validation=range(4)))
     context = multiprocessing.get_context("spawn")
     worker = context.Process(target=_run_slowly, args=(str(family_folder("minilm")), str(tmp_path)))
     worker.start()
@@ -241,6 +259,8 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(
     resumed = fresh(family_folder, "minilm", "gradual")
     rest = events_of(resumed, "gradual", validation=range(4), folder=tmp_path, resume=True)
     assert any(isinstance(event, CheckpointEvent) for event in rest)
+    after = told(rest)
+    assert after == {place: before[place] for place in after}
     assert all(torch.equal(w, weights(resumed)[name]) for name, w in weights(straight).items())
 
 
