@@ -20,7 +20,7 @@ from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
 from core.evaluation import TaskScores, calibrate, evaluate_scores
-from core.freezing import Adapters, Moment, Strategy
+from core.freezing import Adapters, Moment, Part, Strategy
 from core.heads import TokenHead
 from core.losses import parse_balance
 from core.machine import torch_threads
@@ -544,7 +544,8 @@ class _Training:
             scores = self.kept_scores or self._validation_scores()  # a resumed run kept none
             judged = self._judge(scores)
             if self.optimizer:
-                notes = outcome_notes(judged, self._validation_loss(scores))
+                some = {n: s for n, s in judged.items() if self.strategy.trains(Part(task=n))}
+                notes = outcome_notes(some, self._validation_loss(scores))
             for name, head in self.model.task_heads.items():
                 labels = self.targets.of(name, self.validation)
                 every = torch.cat(scores[name])  # (rows, classes)

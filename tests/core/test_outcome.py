@@ -1,7 +1,5 @@
 """What is said of a training that has learned nothing."""
 
-import math
-
 import numpy as np
 import pytest
 
@@ -35,10 +33,8 @@ def test_a_task_no_better_than_its_commonest_label_is_told(
         assert "more rows or epochs" in notes[0]
 
 
-@pytest.mark.parametrize(
-    ("loss", "rate"), [(math.log(3) - 0.01, False), (math.log(3) + 0.01, True)]
-)
-def test_a_loss_above_even_odds_points_at_the_rate(loss: float, rate: bool) -> None:
+@pytest.mark.parametrize(("loss", "rate"), [(1.6, False), (1.7, True)])
+def test_a_loss_far_above_even_odds_points_at_the_rate(loss: float, rate: bool) -> None:
     (note,) = outcome_notes({"kind": kind([[3, 0, 0], [3, 0, 0], [3, 0, 0]])}, {"kind": loss})
     assert ("give a lower --lr or --head-lr" in note) == rate
 
