@@ -4,7 +4,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from core.comparison_events import (
     RunStarted,
 )
 from core.comparison_folds import ComparedData, Deal, compared_data
-from core.comparison_report import Circumstances, comparison_document
+from core.comparison_report import Circumstances, candidate, comparison_document
 from core.comparison_runs import REPORT, ComparisonFolder, FinishedRun, write_json
 from core.comparison_shared import (
     About,
@@ -35,15 +35,19 @@ from core.comparison_shared import (
     Profiled,
     ProfileJob,
     Question,
+    RetentionJob,
     Setting,
     do_shared,
 )
+from core.comparison_variants import TOGETHER_ALL, Variant, variants_of
 from core.comparison_work import Job, Step, do_runs
 from core.config import EncoderChoice, TrainingChoice
+from core.costs import Candidate
 from core.dataset import Dataset
 from core.encoder import CancelledError
-from core.freezing import lowest_read
+from core.freezing import frozen_depth, lowest_read
 from core.machine import usable_cores, versions
+from core.race import Race, Recorded, Standing, stand
 from core.runs import PACKAGES
 from core.scenario import AUTO, Scenario
 from core.workers import Worker, WorkerDiedError, wait_for_any
@@ -61,7 +65,23 @@ CORES_A_JOB = 4
 _OF_A_RUN = frozenset({"epochs", "patience", "seed", "encoder_rate", "head_rate", "threads"})
 """Choices that are each strategy's or each seed's own."""
 
+RATE_STEP = 3.0
+"""How far apart the learning rates lie that a run may choose from."""
+
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """A run to be done."""
+
+    scenario: Scenario
+    seed: int
+    variant: Variant = TOGETHER_ALL
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.scenario.name, self.seed
 
 
 def compare(
@@ -105,6 +125,7 @@ def compare(
         yield from running.prepare()
         yield running.plan()
         yield from running.runs()
+        yield from running.further_runs()
         yield running.done()
 
 
@@ -137,16 +158,18 @@ class _Comparison:
             command=command,
         )
         self.finished: dict[tuple[str, int], FinishedRun] = {}
-        self.failed: dict[tuple[str, int], str] = {}
+        self.further: dict[Variant, dict[tuple[str, int], FinishedRun]] = {}
+        self.failed: dict[str, list[str]] = {}
+        self.failed_places: dict[Variant, set[tuple[str, int]]] = {}
         self.profiles: dict[tuple[int, ...], Profiled] = {}
         self.kept: ComparisonFolder | None = None
         self.floor: dict[str, dict[str, Any] | None] = {}
-        self.over_budget = False
         self.notes: list[str] = [note for deal in deals.values() for note in deal.notes]
-        self.running: dict[Worker, tuple[Scenario, int]] = {}
-        self.fresh: list[Worker] = []  # idle ones that may go on
-        self.measured_strategies: set[str] = set()
+        self.running: dict[Worker, _Run] = {}
+        self.idle: list[Worker] = []
         self.spent = self.expected = 0.0
+        self.standing: Standing | None = None
+        self.over_budget = False
         self.shared = self._worker(do_shared)
 
     def _worker(self, work: Callable[..., None]) -> Worker:
@@ -174,18 +197,20 @@ class _Comparison:
         self.known = self._ask(About(), Known)
         if folder is None:
             return
-        kept = ComparisonFolder(folder, self.identity())
-        self.kept = self.stack.enter_context(kept)
-        wanted = {scenario.name: dict(scenario.strategy.settings) for scenario in self.scenarios}
-        for run in kept.finished():
-            settings = wanted.get(run.record.strategy)
-            if run.record.seed in self.deals and settings == run.record.settings:
-                self.finished[run.key] = run
+        self.kept = self.stack.enter_context(ComparisonFolder(folder, self.identity()))
+        self.finished = self._there(TOGETHER_ALL)
 
-    @property
-    def scenarios(self) -> tuple[Scenario, ...]:
-        """What is compared."""
-        return self.choice.strategies
+    def _there(self, variant: Variant) -> dict[tuple[str, int], FinishedRun]:
+        """Find the runs of a variant that were finished before, as far as they are asked for."""
+        if self.kept is None:
+            return {}
+        wanted = {each.name: dict(each.strategy.settings) for each in self.choice.strategies}
+        return {
+            run.place: run
+            for run in self.kept.finished(variant.name)
+            if run.record.seed in self.deals
+            and wanted.get(run.record.strategy) == run.record.settings
+        }
 
     def identity(self) -> dict[str, Any]:
         """Say what all runs must share to stand beside each other."""
@@ -209,7 +234,7 @@ class _Comparison:
         """Find the floor, the layers to read for the first seed, and what steps take."""
         yield ComparisonStage(what="scoring the floor")
         self.floor = self._ask(FloorJob(deals=tuple(self._floor_deals())), dict)
-        if any(scenario.read == AUTO for scenario in self.scenarios):
+        if any(scenario.read == AUTO for scenario in self.choice.strategies):
             yield ComparisonStage(what="profiling the layers")
             self._profile(0)
         yield ComparisonStage(what="measuring steps")
@@ -240,41 +265,61 @@ class _Comparison:
             note = f"seed {seed}: @{AUTO} finds no layer, so the last is read: {found.reason}"
             return dict.fromkeys(names, layers), found.seconds, [note]
         best = found.profile.best_from(lowest_read(scenario.strategy, layers))
-        return {name: best[name] for name in names}, found.seconds, []
+        return {name: best.get(name, layers) for name in names}, found.seconds, []
 
-    def training_choice(self, scenario: Scenario, seed: int) -> TrainingChoice:
-        """Say how a run trains: to convergence, or exactly as many epochs as were asked for."""
-        epochs = self.choice.epochs or scenario.strategy.epochs
-        return replace(
-            self.choice.training,
+    def _choices(self, run: _Run) -> tuple[TrainingChoice, ...]:
+        """Say how a run trains: its epochs, and the rates that its validation rows choose from."""
+        strategy, training = run.scenario.strategy, self.choice.training
+        epochs = self.choice.epochs or strategy.epochs
+        own = replace(
+            training,
             epochs=epochs,
-            patience=scenario.strategy.patience if self.choice.epochs is None else epochs,
-            seed=seed,
+            patience=strategy.patience if self.choice.epochs is None else epochs,
+            seed=run.seed,
             threads=self.threads,
+            balance=run.variant.balance or training.balance,
         )
+        depth = frozen_depth(strategy, self.known.layers)
+        name = "head_rate" if depth == self.known.layers else "encoder_rate"
+        if self.choice.rates == 1 or not self.deals[run.seed].validation:
+            return (own,)
+        powers = sorted(range(-(self.choice.rates // 2), self.choice.rates // 2 + 1), key=abs)
+        tuned = getattr(strategy, name)
+        rates = [tuned * RATE_STEP**power for power in powers[: self.choice.rates]]
+        return tuple(replace(own, **{name: min(1.0, rate)}) for rate in rates)
 
-    def estimate(self, scenario: Scenario, seed: int) -> float:
+    def estimate(self, run: _Run) -> float:
         """Estimate what a run will take, from measured steps."""
-        layers = self.known.layers
+        layers, scenario, seed = self.known.layers, run.scenario, run.seed
         if scenario.read == AUTO and self.deals[seed].training not in self.profiles:
             seed = 0  # where it reads there stands for all
         read, _, _ = self._read(scenario, seed)
-        choice = self.training_choice(scenario, seed)
-        one = self.measured.seconds(
-            scenario.strategy, highest_read(read, layers), layers, self.deals[seed], choice
-        )
-        return one * self.choice.rates
+        deal = run.variant.deal(self.data, self.deals[run.seed])
+        choices, highest = self._choices(run), highest_read(read, layers)
+        one = self.measured.seconds(scenario.strategy, highest, layers, deal, choices[0])
+        return one * len(choices)
 
     def plan(self) -> ComparisonPlan:
         """Say what will run, in which order, and what it will take."""
+        variants = variants_of(self.choice, self.data, self.deals)
+        self.further = {variant: self._there(variant) for variant in variants}
         runs = []
-        for scenario, seed in self._order():
-            done = (scenario.name, seed) in self.finished
-            seconds = 0.0 if done else self.estimate(scenario, seed)
-            runs.append(PlannedRun(strategy=scenario.name, seed=seed, seconds=seconds, done=done))
+        for run in [*self._order(TOGETHER_ALL), *(r for v in variants for r in self._order(v))]:
+            done = run.place in self._finished(run.variant)
+            runs.append(
+                PlannedRun(
+                    strategy=run.scenario.name,
+                    seed=run.seed,
+                    part=run.variant.name,
+                    seconds=0.0 if done else self.estimate(run),
+                    done=done,
+                )
+            )
+        seconds = sum(run.seconds for run in runs) / self.jobs
+        budget = self.choice.budget_seconds
         return ComparisonPlan(
             runs=tuple(runs),
-            seconds=sum(run.seconds for run in runs) / self.jobs,
+            seconds=seconds if budget is None else min(seconds, budget),
             rows=len(self.data.dataset.examples),
             folds=self.data.folds,
             jobs=self.jobs,
@@ -283,110 +328,228 @@ class _Comparison:
             notes=(*self.data.notes, *self.notes),
         )
 
-    def _order(self) -> list[tuple[Scenario, int]]:
-        """List all runs: seed by seed, the cheapest strategy first."""
-        cheap_first = sorted(self.scenarios, key=lambda each: self.estimate(each, 0))
-        return [(scenario, seed) for seed in self.deals for scenario in cheap_first]
+    def _finished(self, variant: Variant) -> dict[tuple[str, int], FinishedRun]:
+        return self.finished if variant == TOGETHER_ALL else self.further[variant]
+
+    def _order(self, variant: Variant) -> list[_Run]:
+        """List all runs of a variant: seed by seed, the cheapest strategy first."""
+        able = [each for each in self.choice.strategies if variant.takes(each)]
+        cheap_first = sorted(able, key=lambda each: self.estimate(_Run(scenario=each, seed=0)))
+        return [
+            _Run(scenario=scenario, seed=seed, variant=variant)
+            for seed in self.deals
+            for scenario in cheap_first
+        ]
 
     def runs(self) -> Iterator[ComparisonEvent]:
         """Run what is not there yet, side by side, and tell what happens."""
-        waiting = [each for each in self._order() if (each[0].name, each[1]) not in self.finished]
+        waiting = [run for run in self._order(TOGETHER_ALL) if run.place not in self.finished]
+        if self.choice.budget_seconds is None:
+            yield from self._all(waiting)
+        else:
+            yield from self._race(waiting, self.choice.budget_seconds)
+
+    def further_runs(self) -> Iterator[ComparisonEvent]:
+        """Run what the further tables need, one variant after another."""
+        for variant, there in self.further.items():
+            if self.over_budget:
+                return
+            yield from self._all([run for run in self._order(variant) if run.place not in there])
+
+    def _all(self, waiting: list[_Run]) -> Iterator[ComparisonEvent]:
         while waiting or self.running:
             self._check()
             if self._late():
-                self.over_budget = True
                 return
             while waiting and len(self.running) < self.jobs:
-                scenario, seed = waiting.pop(0)
-                yield RunStarted(strategy=scenario.name, seed=seed)
-                self._start(scenario, seed)
-            for worker in wait_for_any(list(self.running), LOOK_SECONDS):
-                event = self._hear(worker, waiting)
-                if event is not None:
-                    yield event
+                run = waiting.pop(0)
+                yield RunStarted(strategy=run.scenario.name, seed=run.seed, part=run.variant.name)
+                self._start(run)
+            yield from self._listen(waiting)
+
+    def _race(self, waiting: list[_Run], budget: float) -> Iterator[ComparisonEvent]:
+        """Run what can still change the answer, as recorded scores and costs say."""
+        given = {run.place: run for run in waiting}
+        before = [self._recorded(run) for run in self.finished.values()]
+        left = budget - (time.perf_counter() - self.began)
+        # What was done before is paid for, and what all runs share is spent.
+        paid = sum(each.seconds for each in before) / self.jobs
+        race = Race(
+            seeds=self.choice.seeds,
+            groups=self.data.groups,
+            choice=self.choice.advice,
+            estimates={
+                each.name: self.estimate(_Run(scenario=each, seed=0))
+                for each in self.choice.strategies
+            },
+            budget_seconds=max(left, LOOK_SECONDS) + paid,
+            workers=self.jobs,
+        )
+        while not self._late():
+            self._check()
+            standing = self._stand(race)
+            while standing.next is not None and len(self.running) < self.jobs:
+                run = given.pop(standing.next)
+                yield RunStarted(strategy=run.scenario.name, seed=run.seed)
+                self._start(run)
+                standing = self._stand(race)
+            if not self.running:
+                self.over_budget = standing.out_of_time
+                return
+            yield from self._listen(list(given.values()))
+
+    def _stand(self, race: Race) -> Standing:
+        records = list(self.finished.values())
+        candidates = []
+        for scenario in self.choice.strategies:
+            own = [run.record for run in records if run.record.strategy == scenario.name]
+            estimate = self.estimate(_Run(scenario=scenario, seed=0))
+            known = candidate(scenario.name, own)
+            candidates.append(known or Candidate(name=scenario.name, seconds=estimate))
+        gone = {place for places in self.failed_places.values() for place in places}
+        self.standing = stand(
+            race,
+            candidates,
+            [self._recorded(run) for run in records],
+            dropped=self.standing.dropped if self.standing else (),
+            under_way={run.place for run in self.running.values()} | gone,
+        )
+        return self.standing
+
+    def _recorded(self, run: FinishedRun) -> Recorded:
+        return Recorded(held_out=run.held_out, seconds=run.record.wall_seconds)
 
     def _late(self) -> bool:
+        """Tell whether the budget is spent; then whatever still runs is stopped."""
         budget = self.choice.budget_seconds
-        return budget is not None and time.perf_counter() - self.began >= budget
+        if budget is None or time.perf_counter() - self.began < budget:
+            return False
+        self.over_budget = True
+        for worker in [*self.running]:
+            worker.stop()
+        self.running.clear()
+        return True
 
-    def _start(self, scenario: Scenario, seed: int) -> None:
+    def _start(self, run: _Run) -> None:
         """Send a run to a worker; a strategy's first run has one that did nothing before."""
-        read, profile_seconds, notes = self._read(scenario, seed)
-        choice, deal = self.training_choice(scenario, seed), self.deals[seed]
+        begun = time.perf_counter()
+        scenario, variant = run.scenario, run.variant
+        read, profile_seconds, notes = self._read(scenario, run.seed)
+        choices = self._choices(run)
+        deal = variant.deal(self.data, self.deals[run.seed])
+        tasks = variant.tasks or tuple(task.name for task in self.data.dataset.tasks)
+        read = {name: each for name, each in read.items() if name in tasks}
         prefix = self._ask(
             PrefixJob(
                 scenario=scenario,
                 read=read,
-                epochs=choice.epochs,
+                epochs=choices[0].epochs,
                 rows=(*deal.training, *deal.validation),
+                tasks=tasks,
             ),
             Prepared,
         )
-        measure = not any(name == scenario.name for name, _ in self.finished)
-        measure = measure and scenario.name not in self.measured_strategies
-        self.measured_strategies.add(scenario.name)
-        if measure:
-            while self.fresh:
-                self.fresh.pop().stop()
-        worker = self.fresh.pop() if self.fresh else self._worker(do_runs)
-        self.running[worker] = (scenario, seed)
+        first = variant == TOGETHER_ALL and not any(
+            name == scenario.name
+            for name, _ in [*self.finished, *(each.place for each in self.running.values())]
+        )
+        retention = self._retention(scenario) if first else None
+        if first:
+            while self.idle:
+                self.idle.pop().stop()
+        worker = self.idle.pop() if self.idle else self._worker(do_runs)
+        self.running[worker] = run
         folder = None
         if self.kept is not None:
-            folder = self.kept.run_folder(scenario.name, scenario.strategy.settings, seed)
+            settings = scenario.strategy.settings
+            folder = self.kept.run_folder(scenario.name, settings, run.seed, variant.name)
         worker.send(
             Job(
                 scenario=scenario,
                 deal=deal,
                 read=read,
-                choices=(choice,),
+                choices=choices,
                 profile_seconds=profile_seconds,
                 prefix=prefix,
-                measure=measure,
+                tasks=tasks,
+                measure=first,
+                retention=retention,
                 folder=folder,
+                keep_model=variant == TOGETHER_ALL,
+                waited_seconds=time.perf_counter() - begun,
                 notes=tuple(notes),
             )
         )
 
-    def _hear(
-        self, worker: Worker, waiting: Sequence[tuple[Scenario, int]]
-    ) -> ComparisonEvent | None:
-        """Take one message of a worker."""
-        scenario, seed = self.running[worker]
-        try:
-            message = worker.receive()
-        except WorkerDiedError as error:
-            message = Failed(reason=str(error))
-            worker.stop()
-        if isinstance(message, Step):
-            return RunProgress(strategy=scenario.name, seed=seed, **vars(message))
-        del self.running[worker]
-        if isinstance(message, Failed):
-            if message.fault:
-                raise RuntimeError(f"{scenario.name}, seed {seed}: {message.reason}")
-            self.failed[scenario.name, seed] = message.reason
-            return RunFailed(strategy=scenario.name, seed=seed, reason=message.reason)
-        assert isinstance(message, FinishedRun)
-        self.fresh.append(worker)
-        self.finished[message.key] = message
+    def _retention(self, scenario: Scenario) -> Prepared | None:
+        """Get ready to measure drift and forgetting, unless a deadline leaves no time for it."""
+        depth = frozen_depth(scenario.strategy, self.known.layers)
+        if depth == self.known.layers:  # nothing moves: that needs no computing
+            return Prepared(folder=None, seconds=0.0)
+        hurry = self.choice.budget_seconds is not None
+        if hurry and self.choice.advice.cost != "forgetting":
+            return None
+        return self._ask(RetentionJob(depth=depth), Prepared)
+
+    def _listen(self, waiting: Sequence[_Run]) -> Iterator[ComparisonEvent]:
+        """Tell what workers say."""
+        for worker in wait_for_any(list(self.running), LOOK_SECONDS):
+            run = self.running[worker]
+            name, seed, part = run.scenario.name, run.seed, run.variant.name
+            try:
+                message = worker.receive()
+            except WorkerDiedError as error:
+                message = Failed(reason=str(error))
+                worker.stop()
+            if isinstance(message, Step):
+                yield RunProgress(strategy=name, seed=seed, part=part, **vars(message))
+                continue
+            del self.running[worker]
+            if isinstance(message, Failed):
+                if message.fault:
+                    raise RuntimeError(f"{name}, seed {seed}: {message.reason}")
+                self._fail(run, message.reason)
+                if worker.alive:
+                    self.idle.append(worker)
+                yield RunFailed(strategy=name, seed=seed, part=part, reason=message.reason)
+                continue
+            assert isinstance(message, FinishedRun)
+            self.idle.append(worker)
+            yield self._finish(run, message, waiting)
+
+    def _fail(self, run: _Run, reason: str) -> None:
+        self.failed_places.setdefault(run.variant, set()).add(run.place)
+        part = f"{run.variant.name}, " if run.variant.name else ""
+        told = self.failed.setdefault(run.scenario.name, [])
+        told.append(f"{part}seed {run.seed}: {reason}")
+
+    def _finish(self, run: _Run, message: FinishedRun, waiting: Sequence[_Run]) -> RunFinished:
+        """Keep what a worker gave, and say what is left."""
+        self._finished(run.variant)[message.place] = message
         self.spent += message.record.wall_seconds
-        self.expected += self.estimate(scenario, seed)
-        left = sum(self.estimate(*each) for each in waiting)
-        left += sum(self.estimate(*each) for each in self.running.values()) / 2
+        self.expected += self.estimate(run)
+        left = sum(self.estimate(each) for each in waiting)
+        left += sum(self.estimate(each) for each in self.running.values()) / 2
+        if run.variant == TOGETHER_ALL:
+            left += sum(
+                self.estimate(each)
+                for variant, there in self.further.items()
+                for each in self._order(variant)
+                if each.place not in there
+            )
         ratio = self.spent / self.expected if self.expected else 1.0
-        so_far = list(self.finished.values())
+        so_far = tuple(self.finished.values())
         return RunFinished(
             record=message.record,
             held_out=message.held_out,
-            done=len(so_far),
+            part=run.variant.name,
+            done=len(so_far) + sum(map(len, self.further.values())),
             seconds_left=left * ratio / self.jobs,
             report=lambda: self.document(so_far),
         )
 
     def document(self, runs: Sequence[FinishedRun]) -> dict[str, Any]:
         """Report on some finished runs."""
-        failed: dict[str, list[str]] = {}
-        for (strategy, seed), reason in self.failed.items():
-            failed.setdefault(strategy, []).append(f"seed {seed}: {reason}")
         about = Circumstances(
             data=self.data,
             choice=self.choice,
@@ -397,8 +560,10 @@ class _Comparison:
             threads=self.threads,
             wall_seconds=time.perf_counter() - self.began,
             notes=tuple(self.notes),
-            failed=failed,
+            failed=self.failed,
+            dropped=self.standing.dropped if self.standing else (),
             over_budget=self.over_budget,
+            further={v: tuple(each.values()) for v, each in self.further.items() if each},
         )
         return comparison_document(about, runs)
 
@@ -409,9 +574,12 @@ class _Comparison:
             RuntimeError: If no run came to its end.
         """
         if not self.finished and self.failed:
-            (strategy, seed), reason = next(iter(self.failed.items()))
+            strategy, reasons = next(iter(self.failed.items()))
+            raise RuntimeError(f"no run came to its end; {strategy} ended with {reasons[0]}")
+        if not self.finished:
             raise RuntimeError(
-                f"no run came to its end; {strategy}, seed {seed}, ended with: {reason}"
+                f"the budget of {self.choice.budget_seconds:g} seconds ended before the first "
+                "run did: raise it"
             )
         runs = tuple(self.finished.values())
         document = self.document(runs)

@@ -25,6 +25,9 @@ class ComparisonChoice:
         advice: Margin, score, and the cost that matters.
         jobs: Runs side by side; None decides by the cores there are.
         threads: torch threads of all runs together; None takes the usable cores.
+        single_task: Whether each task is trained alone too.
+        balances: Whether the losses are balanced in other ways too.
+        per_class: Whether it is done with 8, 16, 32 … training rows of each class too.
         training: Batch, balance and what else all runs share; its epochs, patience, seed, rates
             and threads do not count.
 
@@ -40,6 +43,9 @@ class ComparisonChoice:
     advice: AdviceChoice = field(default_factory=AdviceChoice)
     jobs: int | None = None
     threads: int | None = None
+    single_task: bool = False
+    balances: bool = False
+    per_class: bool = False
     training: TrainingChoice = field(default_factory=TrainingChoice)
 
     def __post_init__(self) -> None:

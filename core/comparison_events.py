@@ -16,12 +16,14 @@ class PlannedRun:
     Attributes:
         strategy: Its name.
         seed: Its seed.
+        part: The further table it is for, as `balance dwa`; empty for the comparison itself.
         seconds: What it is expected to take, from measured step times; 0 where it is done.
         done: Whether it was finished before.
     """
 
     strategy: str
     seed: int
+    part: str
     seconds: float
     done: bool
 
@@ -61,10 +63,11 @@ class ComparisonStage:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted:
-    """A run has begun."""
+    """A run has begun; `part` is the further table it is for, or empty."""
 
     strategy: str
     seed: int
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +81,12 @@ class RunProgress:
         steps: Steps planned at most.
         epoch: From 1.
         loss: By task, in nats per label.
+        part: The further table it is for, or empty.
     """
 
     strategy: str
     seed: int
+    part: str
     step: int
     steps: int
     epoch: int
@@ -95,6 +100,7 @@ class RunFinished:
     Attributes:
         record: What it cost and how it went.
         held_out: What it predicted for the rows it was tested on.
+        part: The further table it is for, or empty.
         done: Runs that are done, those from before included.
         seconds_left: What is expected to be left.
         report: Gives the report of all that has finished so far, the JSON document.
@@ -102,6 +108,7 @@ class RunFinished:
 
     record: RunRecord
     held_out: HeldOut
+    part: str
     done: int
     seconds_left: float
     report: Callable[[], dict[str, Any]]
@@ -115,11 +122,13 @@ class RunFailed:
         strategy: Whose.
         seed: Its seed.
         reason: One sentence.
+        part: The further table it is for, or empty.
     """
 
     strategy: str
     seed: int
     reason: str
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

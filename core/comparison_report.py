@@ -11,6 +11,7 @@ from core.advice import advise
 from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData
 from core.comparison_runs import FORMAT, FinishedRun, RunRecord
+from core.comparison_variants import Variant, further_tables
 from core.config import SCORES
 from core.costs import Candidate
 from core.held_out import always_wrong
@@ -41,6 +42,7 @@ class Circumstances:
         notes: What a person should know.
         failed: By strategy, why runs of it did not come to their end.
         dropped: Strategies that the race has settled.
+        further: By variant, the runs of further tables.
         over_budget: Whether the budget ended it before all runs were done.
     """
 
@@ -56,6 +58,7 @@ class Circumstances:
     failed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     dropped: Collection[str] = ()
     over_budget: bool = False
+    further: Mapping[Variant, Sequence[FinishedRun]] = field(default_factory=dict)
 
 
 def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> dict[str, Any]:
@@ -73,12 +76,14 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
     own = scored[wanted.score]
     names = own.strategies
     best = max(names, key=lambda name: (_known(own.mean(name)), -order[name]), default=None)
-    strategies = []
+    strategies, candidates = [], []
     for name in names:
         records = [run.record for run in runs if run.record.strategy == name]
-        strategies.append(_strategy(about, records, scored))
+        cost = candidate(name, records)
+        assert cost is not None  # it has a run
+        candidates.append(cost)
+        strategies.append(_strategy(about, records, cost, scored))
         strategies[-1]["versus_best"] = _versus(own, name, best)
-    candidates = [_candidate(each) for each in strategies]
     advice = advise(candidates, held_out, about.data.groups, wanted, dropped=about.dropped)
     return {
         "thaw_format": FORMAT,
@@ -106,6 +111,7 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
         "best": best,
         "runs": [_run(run.record) for run in runs],
         "advice": None if advice is None else advice.document(),
+        **further_tables(about.data, runs, about.further, wanted.score),
         "second_look": second_look(about.data, runs),
         "failed": {name: list(reasons) for name, reasons in about.failed.items()},
         "notes": list(dict.fromkeys([*about.data.notes, *about.notes])),
@@ -116,16 +122,13 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
 
 
 def _strategy(
-    about: Circumstances, records: Sequence[RunRecord], scored: Mapping[str, Outcomes]
+    about: Circumstances,
+    records: Sequence[RunRecord],
+    cost: Candidate,
+    scored: Mapping[str, Outcomes],
 ) -> dict[str, Any]:
     """Sum up a strategy's runs."""
     name, own = records[0].strategy, scored[about.choice.advice.score]
-    peaks = [each.peak_memory_bytes for each in records if each.peak_memory_bytes is not None]
-    rates = [
-        each.inference_sentences_per_second
-        for each in records
-        if each.inference_sentences_per_second is not None
-    ]
     versus = _versus(own, name, HEADS)
     tasks = {
         task.name: {
@@ -139,17 +142,17 @@ def _strategy(
     return {
         "name": name,
         "seeds": sorted(each.seed for each in records),
-        "trainable_parameters": max(each.trainable_parameters for each in records),
-        "seconds": float(np.mean([each.seconds for each in records])),
+        "trainable_parameters": cost.trainable_parameters,
+        "seconds": cost.seconds,
         "wall_seconds": float(np.mean([each.wall_seconds for each in records])),
         "seconds_per_step": float(np.mean([each.seconds_per_step for each in records])),
-        "peak_memory_bytes": max(peaks, default=None),
-        "inference_sentences_per_second": float(np.median(rates)) if rates else None,
+        "peak_memory_bytes": cost.memory_bytes,
+        "inference_sentences_per_second": cost.sentences_per_second,
         "mean": _share(own.mean(name)),
         "versus_heads": None if versus is None else versus["mean"],
         "tasks": tasks,
         "drift": next((each.drift for each in records if each.drift is not None), None),
-        "forgetting": next((r.forgetting for r in records if r.forgetting is not None), None),
+        "forgetting": None if cost.forgetting is None else vars(cost.forgetting).copy(),
         "read": sorted({json_read(each.read) for each in records}),
         "rates": [dict(each.rates) for each in records],
         "best_epochs": [each.best_epoch for each in records],
@@ -219,15 +222,23 @@ def _versus(outcomes: Outcomes, name: str, other: str | None) -> dict[str, Any] 
     }
 
 
-def _candidate(strategy: Mapping[str, Any]) -> Candidate:
-    """Say what a strategy costs, to the advice."""
-    lost = strategy["forgetting"]
+def candidate(name: str, records: Sequence[RunRecord]) -> Candidate | None:
+    """Say what a strategy costs, to advice and race; None where no run of it has finished."""
+    if not records:
+        return None
+    peaks = [each.peak_memory_bytes for each in records if each.peak_memory_bytes is not None]
+    speeds = [
+        each.inference_sentences_per_second
+        for each in records
+        if each.inference_sentences_per_second is not None
+    ]
+    lost = next((each.forgetting for each in records if each.forgetting is not None), None)
     return Candidate(
-        name=strategy["name"],
-        trainable_parameters=strategy["trainable_parameters"],
-        seconds=strategy["seconds"],
-        memory_bytes=strategy["peak_memory_bytes"],
-        sentences_per_second=strategy["inference_sentences_per_second"],
+        name=name,
+        trainable_parameters=max(each.trainable_parameters for each in records),
+        seconds=float(np.mean([each.seconds for each in records])),
+        memory_bytes=max(peaks, default=None),
+        sentences_per_second=float(np.median(speeds)) if speeds else None,
         forgetting=None if lost is None else Interval(**{n: lost[n] for n in _ENDS}),
     )
 

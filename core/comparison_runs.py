@@ -21,9 +21,9 @@ from core.manifest import MANIFEST
 
 FORMAT = 1
 INDEX = "comparison.json"
-RUN, HELD_OUT, TOKEN_SCORES = "run.json", "held_out.json", "scores.safetensors"
-RUNS, PROFILES, REPORT = "runs", "profiles", "report.json"
-_OURS = frozenset({INDEX, LOCK, RUNS, PROFILES, REPORT})
+RUN, HELD_OUT = "run.json", "held_out.json"
+RUNS, FURTHER, REPORT = "runs", "further", "report.json"
+_OURS = frozenset({INDEX, LOCK, RUNS, FURTHER, REPORT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class RunRecord:
         best_epoch: The epoch whose weights were kept.
         converged: Whether validation stopped improving before the last epoch; None where
             nothing validates.
+        training_rows: Rows it learned from.
         steps: Updates made.
         trainable_parameters: Weights that train.
         seconds: What it costs on its own: the frozen prefix, the profile if `@auto`, the steps.
@@ -57,6 +58,7 @@ class RunRecord:
         validation: By task, the figures on the validation rows; None without any.
         curves: Losses by step and scores by epoch, to be drawn.
         temperature: By task, as fitted on the validation rows.
+        tested_calibration: By task, temperature and threshold as fitted on the tested rows.
         threads: torch threads it ran on.
         notes: What a person should know, each one sentence.
     """
@@ -71,6 +73,7 @@ class RunRecord:
     epochs: int
     best_epoch: int
     converged: bool | None
+    training_rows: int
     steps: int
     trainable_parameters: int
     seconds: float
@@ -86,6 +89,7 @@ class RunRecord:
     validation: Mapping[str, Any] | None
     curves: Mapping[str, Any]
     temperature: Mapping[str, float]
+    tested_calibration: Mapping[str, Any]
     threads: int
     notes: tuple[str, ...] = ()
 
@@ -109,7 +113,7 @@ class FinishedRun:
     folder: Path | None = field(default=None, compare=False)
 
     @property
-    def key(self) -> tuple[str, int]:
+    def place(self) -> tuple[str, int]:
         """Strategy and seed: what no two runs of a comparison share."""
         return self.record.strategy, self.record.seed
 
@@ -122,6 +126,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "scores": (dict,),
     "curves": (dict,),
     "temperature": (dict,),
+    "tested_calibration": (dict,),
     "notes": (list,),
     "fold": (int, type(None)),
     "converged": (bool, type(None)),
@@ -177,7 +182,10 @@ class ComparisonFolder:
             else:
                 document = {"thaw_format": FORMAT, "kind": "comparison", **self._identity}
                 write_json(self.path / INDEX, document)
-            for left in self.path.glob(f"{RUNS}/*/.*"):  # a run that was killed as it was written
+            for left in (
+                *self.path.glob(f"{RUNS}/*/.*"),
+                *self.path.glob(f"{FURTHER}/*/*/.*"),
+            ):  # a run that was killed as it was written
                 shutil.rmtree(left, ignore_errors=True)
         except BaseException:
             self._stack.close()
@@ -187,13 +195,16 @@ class ComparisonFolder:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def run_folder(self, strategy: str, settings: Mapping[str, float], seed: int) -> Path:
-        """Name the folder of a run."""
-        return self.path / RUNS / run_name(strategy, settings) / f"seed-{seed}"
+    def run_folder(
+        self, strategy: str, settings: Mapping[str, float], seed: int, variant: str = ""
+    ) -> Path:
+        """Name the folder of a run; a variant's lie apart."""
+        top = self.path / FURTHER / run_name(variant, {}) if variant else self.path / RUNS
+        return top / run_name(strategy, settings) / f"seed-{seed}"
 
-    def finished(self) -> list[FinishedRun]:
+    def finished(self, variant: str = "") -> list[FinishedRun]:
         """Read all runs that have ended. Raises as `read_run`."""
-        return read_runs(self.path)
+        return read_runs(self.path, variant)
 
 
 def check_free(folder: Path) -> None:
@@ -268,6 +279,7 @@ def keep_run(building: Path, folder: Path, run: FinishedRun) -> None:
         folder: Its place.
         run: What is told of it.
     """
+    building.mkdir(parents=True, exist_ok=True)
     write_json(building / HELD_OUT, run.held_out.document())
     write_json(building / RUN, {"thaw_format": FORMAT, **run.record.document()})
     if folder.exists():
@@ -275,13 +287,18 @@ def keep_run(building: Path, folder: Path, run: FinishedRun) -> None:
     building.replace(folder)
 
 
-def read_runs(folder: Path) -> list[FinishedRun]:
+def read_runs(folder: Path, variant: str = "") -> list[FinishedRun]:
     """Read all runs of a comparison's folder that have ended, in the order of their names.
+
+    Args:
+        folder: The comparison's.
+        variant: Of which further table; empty for the comparison itself.
 
     Raises:
         ValueError: If one cannot be read.
     """
-    return [read_run(path.parent) for path in sorted(folder.glob(f"{RUNS}/*/seed-*/{RUN}"))]
+    top = folder / FURTHER / run_name(variant, {}) if variant else folder / RUNS
+    return [read_run(path.parent) for path in sorted(top.glob(f"*/seed-*/{RUN}"))]
 
 
 def read_run(folder: Path) -> FinishedRun:
@@ -318,7 +335,7 @@ def forget_models(folder: Path, runs: Sequence[FinishedRun]) -> int:
         if run.folder is None or not run.folder.is_relative_to(folder):
             continue
         for path in run.folder.iterdir():
-            if path.name not in (RUN, HELD_OUT, TOKEN_SCORES):
+            if path.name not in (RUN, HELD_OUT):
                 freed += path.stat().st_size
                 path.unlink()
     return freed

@@ -17,10 +17,12 @@ from core.comparison_folds import ComparedData, Deal
 from core.config import EncoderChoice
 from core.encoder import load_encoder
 from core.floor import score_floor
+from core.forgetting import Yardstick
 from core.freezing import frozen_depth
 from core.layer_profile import FOLDS, LayerProfile, layer_profile
 from core.model import MultiTaskModel, default_shapes
 from core.prefix import Prefix, prefix_of
+from core.probe import load_probe
 from core.rare_labels import without_rare_labels
 from core.scenario import Scenario
 from core.scoring import needs_from, needs_of
@@ -116,12 +118,25 @@ class PrefixJob:
         read: By task, the layer its head reads.
         epochs: The most epochs.
         rows: What the run trains and validates on.
+        tasks: Which tasks it has.
     """
 
     scenario: Scenario
     read: Mapping[str, int | str]
     epochs: int
     rows: tuple[int, ...]
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionJob:
+    """Asks for the states that a tuned encoder is held against.
+
+    Attributes:
+        depth: The highest layer that never trains; None where the embeddings train.
+    """
+
+    depth: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +152,7 @@ class Prepared:
     seconds: float
 
 
-Question = About | FloorJob | MeasureJob | ProfileJob | PrefixJob
+Question = About | FloorJob | MeasureJob | ProfileJob | PrefixJob | RetentionJob
 Answer = Known | dict[str, Any] | Measured | Profiled | Prepared
 
 
@@ -170,8 +185,14 @@ class _Shared:
         self.setting, self.data = setting, setting.data
         self.encoder = load_encoder(setting.encoder, threads=setting.threads)
         self.prefix: Prefix | None = None
+        self.pretrained: Prefix | None = None  # of the probe and some own sentences
         self.lengths: list[int] = []  # by row, its tokens
         self.layer_seconds = 0.0  # of one layer, for one token
+
+    @property
+    def texts(self) -> list[str]:
+        """All rows' texts."""
+        return [example.text for example in self.data.dataset.examples]
 
     def answer(self, asked: Question) -> Answer:
         """Answer a question."""
@@ -183,6 +204,8 @@ class _Shared:
             return self._profile(asked)
         if isinstance(asked, PrefixJob):
             return self._prepare(asked)
+        if isinstance(asked, RetentionJob):
+            return self._retain(asked)
         return Known(
             fingerprint=self.encoder.fingerprint(),
             layers=self.encoder.layers,
@@ -204,7 +227,8 @@ class _Shared:
 
     def _prepare(self, job: PrefixJob) -> Prepared:
         """Run all rows through what a run freezes, unless an earlier run has had it."""
-        shapes = default_shapes(self.encoder, self.data.dataset.tasks, job.read)
+        tasks = [task for task in self.data.dataset.tasks if task.name in job.tasks]
+        shapes = default_shapes(self.encoder, tasks, job.read)
         model = MultiTaskModel(self.encoder, shapes)
         strategy = job.scenario.strategy
         never = frozen_depth(strategy, self.encoder.layers)  # what testing takes, at the end
@@ -213,7 +237,7 @@ class _Shared:
         if not needs:
             return Prepared(folder=None, seconds=0.0)
         if self.prefix is None:
-            ids = [text.ids for text in model.read([e.text for e in self.data.dataset.examples])]
+            ids = [text.ids for text in model.read(self.texts)]
             self.lengths = [len(each) for each in ids]
             self.prefix = prefix_of(self.encoder, ids, memory_bytes=self.setting.memory_bytes)
         depth = max(each.layer for each in needs)
@@ -226,6 +250,17 @@ class _Shared:
         tokens = sum(self.lengths[row] for row in job.rows)
         seconds = self.layer_seconds * depth * tokens
         return Prepared(folder=str(self.prefix.share()), seconds=seconds)
+
+    def _retain(self, job: RetentionJob) -> Prepared:
+        """Run the probe through the pretrained encoder, unless an earlier run has had it."""
+        yardstick = Yardstick(load_probe(), self.texts, self.encoder.tokenizer)
+        if self.pretrained is None:
+            memory = self.setting.memory_bytes
+            self.pretrained = prefix_of(self.encoder, yardstick.ids, memory_bytes=memory)
+        begun = time.perf_counter()
+        self.pretrained.compute(yardstick.needs(self.encoder.layers, [job.depth]))
+        seconds = time.perf_counter() - begun
+        return Prepared(folder=str(self.pretrained.share()), seconds=seconds)
 
 
 def _floor(data: ComparedData, deals: Sequence[Deal]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What a worker of a comparison does: it trains, tests and keeps one run after another."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,29 @@ import torch
 from torch import Tensor
 
 from core.comparison_folds import Deal
-from core.comparison_runs import TOKEN_SCORES, FinishedRun, RunRecord, keep_run
+from core.comparison_runs import FinishedRun, RunRecord, keep_run
 from core.comparison_shared import Prepared, Setting, failed
 from core.config import TrainingChoice
+from core.dataset import Dataset
 from core.dealing import DealtRows
 from core.encoder import batches_by_length, load_encoder
-from core.evaluation import evaluate_scores, read_entities
+from core.evaluation import calibrate, evaluate_scores, read_entities
+from core.forgetting import Retention, Yardstick, own_sample, untouched
 from core.freezing import Strategy, frozen_depth
 from core.held_out import HeldOut, TaskPredictions
 from core.model import MultiTaskModel, ReadText
-from core.model_folder import save_tensors
 from core.peak_memory import peak_memory_bytes
 from core.prediction import predict
 from core.prefix import Prefix, open_prefix
+from core.probe import load_probe
 from core.runs import Run
 from core.scenario import Scenario
 from core.scoring import Scorer
+from core.targets import Targets, read_targets
 from core.task import Example, Label
 from core.tokenizer import Tokens
 from core.training_events import (
+    DivergedError,
     DoneEvent,
     EvaluationEvent,
     Event,
@@ -60,8 +64,13 @@ class Job:
         choices: How to train: of several, the one that the validation rows like best.
         profile_seconds: What finding `read` cost.
         prefix: The states of what is frozen, and what they would cost it on its own.
+        tasks: Which tasks it has.
         measure: Whether to measure memory and the speed of predicting too.
+        retention: The states of the pretrained encoder to measure drift and forgetting by; None
+            measures neither.
         folder: Where the run is kept; None for nowhere.
+        keep_model: Whether its model is kept too.
+        waited_seconds: What was spent on it before it began.
         notes: What is known of it already.
     """
 
@@ -71,8 +80,12 @@ class Job:
     choices: tuple[TrainingChoice, ...]
     profile_seconds: float
     prefix: Prepared
+    tasks: tuple[str, ...]
     measure: bool
+    retention: Prepared | None
     folder: Path | None
+    keep_model: bool = True
+    waited_seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -89,14 +102,11 @@ class Step:
 def do_runs(pipe: Connection, setting: Setting) -> None:
     """Train and test what comes through a pipe, one run after another, until it is closed."""
     setting.begin()
-    prefixes: dict[str, Prefix] = {}
+    opened: dict[str, Prefix] = {}
     while True:
         job: Job = pipe.recv()
         try:
-            folder = job.prefix.folder
-            if folder is not None and folder not in prefixes:
-                prefixes[folder] = open_prefix(Path(folder))
-            for message in _run(setting, job, None if folder is None else prefixes[folder]):
+            for message in _Running(setting, job, opened).run():
                 pipe.send(message)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
@@ -104,52 +114,116 @@ def do_runs(pipe: Connection, setting: Setting) -> None:
             pipe.send(failed(error))
 
 
-def _run(setting: Setting, job: Job, prefix: Prefix | None) -> Iterator[Step | FinishedRun]:
-    """Train, test and keep one run."""
-    begun = time.perf_counter()
-    best: _Trained | None = None
-    for choice in job.choices:
-        trained = _Trained(setting, job, choice, prefix)
-        yield from trained.train()
-        if best is None or trained.validated > best.validated:
-            best = trained
-    assert best is not None  # a job has a choice
-    peak = peak_memory_bytes(apart=STATES) if job.measure else None
-    model = best.run.model
-    texts = [setting.data.dataset.examples[row].text for row in job.deal.tested]
-    read = model.read(texts)
-    scores = score_texts(model, read, job.scenario.strategy, prefix)
-    tested = [setting.data.dataset.examples[row] for row in job.deal.tested]
-    judged = evaluate_scores(model.tasks, read, tested, scores)
-    record = best.record(
-        judged={name: each.document() for name, each in judged.items()},
-        peak=peak,
-        rate=_sentences_per_second(model, texts) if job.measure else None,
-        wall=time.perf_counter() - begun,
-    )
-    run = FinishedRun(
-        record=record,
-        held_out=_held_out(job, model, read, tested, scores),
-        folder=job.folder,
-    )
-    if job.folder is not None:
-        building = job.folder.with_name(f".{job.folder.name}")
-        best.run.save(building, command=setting.command, overwrite=True)
-        save_tensors({name: torch.cat(list(scores[name])) for name in scores},
-                     building / TOKEN_SCORES)  # fmt: skip
-        keep_run(building, job.folder, run)
-    yield run
+class _Running:
+    """One run: its rows, its trainings, its figures."""
+
+    def __init__(self, setting: Setting, job: Job, opened: dict[str, Prefix]) -> None:
+        self.setting, self.job = setting, job
+        self.opened = opened  # what this process has mapped already
+        data = setting.data.dataset
+        self.dataset = replace(data, tasks=tuple(t for t in data.tasks if t.name in job.tasks))
+        self.tested = [data.examples[row] for row in job.deal.tested]
+        self.prefix = self._open(job.prefix)
+
+    def _open(self, prepared: Prepared | None) -> Prefix | None:
+        if prepared is None or prepared.folder is None:
+            return None
+        if prepared.folder not in self.opened:
+            self.opened[prepared.folder] = open_prefix(Path(prepared.folder))
+        return self.opened[prepared.folder]
+
+    def run(self) -> Iterator[Step | FinishedRun]:
+        """Train, test and keep it."""
+        begun = time.perf_counter()
+        trained = yield from self._train()
+        job, model = self.job, trained.run.model
+        peak = peak_memory_bytes(apart=STATES) if job.measure else None
+        targets = read_targets(model, self.tested)
+        texts, read = [example.text for example in self.tested], targets.texts
+        scores = score_texts(model, read, job.scenario.strategy, self.prefix)
+        judged = evaluate_scores(model.tasks, read, self.tested, scores)
+        kept = self._retained(model)
+        record = trained.record(
+            scores={name: each.document() for name, each in judged.items()},
+            tested_calibration=self._calibration(model, targets, scores),
+            peak_memory_bytes=peak,
+            inference_sentences_per_second=_sentences_per_second(model, texts)
+            if job.measure
+            else None,
+            drift=None if kept is None else kept.document()["drift"],
+            forgetting=None if kept is None else vars(kept.forgetting).copy(),
+            wall_seconds=job.waited_seconds + time.perf_counter() - begun,
+        )
+        held_out = _held_out(job, model, read, self.tested, scores)
+        run = FinishedRun(
+            record=record, held_out=held_out, folder=job.folder if job.keep_model else None
+        )
+        if job.folder is not None:
+            building = job.folder.with_name(f".{job.folder.name}")
+            if job.keep_model:
+                trained.run.save(building, command=self.setting.command, overwrite=True)
+            keep_run(building, job.folder, run)
+        yield run
+
+    def _train(self) -> Generator[Step, None, "_Trained"]:
+        """Train by each choice of rates, and take the one that the validation rows like best."""
+        found: list[_Trained] = []
+        diverged: DivergedError | None = None
+        for choice in self.job.choices:
+            trained = _Trained(self.setting, self.job, self.dataset, choice, self.prefix)
+            try:
+                yield from trained.train()
+            except DivergedError as error:  # another rate may do
+                diverged = error
+                continue
+            if not found or trained.validated > found[0].validated:
+                found = [trained]
+        if not found:
+            assert diverged is not None  # a job has a choice
+            raise diverged
+        return found[0]
+
+    def _retained(self, model: MultiTaskModel) -> Retention | None:
+        """Hold the tuned encoder against the pretrained one, where that is asked for."""
+        if self.job.retention is None:
+            return None
+        texts = [example.text for example in self.dataset.examples]
+        prefix = self._open(self.job.retention)
+        if prefix is None:  # nothing of the encoder was tuned
+            return untouched(model.encoder.layers, len(own_sample(texts)))
+        yardstick = Yardstick(load_probe(), texts, model.encoder.tokenizer)
+        depth = frozen_depth(self.job.scenario.strategy, model.encoder.layers)
+        return yardstick.measure(model.encoder, prefix, depth)
+
+    def _calibration(
+        self, model: MultiTaskModel, targets: Targets, scores: Mapping[str, list[Tensor]]
+    ) -> dict[str, dict[str, float | None]]:
+        """Calibrate on the tested rows: for a model that is trained on all rows later."""
+        return {
+            task.name: vars(
+                calibrate(
+                    task,
+                    torch.cat(scores[task.name]),
+                    targets.of(task.name, range(len(self.tested))),
+                )
+            ).copy()
+            for task in model.tasks
+        }
 
 
 class _Trained:
     """One training: its model, and what it told on the way."""
 
     def __init__(
-        self, setting: Setting, job: Job, choice: TrainingChoice, prefix: Prefix | None
+        self,
+        setting: Setting,
+        job: Job,
+        dataset: Dataset,
+        choice: TrainingChoice,
+        prefix: Prefix | None,
     ) -> None:
         self.job, self.choice, self.prefix = job, choice, prefix
-        encoder = load_encoder(setting.encoder, threads=setting.threads)
-        dataset, deal = setting.data.dataset, job.deal
+        encoder, deal = load_encoder(setting.encoder, threads=setting.threads), job.deal
         rows = DealtRows(
             training=tuple(dataset.examples[row] for row in deal.training),
             validation=tuple(dataset.examples[row] for row in deal.validation),
@@ -196,15 +270,8 @@ class _Trained:
             return None
         return self.done.epoch < self.epochs[-1]["epoch"]
 
-    def record(
-        self,
-        *,
-        judged: Mapping[str, Any],
-        peak: int | None,
-        rate: float | None,
-        wall: float,
-    ) -> RunRecord:
-        """Say what it cost and how it went, with its figures on the tested rows."""
+    def record(self, **measured: Any) -> RunRecord:  # noqa: ANN401 (fields of a record)
+        """Say what it cost and how it went, with what was measured after it."""
         assert self.plan is not None
         assert self.done is not None
         deal, strategy, steps = self.job.deal, self.job.scenario.strategy, self.done.steps
@@ -226,23 +293,19 @@ class _Trained:
             epochs=self.epochs[-1]["epoch"] if self.epochs else self.done.epoch,
             best_epoch=self.done.epoch,
             converged=self.converged,
+            training_rows=len(deal.training),
             steps=steps,
             trainable_parameters=self.plan.trainable_parameters,
             seconds=self.job.prefix.seconds + self.job.profile_seconds + each * steps,
-            wall_seconds=wall,
             seconds_per_step=each if steps else 0.0,
             prefix_seconds=self.job.prefix.seconds,
             profile_seconds=self.job.profile_seconds,
-            peak_memory_bytes=peak,
-            inference_sentences_per_second=rate,
-            drift=None,
-            forgetting=None,
-            scores=judged,
             validation=None if metrics is None else {n: m.document() for n, m in metrics.items()},
             curves={"loss": _thinned(self.losses), "epochs": self.epochs},
             temperature={n: c.temperature for n, c in self.run.model.calibration.items()},
             threads=torch.get_num_threads(),
             notes=(*self.job.notes, *self.run.notes),
+            **measured,
         )
 
 

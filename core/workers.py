@@ -64,6 +64,11 @@ class Worker:
         """The process's number."""
         return int(self._process.pid)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return bool(self._process.is_alive())
+
     def send(self, message: Any) -> None:  # noqa: ANN401 (any message)
         """Send a message; one that is gone is noticed when its answer is asked for."""
         with contextlib.suppress(OSError):

@@ -104,6 +104,7 @@ READING_ORDER = [
     "comparison_choice",
     "comparison_folds",
     "comparison_runs",
+    "comparison_variants",
     "comparison_cost",
     "comparison_shared",
     "comparison_work",
