@@ -11,8 +11,9 @@ import typer
 
 from core import terminal
 from core.catalogue import find_spec
-from core.command_input import load_chosen, read_data
+from core.command_input import load_chosen, on_threads, read_data
 from core.compare_options import (
+    Balances,
     Budget,
     CostName,
     Epochs,
@@ -21,13 +22,16 @@ from core.compare_options import (
     Margin,
     Out,
     Overwrite,
+    PerClass,
     Predictions,
     Rates,
     Resume,
     RunsFolder,
     ScoreName,
     Seeds,
+    SingleTask,
     StrategyNames,
+    TrainBest,
     budget_seconds,
 )
 from core.config import AdviceChoice, EncoderChoice
@@ -78,6 +82,10 @@ def compare(
     out: Out = None,
     html: Html = None,
     predictions: Predictions = None,
+    train_best: TrainBest = None,
+    single_task: SingleTask = False,
+    balances: Balances = False,
+    per_class: PerClass = False,
     runs: RunsFolder = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -104,7 +112,13 @@ def compare(
         from core.comparison_choice import ComparisonChoice, default_strategies
         from core.scenario import parse_strategy
 
-        folder = _runs_folder(runs, resume=resume, overwrite=overwrite)
+        folder = _runs_folder(
+            runs, resume=resume, overwrite=overwrite, other=train_best is not None
+        )
+        if train_best is not None:
+            from core.run_folder import check_run_folder
+
+            check_run_folder(Path(train_best), resume=False, overwrite=overwrite)
     known = find_spec(base.name)
     names = None if strategies is None else _names(strategies)
     if known is not None and names is not None:  # refused before anything is read
@@ -124,10 +138,15 @@ def compare(
         advice=wanted,
         jobs=jobs,
         threads=threads,
+        single_task=single_task,
+        balances=balances,
+        per_class=per_class,
     )
     command = shlex.join(["python", "-m", "core", *context.obj])
     following = _Following(dataset, targets, runs, context.obj)
     done = following.compare(base, choice, folder, command)
+    if train_best is not None:
+        following.train_best(base, choice, done, Path(train_best), command, overwrite=overwrite)
     if as_json:
         terminal.print_json(done.document)
     else:
@@ -145,8 +164,14 @@ def _names(typed: str) -> list[str]:
     return names
 
 
-def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool) -> Path | None:
+def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool, other: bool) -> Path | None:
     """Check the folder of runs before anything is read; make room where that is asked for.
+
+    Args:
+        runs: As typed.
+        resume: Whether a comparison that is there goes on.
+        overwrite: Whether it is replaced.
+        other: Whether there is another folder that may be overwritten.
 
     Raises:
         ValueError: If it may not be used.
@@ -157,7 +182,7 @@ def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool) -> Path | N
     if resume and overwrite:
         raise ValueError("there are --resume and --overwrite: give either")
     if runs is None:
-        if resume or overwrite:
+        if resume or (overwrite and not other):
             given = "--resume" if resume else "--overwrite"
             raise ValueError(f"{given} is about the folder of --runs: give that too")
         return None
@@ -255,6 +280,42 @@ class _Following:
                         self.targets.write(event.document, event.dataset, event.runs)
                         return event
         raise RuntimeError("the comparison ended without a report")
+
+    def train_best(
+        self,
+        base: EncoderChoice,
+        choice: "ComparisonChoice",
+        done: "ComparisonDone",
+        folder: Path,
+        command: str,
+        *,
+        overwrite: bool,
+    ) -> None:
+        """Train the advised strategy on all rows, and write its model."""
+        from core.comparison_best import BestRun
+        from core.encoder import CancelledError
+        from core.run_folder import run_folder
+        from core.stopping import Stopping
+        from core.train_terminal import TrainingDisplay
+        from core.training_events import PlanEvent, event_document
+
+        best = BestRun(done.dataset, base, choice, done.document, done.runs)
+        terminal.say(f"training {best.strategy} on all {len(done.dataset.examples):,} rows")
+        try:
+            with (
+                on_threads(choice.threads),
+                run_folder(folder, resume=False, overwrite=overwrite) as full,
+                Stopping() as stopping,
+            ):
+                with TrainingDisplay() as display:
+                    for event in best.train(stopping):
+                        if not isinstance(event, PlanEvent):
+                            display.show(event_document(event))
+                best.save(full, command=command, overwrite=overwrite)
+        except (KeyboardInterrupt, CancelledError) as error:
+            terminal.say(f"stopped: nothing is written to {folder}")
+            raise KeyboardInterrupt from error
+        terminal.say(f"the model is in {folder}")
 
     @contextlib.contextmanager
     def _stopped(self) -> Iterator[None]:

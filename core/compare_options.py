@@ -98,7 +98,26 @@ Resume = Annotated[
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the comparison that --runs holds.")
+    bool, typer.Option("--overwrite", help="Replace what --runs and --train-best hold.")
+]
+
+SingleTask = Annotated[
+    bool, typer.Option("--single-task", help="Also train each task alone: does sharing help?")
+]
+Balances = Annotated[
+    bool, typer.Option("--balances", help="Also balance the tasks' losses in other ways.")
+]
+PerClass = Annotated[
+    bool,
+    typer.Option("--per-class", help="Also train on 8, 16, 32 … rows of each class only."),
+]
+TrainBest = Annotated[
+    str | None,
+    typer.Option(
+        "--train-best",
+        metavar="DIR",
+        help="Train the advised strategy on all rows, and write that model's folder.",
+    ),
 ]
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}

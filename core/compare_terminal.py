@@ -20,7 +20,7 @@ from core.comparison_events import (
     RunStarted,
 )
 from core.comparison_runs import RunRecord
-from core.terminal import errors, output, plain_table, readable, say
+from core.terminal import errors, fits, output, plain_table, readable, say
 
 AMBER = "#f2a83c"
 SHOWN_ROWS = 5
@@ -40,8 +40,8 @@ class ComparisonDisplay:
         self._console = errors()
         self._live: Live | None = None
         self._plan: ComparisonPlan | None = None
-        self._going: dict[tuple[str, int], RunProgress | None] = {}
-        self._done: dict[str, list[RunRecord]] = {}
+        self._going: dict[tuple[str, str, int], RunProgress | None] = {}
+        self._done: dict[tuple[str, str], list[RunRecord]] = {}
         self._finished = 0
         self._left: float | None = None
         self._drawn = 0.0
@@ -61,18 +61,19 @@ class ComparisonDisplay:
         elif isinstance(event, ComparisonPlan):
             self._begin(event)
         elif isinstance(event, RunStarted):
-            self._going[event.strategy, event.seed] = None
+            self._going[event.part, event.strategy, event.seed] = None
         elif isinstance(event, RunProgress):
-            self._going[event.strategy, event.seed] = event
+            self._going[event.part, event.strategy, event.seed] = event
         elif isinstance(event, RunFinished):
             record = event.record
-            self._going.pop((record.strategy, record.seed), None)
-            self._done.setdefault(record.strategy, []).append(record)
+            self._going.pop((event.part, record.strategy, record.seed), None)
+            self._done.setdefault((event.part, record.strategy), []).append(record)
             self._finished, self._left = event.done, event.seconds_left
-            self._line(_run_line(record))
+            self._line(_run_line(record, event.part))
         elif isinstance(event, RunFailed):
-            self._going.pop((event.strategy, event.seed), None)
-            self._line(f"{event.strategy}, seed {event.seed}, did not end: {event.reason}")
+            self._going.pop((event.part, event.strategy, event.seed), None)
+            told = f"{event.strategy}, seed {event.seed}, did not end: {event.reason}"
+            self._line(_with(event.part, told))
         self._draw()
 
     def _begin(self, plan: ComparisonPlan) -> None:
@@ -99,14 +100,13 @@ class ComparisonDisplay:
         table = plain_table(show_header=True)
         for name in ("strategy", "runs", "validation", "seconds"):
             table.add_column(name, no_wrap=True, justify="left" if name == "strategy" else "right")
-        names = list(dict.fromkeys(run.strategy for run in plan.runs))
-        for name in names:
-            runs = [run for run in plan.runs if run.strategy == name]
-            own = self._done.get(name, [])
+        for part, name in dict.fromkeys((run.part, run.strategy) for run in plan.runs):
+            runs = [run for run in plan.runs if (run.part, run.strategy) == (part, name)]
+            own = self._done.get((part, name), [])
             before = sum(run.done for run in runs)
             seconds = sum(each.seconds for each in own) / len(own) if own else None
             table.add_row(
-                Text(readable(name)),
+                Text(readable(_with(part, name))),
                 f"{before + len(own)} of {len(runs)}",
                 "" if not own else _validated(own),
                 "" if seconds is None else f"{seconds:.1f}",
@@ -121,8 +121,8 @@ class ComparisonDisplay:
         left = plan.seconds if self._left is None else self._left
         told = Text(f"{self._finished} of {len(plan.runs)} runs, about {_clock(left)} left")
         now = [
-            Text(readable(f"{name}, seed {seed}: {_step(step)}"))
-            for (name, seed), step in self._going.items()
+            Text(readable(_with(part, f"{name}, seed {seed}: {_step(step)}")))
+            for (part, name, seed), step in self._going.items()
         ]
         return Group(table, bar, told, *now)
 
@@ -158,9 +158,15 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _run_line(record: RunRecord) -> str:
+def _run_line(record: RunRecord, part: str) -> str:
     scores = ", ".join(f"{name} {_main(each)}" for name, each in record.scores.items())
-    return f"{record.strategy}, seed {record.seed}: {scores} ({record.seconds:.1f} s)"
+    told = f"{record.strategy}, seed {record.seed}: {scores} ({record.seconds:.1f} s)"
+    return _with(part, told)
+
+
+def _with(part: str, told: str) -> str:
+    """Say which further table something is for."""
+    return f"{part}: {told}" if part else told
 
 
 def _main(scores: Mapping[str, Any]) -> str:
@@ -182,42 +188,45 @@ def _validated(records: Sequence[RunRecord]) -> str:
 def show_comparison(document: Mapping[str, Any]) -> None:
     """Show the report: the table, the floor, the advice, what else to know."""
     console = output()
-    console.print(_table(document))
+    tables = [_table(document, intervals=True), _table(document, intervals=False)]
+    console.print(next((each for each in tables if fits(console, each)), tables[-1]))
     for line in report_lines(document):
         console.print(Text(readable(line)), soft_wrap=True)
 
 
-def _table(document: Mapping[str, Any]) -> Table:
+def _table(document: Mapping[str, Any], *, intervals: bool) -> Table:
+    """Lay out the strategies; where all does not fit, without the tasks' intervals."""
     table = plain_table(show_header=True)
     table.add_column("strategy", style="cyan", no_wrap=True)
     table.add_column("mean", justify="right", no_wrap=True)
     for name in document["tasks"]:
-        table.add_column(Text(readable(name)), justify="right", no_wrap=True)
-    for heading in ("versus heads", "seconds", "weights"):
+        table.add_column(Text(readable(name)), justify="right", no_wrap=True, overflow="ellipsis")
+    for heading in ("versus heads", "seconds", "weights") if intervals else ("seconds",):
         table.add_column(heading, justify="right", no_wrap=True)
     metric = document["score"].replace("-", "_")
     for each in document["strategies"]:
         cells = [
-            _figure(found["f1"] if "f1" in found else found[metric])
+            _figure(found["f1"] if "f1" in found else found[metric], intervals)
             for found in each["tasks"].values()
         ]
-        versus = each["versus_heads"]
+        versus = "" if each["versus_heads"] is None else _points(each["versus_heads"])
+        costs = [versus, f"{each['seconds']:.1f}", f"{each['trainable_parameters']:,}"]
         table.add_row(
             Text(readable(each["name"])),
-            _figure(each["mean"]),
+            _figure(each["mean"], True),
             *cells,
-            "" if versus is None else _points(versus),
-            f"{each['seconds']:.1f}",
-            f"{each['trainable_parameters']:,}",
+            *(costs if intervals else costs[1:2]),
         )
-    floor = [_floor(document["floor"].get(name)) for name in document["tasks"]]
-    table.add_row(Text("floor", style="dim"), "", *floor, "", "", "", style="dim")
+    floor = [_floor(document["floor"].get(name), intervals) for name in document["tasks"]]
+    table.add_row(Text("floor"), "", *floor, *([""] * (3 if intervals else 1)), style="dim")
     return table
 
 
-def _figure(found: Mapping[str, float] | None) -> str:
+def _figure(found: Mapping[str, float] | None, interval: bool) -> str:
     if found is None:
         return "–"
+    if not interval:
+        return f"{found['mean']:.3f}"
     return f"{found['mean']:.3f} ({found['low']:.2f}–{found['high']:.2f})"
 
 
@@ -226,8 +235,8 @@ def _points(found: Mapping[str, float]) -> str:
     return f"{100 * found['mean']:+.1f} ({low:+.0f} to {high:+.0f})"
 
 
-def _floor(found: Mapping[str, Any] | None) -> str:
-    return "–" if found is None else _figure(found["lexical"])
+def _floor(found: Mapping[str, Any] | None, interval: bool) -> str:
+    return "–" if found is None else _figure(found["lexical"], interval)
 
 
 def report_lines(document: Mapping[str, Any]) -> Sequence[str]:

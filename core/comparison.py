@@ -52,9 +52,8 @@ from core.runs import PACKAGES
 from core.scenario import AUTO, Scenario
 from core.workers import Worker, WorkerDiedError, wait_for_any
 
-PRELOAD = ("core.comparison_work", "torch._dynamo")
-"""What the server of processes imports, so that no worker has to; torch's optimisers import the
-second, for more than a second, when the first of them is made."""
+PRELOAD = ("core.comparison_work",)
+"""What the server of processes imports, so that no worker has to."""
 
 LOOK_SECONDS = 0.1
 """How often it is asked whether to stop, while there is nothing else to do."""

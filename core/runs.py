@@ -1,6 +1,6 @@
 """One training from labelled data to a model folder: rows dealt, layers chosen, heads begun."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -243,14 +243,30 @@ class Run:
             "base_fingerprint": self.base,
         }
 
-    def save(self, folder: Path, *, command: str = "", overwrite: bool = False) -> None:
+    def save(
+        self,
+        folder: Path,
+        *,
+        command: str = "",
+        overwrite: bool = False,
+        cross_validated: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write the model folder: the heads, what changed in the encoder, and a card.
+
+        Args:
+            folder: Where.
+            command: What a person typed to make it.
+            overwrite: Whether a model that is there is replaced.
+            cross_validated: By task, what a comparison found of the strategy, for a model that
+                was trained on all rows.
 
         Raises:
             ValueError: If the training has not ended, or the folder may not be written.
             RuntimeError: If writing fails midway, as on a full disk; what was there is intact.
         """
         about = self.about(command)
+        if cross_validated is not None:
+            about["cross_validated"] = dict(cross_validated)
         saved = Saved(about=about, card=model_card(self.model, about))
         try:
             save_model(

@@ -155,7 +155,7 @@ def show_similarity(document: dict[str, Any]) -> None:
         console.print()
     if 2 < len(sentences) <= MATRIX_SENTENCES:
         matrix = _matrix(document["matrix"])
-        if _fits(console, matrix):
+        if fits(console, matrix):
             console.print(matrix)
             console.print()
     console.print(_pairs(document))
@@ -178,7 +178,8 @@ def plain_table(**options: Any) -> Table:  # noqa: ANN401 (rich's own)
     return Table(box=None, padding=(0, 2, 0, 0), **options)
 
 
-def _fits(console: Console, table: Table) -> bool:
+def fits(console: Console, table: Table) -> bool:
+    """Tell whether a table is no wider than the console."""
     unbounded = console.options.update(width=10_000)
     return console.measure(table, options=unbounded).maximum <= console.width
 
@@ -230,7 +231,7 @@ def _pairs(document: dict[str, Any]) -> Table:
 
 def _show_tokens(console: Console, tokens: dict[str, Any], metric: str) -> None:
     table = _token_table(tokens)
-    if _fits(console, table):
+    if fits(console, table):
         console.print(table)
     else:
         console.print(_best_cells(tokens))

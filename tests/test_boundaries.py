@@ -111,6 +111,7 @@ READING_ORDER = [
     "comparison_events",
     "comparison_report",
     "comparison",
+    "comparison_best",
     "near",
     "map_quality",
     "fuzzy_graph",

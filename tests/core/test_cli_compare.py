@@ -1,7 +1,12 @@
 """`python -m core compare`, run as a person runs it."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +15,11 @@ import pytest
 from core.__main__ import main
 from tests.core.conftest import Run, labelled_rows, write_spans
 
+ROOT = Path(__file__).resolve().parents[2]
 FEW = ("--epochs", "2", "--threads", "1")
 """A second thread costs such small work more than it does, and more still on a busy machine."""
 
+HOSTILE, HOSTILE_LABEL = "<img src=x onerror=alert(1)>", "<script>alert('work')</script>"
 THREE = ("--strategies", "heads,heads@auto,lower:1@2")
 
 
@@ -21,13 +28,16 @@ def finished(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a comparison that has finished: three strategies, three seeds."""
     folder = tmp_path_factory.mktemp("compared")
     data = folder / "rows.jsonl"
-    write_spans(data, labelled_rows(36))
+    rows = [(text, HOSTILE_LABEL if kind == "work" else kind, mood, spans)
+            for text, kind, mood, spans in labelled_rows(36)]  # fmt: skip
+    write_spans(data, [(f"{row[0]} {HOSTILE}", *row[1:]) for row in rows])
     files = {"--out": "report.json", "--html": "report.html", "--predictions": "held.csv"}
     given = [part for option, name in files.items() for part in (option, str(folder / name))]
     code = main(
         [
             "compare",
             *("--data", str(data), "--encoder", tiny, "--runs", str(folder / "runs")),
+            *("--train-best", str(folder / "best"), "--per-class"),
             *given,
             *THREE,
             *FEW,
@@ -128,10 +138,42 @@ def test_the_page_of_the_report_needs_nothing_else(finished: Path) -> None:
         assert name in page
 
 
+def test_what_people_wrote_is_only_text_in_the_page(finished: Path) -> None:
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page, "the label is there"
+    assert HOSTILE not in page
+    assert HOSTILE_LABEL not in page
+    assert "<script" not in page
+
+
 def test_predictions_are_a_line_for_each_run_and_row(finished: Path) -> None:
     lines = (finished / "held.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("strategy,seed,fold,line,text,kind,kind_predicted,kind_wrong")
     assert len(lines) == 1 + 3 * 36
+
+
+def test_the_best_is_trained_on_all_rows_with_the_cross_validated_figures(
+    finished: Path, report: dict[str, Any]
+) -> None:
+    about = json.loads((finished / "best" / "thaw.json").read_text(encoding="utf-8"))["about"]
+    assert about["strategy"] == report["advice"]["strategy"]
+    assert about["data"]["training_rows"] == 36
+    own = next(each for each in report["strategies"] if each["name"] == about["strategy"])
+    expected = about["cross_validated"]["kind"]
+    assert expected["accuracy"] == own["tasks"]["kind"]["accuracy"]
+    assert expected["rows"] == 36
+    epochs = sorted(own["best_epochs"])
+    assert about["epoch"] == epochs[1], "the median of the folds' best"
+    card = (finished / "best" / "README.md").read_text(encoding="utf-8")
+    assert "rows held out" in card
+
+
+def test_fewer_rows_per_class_have_a_table_of_their_own(report: dict[str, Any]) -> None:
+    (few,) = report["per_class"]
+    assert few["rows_per_class"] == 8
+    assert few["rows"] <= 3 * 8
+    assert [each["name"] for each in few["strategies"]] == ["heads", "heads@auto", "lower:1@2"]
+    assert len(report["runs"]) == 9, "further runs are none of the comparison's own"
 
 
 # Going on
@@ -186,6 +228,39 @@ def test_a_folder_that_holds_a_comparison_is_not_touched_unasked(
     assert code == 2
     assert "--resume" in err
     assert "--overwrite" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_in_the_middle_it_goes_on_and_repeats_no_finished_run(
+    run: Run, tiny: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    write_spans(tmp_path / "rows.jsonl", labelled_rows(36))
+    command = (
+        *("compare", "--data", "rows.jsonl", "--encoder", tiny, *FEW),
+        *("--strategies", "heads,lower:1@2", "--runs", "runs", "--seeds", "6"),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "core", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(list(tmp_path.glob("runs/runs/*/seed-*/run.json"))) < 2:
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, told = process.communicate()
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert "--resume" in told
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("run.json")}
+    assert 2 <= len(before) < 12, "needs a comparison that was stopped midway"
+    code, out, err = run(*command, "--resume", "--json")
+    assert code == 0, err
+    assert len(json.loads(out)["runs"]) == 12
+    assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
 # Bad input

@@ -1,0 +1,145 @@
+"""The strategy that is advised, trained on all rows: a model to take away.
+
+Nothing is held out, so what the folds have shown is used: the median of their best epochs, the
+temperature of their held-out predictions, and their figures as the expected ones.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.comparison_choice import ComparisonChoice
+from core.comparison_runs import FinishedRun
+from core.config import EncoderChoice
+from core.dataset import Dataset
+from core.dealing import DealtRows
+from core.encoder import load_encoder
+from core.evaluation import calibrate
+from core.model import Calibration
+from core.runs import Run, resolve_read
+from core.scenario import Scenario
+from core.task import IGNORED, Task
+from core.training_events import Event
+
+
+class BestRun:
+    """The training of one compared strategy on all rows.
+
+    Args:
+        dataset: The rows as they were compared on.
+        encoder: What is trained on top of.
+        choice: What was compared.
+        document: The comparison's report.
+        runs: All its runs.
+
+    Attributes:
+        strategy: Which strategy: the advised one, or of a single one that one.
+
+    Raises:
+        ValueError: If the report is of no run.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        encoder: EncoderChoice,
+        choice: ComparisonChoice,
+        document: Mapping[str, Any],
+        runs: Sequence[FinishedRun],
+    ) -> None:
+        advice = document["advice"]
+        self.strategy: str = document["best"] if advice is None else advice["strategy"]
+        self.runs = [run for run in runs if run.record.strategy == self.strategy]
+        if not self.runs:
+            raise ValueError("there is no finished run to train the best strategy by")
+        self.scenario: Scenario = next(s for s in choice.strategies if s.name == self.strategy)
+        self.dataset, self.encoder, self.choice = dataset, encoder, choice
+        self.document = document
+        self._run: Run | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The median of the folds' best epochs; nothing trains in none."""
+        return max(1, round(statistics.median(run.record.best_epoch for run in self.runs)))
+
+    def train(self, cancelled: Callable[[], bool] | None = None) -> Iterator[Event]:
+        """Train on all rows, telling what happens.
+
+        Raises:
+            DivergedError: If the loss is no longer a number.
+            CancelledError: If `cancelled` answered True.
+        """
+        encoder = load_encoder(self.encoder, threads=self.choice.threads)
+        examples, tasks = self.dataset.examples, self.dataset.tasks
+        read = resolve_read(encoder, self.scenario, examples, tasks, cancelled=cancelled)
+        note = (
+            f"trained on all rows, nothing held out: {self.epochs} epochs, the median of the best "
+            f"of {len(self.runs)} runs of a comparison, whose held-out rows gave the figures"
+        )
+        rates = [run.record.rates for run in self.runs]
+        choice = replace(
+            self.choice.training,
+            epochs=self.epochs,
+            patience=self.epochs,
+            seed=0,
+            threads=self.choice.threads,
+            encoder_rate=statistics.median(each["encoder"] for each in rates),
+            head_rate=statistics.median(each["head"] for each in rates),
+        )
+        dealt = DealtRows(training=examples, validation=(), notes=(note,))
+        self._run = Run(self.dataset, dealt, encoder, self.scenario, choice, read)
+        yield from self._run.train(cancelled)
+        self._run.model.calibration = {task.name: self._calibration(task) for task in tasks}
+
+    def save(self, folder: Path, *, command: str = "", overwrite: bool = False) -> None:
+        """Write the model folder, with the cross-validated figures as its expected ones.
+
+        Raises:
+            ValueError: If the training has not ended, or the folder may not be written.
+            RuntimeError: If writing fails midway; what was there is intact.
+        """
+        if self._run is None:
+            raise ValueError("the best strategy has not been trained on all rows yet: train it")
+        self._run.save(
+            folder, command=command, overwrite=overwrite, cross_validated=self._figures()
+        )
+
+    def _figures(self) -> dict[str, Any]:
+        """Give what the comparison found of the strategy, task by task."""
+        own = next(s for s in self.document["strategies"] if s["name"] == self.strategy)
+        rows = {
+            task.name: len(
+                {
+                    row
+                    for run in self.runs
+                    for row, actual in zip(
+                        run.held_out.rows, run.held_out.tasks[task.name].actual, strict=True
+                    )
+                    if actual is not None
+                }
+            )
+            for task in self.dataset.tasks
+        }
+        return {name: {"rows": rows[name], **figures} for name, figures in own["tasks"].items()}
+
+    def _calibration(self, task: Task) -> Calibration:
+        """Fit a sentence task on all folds' held-out scores; of tokens take the folds' median."""
+        if task.kind == "token":
+            found = [run.record.tested_calibration[task.name] for run in self.runs]
+            return Calibration(
+                temperature=statistics.median(each["temperature"] for each in found),
+                threshold=statistics.median(each["threshold"] for each in found),
+            )
+        number = {label: place for place, label in enumerate(task.labels)}
+        scores, labels = [], []
+        for run in self.runs:
+            said = run.held_out.tasks[task.name]
+            scores += [list(row) for row in said.scores or ()]
+            labels += [
+                number[actual] if isinstance(actual, str) else IGNORED for actual in said.actual
+            ]
+        return calibrate(task, torch.tensor(scores), torch.tensor(labels))

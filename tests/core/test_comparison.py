@@ -1,0 +1,169 @@
+"""The comparison as the page sees it: its events, odd data, workers that stop."""
+
+import contextlib
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from core.comparison import compare, split_cores
+from core.comparison_choice import ComparisonChoice, default_strategies
+from core.comparison_events import (
+    ComparisonDone,
+    ComparisonPlan,
+    RunFailed,
+    RunFinished,
+    RunProgress,
+    RunStarted,
+)
+from core.comparison_runs import read_runs
+from core.config import AdviceChoice, DataChoice, EncoderChoice, TrainingChoice
+from core.dataset import Dataset, read_dataset
+from core.encoder import CancelledError
+from core.scenario import parse_strategy
+from tests.core.conftest import labelled_rows, write_rows, write_spans
+
+
+def choice_of(*names: str, seeds: int = 1, **given: object) -> ComparisonChoice:
+    settings = {"epochs": 1, "threads": 1} | given
+    scenarios = tuple(parse_strategy(name, 3) for name in names)
+    return ComparisonChoice(strategies=scenarios, seeds=seeds, **settings)  # type: ignore[arg-type]
+
+
+def rows(folder: Path, count: int) -> Dataset:
+    write_spans(folder / "rows.jsonl", labelled_rows(count))
+    return read_dataset(DataChoice(source=str(folder / "rows.jsonl")))
+
+
+def read(folder: Path, lines: list[tuple[str, ...]], header: tuple[str, ...]) -> Dataset:
+    write_rows(folder / "rows.csv", lines, header)
+    split = "split" if "split" in header else None
+    return read_dataset(DataChoice(source=str(folder / "rows.csv"), split_column=split))
+
+
+def done_of(
+    dataset: Dataset, encoder: str, choice: ComparisonChoice, folder: Path | None = None
+) -> ComparisonDone:
+    *_, last = compare(dataset, EncoderChoice(name=encoder), choice, folder=folder)
+    assert isinstance(last, ComparisonDone)
+    return last
+
+
+def test_events_tell_a_plan_then_each_run_then_the_report(tiny: str, tmp_path: Path) -> None:
+    choice = choice_of("heads", "full", advice=AdviceChoice(cost="forgetting"))
+    found = list(compare(rows(tmp_path, 36), EncoderChoice(name=tiny), choice))
+    plan = next(each for each in found if isinstance(each, ComparisonPlan))
+    assert [(run.strategy, run.seed, run.done) for run in plan.runs] == [
+        ("heads", 0, False),
+        ("full", 0, False),
+    ]
+    assert all(run.seconds > 0 for run in plan.runs)
+    told = [each for each in found if isinstance(each, RunStarted | RunProgress | RunFinished)]
+    assert [isinstance(each, RunStarted) for each in told].count(True) == 2
+    heads, full = (each for each in told if isinstance(each, RunFinished))
+    first = heads.report()
+    assert first["advice"] is None, "of one strategy there is nothing to advise"
+    assert [run["strategy"] for run in first["runs"]] == ["heads"]
+    assert heads.record.forgetting == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert full.record.forgetting is not None
+    assert full.record.drift is not None
+    assert 0 < full.record.drift["probe"]["cka"] < 1
+    last = found[-1]
+    assert isinstance(last, ComparisonDone)
+    assert last.document["advice"]["strategy"] in ("heads", "full")
+    assert last.document["advice"]["status"] == "cannot_tell", "one fold of three is tested"
+
+
+def test_a_comparison_that_is_closed_leaves_no_worker(tiny: str, tmp_path: Path) -> None:
+    dataset = rows(tmp_path, 36)
+    choice = choice_of("full", epochs=500, training=TrainingChoice(batch=4))
+    events = compare(dataset, EncoderChoice(name=tiny), choice, folder=tmp_path / "runs")
+    for event in events:
+        if isinstance(event, RunProgress):
+            break
+    assert multiprocessing.active_children()
+    events.close()
+    assert not multiprocessing.active_children()
+    assert read_runs(tmp_path / "runs") == []
+
+
+def test_a_comparison_that_is_told_to_stop_stops_and_keeps_what_had_finished(
+    tiny: str, tmp_path: Path
+) -> None:
+    stop: list[bool] = []
+    choice = choice_of("heads", "full", epochs=40, training=TrainingChoice(batch=4))
+    events = compare(
+        rows(tmp_path, 36),
+        EncoderChoice(name=tiny),
+        choice,
+        folder=tmp_path / "runs",
+        cancelled=lambda: bool(stop),
+    )
+
+    def follow() -> None:
+        for event in events:
+            if isinstance(event, RunProgress) and event.strategy == "full":
+                stop.append(True)
+
+    with pytest.raises(CancelledError):
+        follow()
+    assert [run.record.strategy for run in read_runs(tmp_path / "runs")] == ["heads"]
+    assert not multiprocessing.active_children()
+
+
+def test_two_classes_of_three_rows_are_compared(tiny: str, tmp_path: Path) -> None:
+    texts = ["the ferry left", "shares fell", "a man sang", "nobody works", "sushi chefs", "fog"]
+    lines = [(text, "ab"[place % 2]) for place, text in enumerate(texts)]
+    dataset = read(tmp_path, lines, ("text", "kind"))
+    document = done_of(dataset, tiny, choice_of("heads", "heads@auto", seeds=3)).document
+    assert len(document["runs"]) == 6
+    assert document["advice"]["status"] == "cannot_tell"
+    auto = [run for run in document["runs"] if run["strategy"] == "heads@auto"]
+    assert all(run["read"] == {"kind": 3} for run in auto)
+    assert all("finds no layer" in " ".join(run["notes"]) for run in auto)
+
+
+def test_a_class_of_two_rows_is_named_and_a_test_split_of_ones_own_is_used(
+    tiny: str, tmp_path: Path
+) -> None:
+    plain = [(text, kind) for text, kind, _, _ in labelled_rows(36)]
+    rare = [("a hall of fog", "odd"), ("a verse of boats", "odd")]
+    dataset = read(tmp_path, [*plain, *rare], ("text", "kind"))
+    document = done_of(dataset, tiny, choice_of("heads")).document
+    assert any("'odd'" in note for note in document["notes"])
+    assert document["folds"] == 3
+    assert document["advice"] is None
+    split = [(*row, "test" if place % 3 == 0 else "train") for place, row in enumerate(plain)]
+    own = done_of(
+        read(tmp_path, split, ("text", "kind", "split")), tiny, choice_of("heads", seeds=2)
+    ).document
+    assert own["folds"] is None
+    assert [run["fold"] for run in own["runs"]] == [None, None]
+
+
+def test_a_budget_ends_it_with_what_has_finished(tiny: str, tmp_path: Path) -> None:
+    training = TrainingChoice(batch=2)
+    choice = choice_of("heads", "full", budget_seconds=12.0, epochs=3000, training=training)
+    found = []
+    # On a very slow machine not even the first run ends: then it says so.
+    with contextlib.suppress(RuntimeError):
+        found += list(compare(rows(tmp_path, 60), EncoderChoice(name=tiny), choice))
+    assert not any(isinstance(each, RunFailed) for each in found)
+    if found:
+        last = found[-1]
+        assert isinstance(last, ComparisonDone)
+        assert not last.within_budget or len(last.runs) == 2
+
+
+def test_the_default_strategies_are_those_of_the_design() -> None:
+    names = [each.name for each in default_strategies(6)]
+    assert names == ["heads", "heads@auto", "lower:2@auto", "lower:2", "lower:4", "full"]
+    assert len({each.name for each in default_strategies(1)}) == len(default_strategies(1))
+
+
+def test_cores_are_divided_and_never_asked_for_twice() -> None:
+    for threads in range(1, 33):
+        jobs, each = split_cores(choice_of("heads", threads=threads))
+        assert 1 <= jobs * each <= threads
+    with pytest.raises(ValueError, match="jobs is 3"):
+        split_cores(choice_of("heads", threads=2, jobs=3))
