@@ -205,7 +205,7 @@ class _Comparison:
             return {}
         wanted = {each.name: dict(each.strategy.settings) for each in self.choice.strategies}
         return {
-            run.place: run
+            run.key: run
             for run in self.kept.finished(variant.name)
             if run.record.seed in self.deals
             and wanted.get(run.record.strategy) == run.record.settings
@@ -524,7 +524,7 @@ class _Comparison:
 
     def _finish(self, run: _Run, message: FinishedRun, waiting: Sequence[_Run]) -> RunFinished:
         """Keep what a worker gave, and say what is left."""
-        self._finished(run.variant)[message.place] = message
+        self._finished(run.variant)[message.key] = message
         self.spent += message.record.wall_seconds
         self.expected += self.estimate(run)
         left = sum(self.estimate(each) for each in waiting)

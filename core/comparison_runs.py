@@ -113,7 +113,7 @@ class FinishedRun:
     folder: Path | None = field(default=None, compare=False)
 
     @property
-    def place(self) -> tuple[str, int]:
+    def key(self) -> tuple[str, int]:
         """Strategy and seed: what no two runs of a comparison share."""
         return self.record.strategy, self.record.seed
 
