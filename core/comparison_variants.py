@@ -82,9 +82,11 @@ def variants_of(
     if choice.balances and len(tasks) > 1:
         found += [Variant(kind="balance", balance=balance) for balance in BALANCES]
     if choice.per_class:
-        most = max(max(_counts(data, deal.training).values()) for deal in deals.values())
         size = FEWEST_PER_CLASS
-        while size < most:
+        while any(
+            len(_few(data, deal.training, size, deal.seed)) < len(deal.training)
+            for deal in deals.values()
+        ):
             found.append(Variant(kind="per-class", rows_per_class=size))
             size *= 2
     return found
@@ -175,11 +177,6 @@ def _few(data: ComparedData, rows: Sequence[int], most: int, seed: int) -> tuple
             counts.update(labels)
             drawn.append(row)
     return tuple(sorted(drawn))
-
-
-def _counts(data: ComparedData, rows: Sequence[int]) -> Counter[tuple[str, str]]:
-    found = Counter(label for row in rows for label in _labels(data.dataset.examples[row]))
-    return found or Counter({("", ""): 0})
 
 
 def _labels(example: Example) -> Iterator[tuple[str, str]]:

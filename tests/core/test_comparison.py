@@ -16,8 +16,10 @@ from core.comparison_events import (
     RunProgress,
     RunStarted,
 )
+from core.comparison_folds import compared_data
 from core.comparison_runs import read_runs
-from core.config import AdviceChoice, DataChoice, EncoderChoice, TrainingChoice
+from core.comparison_variants import Variant, variants_of
+from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.dataset import Dataset, read_dataset
 from core.encoder import CancelledError
 from core.scenario import parse_strategy
@@ -50,17 +52,18 @@ def done_of(
 
 
 def test_events_tell_a_plan_then_each_run_then_the_report(tiny: str, tmp_path: Path) -> None:
-    choice = choice_of("heads", "full", advice=AdviceChoice(cost="forgetting"))
+    choice = choice_of("heads", "full", single_task=True, epochs=2)
     found = list(compare(rows(tmp_path, 36), EncoderChoice(name=tiny), choice))
     plan = next(each for each in found if isinstance(each, ComparisonPlan))
-    assert [(run.strategy, run.seed, run.done) for run in plan.runs] == [
-        ("heads", 0, False),
-        ("full", 0, False),
+    assert [(run.part, run.strategy, run.seed, run.done) for run in plan.runs] == [
+        (part, strategy, 0, False)
+        for part in ("", "single-task kind", "single-task names")
+        for strategy in ("heads", "full")
     ]
     assert all(run.seconds > 0 for run in plan.runs)
     told = [each for each in found if isinstance(each, RunStarted | RunProgress | RunFinished)]
-    assert [isinstance(each, RunStarted) for each in told].count(True) == 2
-    heads, full = (each for each in told if isinstance(each, RunFinished))
+    assert [isinstance(each, RunStarted) for each in told].count(True) == 6
+    heads, full, *alone = (each for each in told if isinstance(each, RunFinished))
     first = heads.report()
     assert first["advice"] is None, "of one strategy there is nothing to advise"
     assert [run["strategy"] for run in first["runs"]] == ["heads"]
@@ -70,6 +73,9 @@ def test_events_tell_a_plan_then_each_run_then_the_report(tiny: str, tmp_path: P
     assert 0 < full.record.drift["probe"]["cka"] < 1
     last = found[-1]
     assert isinstance(last, ComparisonDone)
+    assert [each.part for each in alone] == ["single-task kind"] * 2 + ["single-task names"] * 2
+    assert len(last.document["runs"]) == 2, "further runs are none of the comparison's own"
+    assert [each["name"] for each in last.document["single_task"]["kind"]] == ["heads", "full"]
     assert last.document["advice"]["strategy"] in ("heads", "full")
     assert last.document["advice"]["status"] == "cannot_tell", "one fold of three is tested"
 
@@ -167,3 +173,25 @@ def test_cores_are_divided_and_never_asked_for_twice() -> None:
         assert 1 <= jobs * each <= threads
     with pytest.raises(ValueError, match="jobs is 3"):
         split_cores(choice_of("heads", threads=2, jobs=3))
+
+
+def test_fewer_rows_of_each_class_are_drawn_one_set_within_the_next(tmp_path: Path) -> None:
+    data = compared_data(rows(tmp_path, 108))
+    deals = {seed: data.deal(seed) for seed in range(3)}
+    variants = variants_of(choice_of("heads", per_class=True, balances=True), data, deals)
+    assert [each.name for each in variants] == [
+        *("balance uncertainty", "balance dwa"),
+        *("per-class 8", "per-class 16"),
+    ]
+    for deal in deals.values():
+        few, more = (each.deal(data, deal) for each in variants[2:4])
+        assert few.tested == more.tested == deal.tested
+        assert set(few.training) < set(more.training) < set(deal.training)
+        kinds = [data.dataset.examples[row].labels["kind"] for row in few.training]
+        assert min(kinds.count(kind) for kind in ("food", "travel", "work")) >= 8
+
+
+def test_a_single_task_leaves_out_strategies_that_freeze_a_head() -> None:
+    alone = Variant(kind="single-task", tasks=("kind",))
+    names = ("heads", "full", "freeze-head:mood", "heads+freeze-head:mood")
+    assert [alone.takes(parse_strategy(name, 3)) for name in names] == [True, True, False, False]
