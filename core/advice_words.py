@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
 from core.costs import Candidate
-from core.paired import Estimate, Outcomes
+from core.paired import Outcomes
 from core.verdict import BETTER, CANNOT_TELL, FALSE_CLAIMS, Verdict, better_chance
 
 SEEDS_MAY_HELP = 1.5
-"""Three more seeds average away chance in training, not in rows: more seeds are named only where
-the variance need not fall by more than this factor."""
+"""Three more seeds halve what chance in training adds to the variance, at most, and nothing of what
+the rows add: they are named only where it need not fall by more than this factor."""
 
 MANY_TIMES = 20
 """More rows than this many times those there are is no advice that anyone can follow."""
@@ -253,9 +253,3 @@ def _rounded(rows: float) -> int:
     """Round up to one digit below a hundred, to two above: it is an estimate."""
     step = 10 if rows < 200 else 10 ** (len(str(int(rows))) - 2)
     return max(step, math.ceil(rows / step) * step)
-
-
-def estimate_in_words(estimate: Estimate) -> str:
-    """Give a difference in points with its 95 % interval."""
-    found = estimate.interval
-    return f"{_signed(found.mean)} points ({_signed(found.low)} to {_signed(found.high)})"

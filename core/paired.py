@@ -17,8 +17,8 @@ Source:
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from itertools import combinations
 
 import numpy as np
@@ -30,7 +30,7 @@ from core.metrics import Interval
 from core.task import Label, Task
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,18 +92,18 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Counts:
-    """What one run, or the mean over runs, gives for each row of a task.
+    """What one run, or the mean over runs, gives for each labelled row of a task that it tested.
 
     Attributes:
+        places: Of the rows in the data, ascending, (rows,).
         right: What counts for the strategy, (rows, columns).
         total: What it is divided by, summed over rows, (rows, columns).
-        runs: How many runs tested the row, (rows,).
         step: What one row or span more that is right adds to `right`.
     """
 
+    places: Places
     right: Floats
     total: Floats
-    runs: Floats
     step: float
 
 
@@ -171,20 +171,17 @@ class Outcomes:
         tested = self._folds.get(strategy, set())
         return None in tested or len(tested) >= folds
 
-    def _count(self, said: TaskPredictions, places: NDArray[np.int64]) -> _Counts:
+    def _count(self, said: TaskPredictions, places: Places) -> _Counts:
         right, total = _ratios(said, self.score)
-        kept = np.array([actual is not None for actual in said.actual], dtype=bool)
-        rows, columns = len(self._groups), right.shape[1]
-        counts = _Counts(
-            right=np.zeros((rows, columns)),
-            total=np.zeros((rows, columns)),
-            runs=np.zeros(rows),
+        labelled = np.array([actual is not None for actual in said.actual], dtype=bool)
+        kept = np.argsort(places)  # (rows,)
+        kept = kept[labelled[kept]]  # (labelled rows,)
+        return _Counts(
+            places=places[kept],
+            right=right[kept],
+            total=total[kept],
             step=1.0 if said.task.kind == "sentence" and self.score == "accuracy" else 2.0,
         )
-        counts.right[places[kept]] = right[kept]
-        counts.total[places[kept]] = total[kept]
-        counts.runs[places[kept]] = 1
-        return counts
 
     def mean(self, strategy: str, task: str | None = None, beside: Iterable[str] = ()) -> Estimate:
         """Return a strategy's score on the rows it has tested.
@@ -206,12 +203,12 @@ class Outcomes:
         A row of a token task counts for each label among its entities.
         """
         counts = [self._pooled[name][task] for name in (one, other)]
-        mask = (counts[0].runs > 0) & (counts[1].runs > 0)
-        if not mask.any():
+        common = np.intersect1d(counts[0].places, counts[1].places)  # (rows,)
+        if not len(common):
             return {}
-        shares = _influence(counts[0], mask)[1] - _influence(counts[1], mask)[1]
+        shares = _influence(counts[0], common)[1] - _influence(counts[1], common)[1]
         found: dict[str, float] = {}
-        for row, share in zip(np.flatnonzero(mask).tolist(), shares.tolist(), strict=True):
+        for row, share in zip(common.tolist(), shares.tolist(), strict=True):
             for label in self._labels[task].get(row, ()):
                 found[label] = found.get(label, 0.0) + share**2
         whole = sum(found.values())
@@ -222,12 +219,12 @@ class Outcomes:
     ) -> Estimate:
         """Weigh strategies' scores, on the rows that all of some have tested."""
         counts = [(self._pooled[name], weight) for name, weight in weights]
-        masks = {
-            each: np.logical_and.reduce([self._tested(name, each) for name in tested])
+        common = {
+            each: reduce(np.intersect1d, [self._pooled[name][each].places for name in tested])
             for each in self._asked(task)
         }
-        value, variance, units = self._linearised(counts, masks)
-        runs = min(self._run_count(name, masks) for name, _ in weights)
+        value, variance, units = self._linearised(counts, common)
+        runs = min(self._run_count(name, common) for name, _ in weights)
         seeds, degrees = self._training_variance(task)
         seeds = seeds / 2 * sum(weight**2 for _, weight in weights) / max(1.0, runs)
         both = variance + seeds
@@ -240,32 +237,30 @@ class Outcomes:
     def _asked(self, task: str | None) -> tuple[str, ...]:
         return tuple(self.tasks) if task is None else (task,)
 
-    def _tested(self, strategy: str, task: str) -> Mask:
-        return self._pooled[strategy][task].runs > 0
-
-    def _run_count(self, strategy: str, masks: Mapping[str, Mask]) -> float:
+    def _run_count(self, strategy: str, common: Mapping[str, Places]) -> int:
         """Count the trainings that a figure is the mean of."""
-        some = np.logical_or.reduce(list(masks.values()))  # (rows,)
-        runs = self._runs[strategy].values()
-        return sum(any(bool((each[t].runs[some] > 0).any()) for t in each) for each in runs)
+        return sum(
+            any(np.isin(rows, run[task].places).any() for task, rows in common.items())
+            for run in self._runs[strategy].values()
+        )
 
     def _linearised(
-        self, counts: Sequence[tuple[Mapping[str, _Counts], float]], masks: Mapping[str, Mask]
+        self, counts: Sequence[tuple[Mapping[str, _Counts], float]], common: Mapping[str, Places]
     ) -> tuple[float, float, int]:
         """Return a weighted sum of scores, its variance over rows, and the units behind it."""
         shares = np.zeros(self._unit_count)  # (units,)
         there = np.zeros(self._unit_count, dtype=bool)  # (units,)
         value = flips = 0.0
-        for task, mask in masks.items():
-            if not mask.any():
+        for task, rows in common.items():
+            if not len(rows):
                 return math.nan, math.inf, 0
-            units = self._groups[mask]  # (tested rows,)
+            units = self._groups[rows]  # (rows,)
             there[units] = True
             for by_task, weight in counts:
-                score, row_shares, flip = _influence(by_task[task], mask)
-                value += weight * score / len(masks)
-                flips += weight**2 * flip / len(masks) ** 2 / len(counts)
-                row_shares *= weight / len(masks)
+                score, row_shares, flip = _influence(by_task[task], rows)
+                value += weight * score / len(common)
+                flips += weight**2 * flip / len(common) ** 2 / len(counts)
+                row_shares *= weight / len(common)
                 shares += np.bincount(units, weights=row_shares, minlength=self._unit_count)
         count = int(there.sum())
         if count < 2:
@@ -306,10 +301,11 @@ class Outcomes:
 
     def _between(self, one: str, other: str, seed: int, task: str | None) -> tuple[float, float]:
         runs = self._runs[one][seed], self._runs[other][seed]
-        masks = {
-            each: (runs[0][each].runs > 0) & (runs[1][each].runs > 0) for each in self._asked(task)
+        common = {
+            each: np.intersect1d(runs[0][each].places, runs[1][each].places)
+            for each in self._asked(task)
         }
-        value, variance, _ = self._linearised([(runs[0], 1.0), (runs[1], -1.0)], masks)
+        value, variance, _ = self._linearised([(runs[0], 1.0), (runs[1], -1.0)], common)
         return value, variance
 
 
@@ -345,32 +341,33 @@ def _ratios(said: TaskPredictions, score: str) -> tuple[Floats, Floats]:
 
 def _pool(runs: Iterable[Mapping[str, _Counts]]) -> dict[str, _Counts]:
     """Average over runs, row by row."""
-    pooled: dict[str, _Counts] = {}
+    by_task: dict[str, list[_Counts]] = {}
     for run in runs:
         for task, each in run.items():
-            so_far = pooled.get(task)
-            pooled[task] = (
-                each
-                if so_far is None
-                else _Counts(
-                    right=so_far.right + each.right,
-                    total=so_far.total + each.total,
-                    runs=so_far.runs + each.runs,
-                    step=each.step,
-                )
-            )
-    for task, each in pooled.items():
-        runs_of = np.maximum(each.runs, 1)[:, None]  # (rows, 1)
-        pooled[task] = replace(each, right=each.right / runs_of, total=each.total / runs_of)
+            by_task.setdefault(task, []).append(each)
+    pooled = {}
+    for task, some in by_task.items():
+        places, counts = np.unique(np.concatenate([e.places for e in some]), return_counts=True)
+        right = np.zeros((len(places), some[0].right.shape[1]))  # (rows, columns)
+        total = np.zeros_like(right)  # (rows, columns)
+        for each in some:  # within a run every row is there once
+            at = np.searchsorted(places, each.places)  # (the run's rows,)
+            right[at] += each.right
+            total[at] += each.total
+        runs_of = counts[:, None]  # (rows, 1)
+        pooled[task] = _Counts(
+            places=places, right=right / runs_of, total=total / runs_of, step=some[0].step
+        )
     return pooled
 
 
-def _influence(counts: _Counts, mask: Mask) -> tuple[float, Floats, float]:
-    """Return a score, each row's share in it, (tested rows,), and the variance of half a row.
+def _influence(counts: _Counts, rows: Places) -> tuple[float, Floats, float]:
+    """Return a score on some rows, each one's share in it, (rows,), and half a row's variance.
 
     A column that no row has counts for nothing, as in `core.metrics.macro_f1`.
     """
-    right, total = counts.right[mask], counts.total[mask]  # (tested rows, columns) each
+    at = np.searchsorted(counts.places, rows)  # (rows,)
+    right, total = counts.right[at], counts.total[at]  # (rows, columns) each
     sums = total.sum(axis=0)  # (columns,)
     some = sums > 0
     if not some.any():
@@ -378,7 +375,7 @@ def _influence(counts: _Counts, mask: Mask) -> tuple[float, Floats, float]:
     sums, right, total = sums[some], right[:, some], total[:, some]
     ratios = right.sum(axis=0) / sums  # (columns,)
     columns = len(sums)
-    shares = ((right - ratios * total) / sums).sum(axis=1) / columns  # (tested rows,)
+    shares = ((right - ratios * total) / sums).sum(axis=1) / columns  # (rows,)
     # One row, or span, that turns from wrong to right adds this much, weighed by where rows are.
     worth = counts.step / sums / columns  # (columns,)
     flip = float((sums / sums.sum() * worth**2).sum())
