@@ -12,6 +12,7 @@ import gradio as gr
 
 from core.config import EncoderChoice
 from demo.check_endpoint import build_check_endpoint
+from demo.compare_endpoint import build_compare_endpoint
 from demo.compare_tab import build_compare_tab
 from demo.comparisons import ComparisonShelf
 from demo.data_tab import build_data_tab
@@ -58,6 +59,7 @@ def build_app(
     ) as app:
         build_endpoints(shelf, models)  # first, so that no listener takes their names
         build_check_endpoint(shelf, data)
+        build_compare_endpoint(shelves)
         working = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():

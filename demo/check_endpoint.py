@@ -62,16 +62,16 @@ def check_with(shelf: EncoderShelf, data: DataShelf) -> Callable[..., dict[str, 
 
             choice = DataChoice(
                 source=CORPUS,
-                text_column=_text("text_column", text_column) or None,
-                label_columns=_names("label_columns", label_columns),
-                tasks=_names("tasks", tasks),
-                renames=_names("renames", renames),
-                split_column=_text("split_column", split_column) or None,
-                group_column=_text("group_column", group_column) or None,
+                text_column=text_given("text_column", text_column) or None,
+                label_columns=names_given("label_columns", label_columns),
+                tasks=names_given("tasks", tasks),
+                renames=names_given("renames", renames),
+                split_column=text_given("split_column", split_column) or None,
+                group_column=text_given("group_column", group_column) or None,
                 rows=None if rows is None else whole_number(rows),
             )
-            name = _text("encoder", encoder)
-            reader = find_reader(_known(shelf, name) if name else shelf.default.name)
+            name = text_given("encoder", encoder)
+            reader = find_reader(known_encoder(shelf, name) if name else shelf.default.name)
             try:
                 dataset = data.read(given.reading(choice), read_for_examination)
             except ValueError as error:
@@ -113,7 +113,12 @@ def build_check_endpoint(shelf: EncoderShelf, data: DataShelf) -> None:
     api(check_with(shelf, data), api_name="check", concurrency_limit=2)
 
 
-def _text(name: str, given: object) -> str:
+def text_given(name: str, given: object) -> str:
+    """Take a caller's text; nothing is "".
+
+    Raises:
+        ValueError: If it is no text, or too long.
+    """
     if given is None:
         return ""
     if not isinstance(given, str) or len(given) > MOST_NAME_CHARACTERS:
@@ -124,15 +129,25 @@ def _text(name: str, given: object) -> str:
     return given
 
 
-def _names(name: str, given: object) -> tuple[str, ...]:
+def names_given(name: str, given: object) -> tuple[str, ...]:
+    """Take a caller's list of names; nothing is none.
+
+    Raises:
+        ValueError: If it is no list, or too long.
+    """
     if given is None:
         return ()
     if not isinstance(given, list) or len(given) > MOST_NAMES:
         raise ValueError(f"{name} is {str(given)[:40]!r}, must be a list of up to {MOST_NAMES:,}")
-    return tuple(_text(name, each) for each in given)
+    return tuple(text_given(name, each) for each in given)
 
 
-def _known(shelf: EncoderShelf, name: str) -> str:
+def known_encoder(shelf: EncoderShelf, name: str) -> str:
+    """Take the name of an encoder that any caller may ask for.
+
+    Raises:
+        ValueError: If it is another one.
+    """
     from core.catalogue import CATALOGUE, find_spec
 
     if find_spec(name) is None and name != shelf.default.name:

@@ -145,11 +145,11 @@ class ComparingEvents:
             ValueError: If a field is out of range, or no strategy is chosen.
         """
         form, working, chosen = order.form, order.data, order.strategies
-        rows = _whole("rows", form.rows, 1, MOST_ROWS)
-        seeds = _whole("seeds", form.seeds, 1, MOST_SEEDS)
+        rows = whole_given("rows", form.rows, 1, MOST_ROWS)
+        seeds = whole_given("seeds", form.seeds, 1, MOST_SEEDS)
         epochs = None
         if form.epochs != UNTIL_IT_STOPS:
-            epochs = _whole("epochs", form.epochs, 1, MOST_EPOCHS)
+            epochs = whole_given("epochs", form.epochs, 1, MOST_EPOCHS)
         budget = float(form.budget)
         if not chosen:
             raise ValueError("no strategy is chosen: add one drawn on the strip, or a card's")
@@ -266,7 +266,7 @@ class ComparingEvents:
             strategy, seed = str(given.get("strategy")), given.get("seed")
             if seed is None:  # the advised one: its best run by the validation rows
                 seed = best_seed(report, strategy)
-            model = run_folder(folder, strategy, _whole("seed", seed, 0, 10_000))
+            model = run_folder(folder, strategy, whole_given("seed", seed, 0, 10_000))
             name = f"{strategy}, seed {seed}, of {report['data']}"
             opened = self.models.offer(model, name)
             Work(lambda *_: self.models.get(opened)).result()
@@ -490,7 +490,7 @@ def hidden() -> dict[str, Any]:
     return gr.update(visible=False)
 
 
-def _whole(name: str, given: object, low: int, high: int) -> int:
+def whole_given(name: str, given: object, low: int, high: int) -> int:
     """Take a whole number from a field.
 
     Raises:

@@ -74,7 +74,14 @@ def lay_out_comparison(advice: gr.HTML, current: gr.State, events: ComparingEven
         fields, compare, estimate = _ask()
         with gr.Row(elem_classes="status-row"):
             status = gr.HTML("", elem_classes="status", elem_id="compare-strategies-status")
-            stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+            stop = gr.Button(
+                "Stop",
+                variant="stop",
+                size="sm",
+                scale=0,
+                visible=False,
+                elem_id="compare-strategies-stop",
+            )
     going = picture("freeze-going", "thaw.comparisonGoing(element, props, watch)", NOTHING)
     on = "{use: (run) => trigger('use', run), save: (what) => trigger('save', what)}"
     _, view, _ = events.first()

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from playwright.sync_api import Locator, Page, expect
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
+LONG = 240_000
+"""Milliseconds that a comparison may take on a machine that others use too; alone it is seconds."""
 
 
 @pytest.fixture
@@ -152,6 +155,94 @@ def test_own_data_is_profiled_on_demand(freeze_page: Open, tmp_path: Path) -> No
     block(page, "layer 2").click()
     expect(name_of(page)).to_have_value(re.compile(r"freeze:0-1\+3"))
     expect(page.locator("#freeze-strip .panel-column")).to_have_count(1)
+
+
+def own_rows(folder: Path) -> Path:
+    """Write 36 labelled sentences of three kinds."""
+    what = ("ferry", "yacht", "lorry", "bus", "glider", "jet")
+    path = folder / "own.csv"
+    with path.open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["text", "way"])
+        for number in range(6):
+            for place, each in enumerate(what):
+                way = ("boat", "road", "air")[place // 2]
+                lines.writerow([f"The {each} number {number} left late.", way])
+    return path
+
+
+@pytest.fixture
+def own_page(freeze_page: Open, tmp_path: Path) -> Page:
+    """Open the Freeze tab on data of one's own, with two strategies to compare."""
+    page = freeze_page()
+    page.get_by_role("tab", name="Data", exact=True).click()
+    page.wait_for_selector("#data-overview-picture[data-drawn]")
+    page.locator("#data-file input[type=file]").set_input_files(own_rows(tmp_path))
+    expect(page.locator("#data-overview .answer .big")).to_contain_text("own.csv", timeout=30_000)
+    page.get_by_role("button", name="Use this data in every tab").click()
+    expect(page.locator("#working-data")).to_contain_text("own.csv")
+    page.get_by_role("tab", name="Freeze", exact=True).click()
+    expect(block(page, "head way")).to_be_visible(timeout=30_000)
+    expect(page.locator("#compare-tasks")).to_contain_text("way", timeout=60_000)
+    for left, name in enumerate(("heads@auto", "lower:2@auto", "lower:2", "full"), 1):
+        page.get_by_role("button", name=f"Leave out {name}", exact=True).first.click()
+        expect(page.locator("#freeze-cards .chosen-list li")).to_have_count(6 - left)
+    return page
+
+
+def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
+    own_page: Page, tmp_path: Path
+) -> None:
+    page = own_page
+    page.get_by_role("button", name="Compare them", exact=True).click()
+    going = page.locator("#freeze-going")
+    expect(going).to_contain_text("The plan: 6 runs, about", timeout=LONG)
+    expect(page.locator("#freeze-result [data-strategy='heads']").first).to_be_visible(timeout=LONG)
+    expect(page.locator("#freeze-comparisons")).to_contain_text("done", timeout=LONG)
+    expect(page.locator("#freeze-advice .big")).to_contain_text("What to freeze:")
+    expect(page.locator("#freeze-advice")).to_contain_text("36 rows of own.csv")
+    expect(page.locator("#freeze-result .compared tr[data-strategy]")).to_have_count(2)
+
+    mark = page.locator("#freeze-result .mark[data-strategy='lower:4']").first
+    mark.focus()
+    expect(page.locator("#freeze-result .readout")).to_contain_text("lower:4: ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".strategy-detail h3")).to_contain_text("Lower 4 layers frozen")
+    expect(page.locator(".strategy-detail .per-class")).to_contain_text("boat")
+
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="HTML, to send").click()
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    assert "own.csv" in path.read_text("utf-8")
+
+    page.get_by_role("button", name="Use lower:4, seed 1, as the working model").click()
+    expect(page.locator("#working-model")).to_contain_text("lower:4, seed 1", timeout=30_000)
+    page.get_by_role("tab", name="Predict", exact=True).click()
+    expect(page.locator("#one .answer .big")).to_contain_text("Way:", timeout=30_000)
+    page.get_by_role("button", name="Back to the page's own model").click()
+    expect(page.locator("#one .answer .big")).to_contain_text("Topic:", timeout=30_000)
+
+    page.get_by_role("tab", name="Freeze", exact=True).click()
+    page.get_by_role("button", name="Delete Yours, of own.csv").click()
+    page.get_by_role("button", name="Delete Yours, of own.csv").click()
+    expect(page.locator("#freeze-comparisons")).not_to_contain_text("Yours, of own.csv")
+
+
+def test_a_comparison_is_stopped_at_once_and_a_reload_finds_it(own_page: Page) -> None:
+    page = own_page
+    page.get_by_role("button", name="Compare them", exact=True).click()
+    going = page.locator("#freeze-going")
+    expect(going).to_contain_text("of 6 runs done", timeout=LONG)
+    began = time.monotonic()
+    page.locator("#compare-strategies-stop").click()
+    expect(going).to_contain_text("Stopped with", timeout=5_000)
+    assert time.monotonic() - began < 4, "two seconds, and the page's own"
+    page.reload()
+    page.wait_for_selector("#hits-picture[data-drawn]")
+    page.get_by_role("tab", name="Freeze", exact=True).click()
+    expect(page.locator("#freeze-comparisons")).to_contain_text("Yours, of own.csv", timeout=20_000)
+    expect(page.locator("#freeze-going")).to_contain_text("Stopped with")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
