@@ -44,6 +44,7 @@ def map_document(
     named: Named,
     settings: MapSettings,
     *,
+    layout: Callable[..., Projection] = project,
     progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def map_document(
         encoder: What embeds them.
         named: The sentences, their labels, and which colours.
         settings: How they are laid out.
+        layout: Lays them out, as `core.projection.project` does.
         progress: Called with the share done, 0 to 1.
         cancelled: Asked now and then; True stops.
 
@@ -74,7 +76,7 @@ def map_document(
 
     encoding = encoder.encode(named.texts, progress=encoded, cancelled=cancelled)
     try:
-        projection = project(
+        projection = layout(
             encoding.vectors.numpy(), settings, progress=laid_out, cancelled=cancelled
         )
     except StoppedMapError as error:

@@ -18,6 +18,7 @@ from demo.app import build_app
 from demo.comparisons import ComparisonShelf, kept_comparisons
 from demo.data_views import look_over
 from demo.encoders import EncoderShelf
+from demo.maps import MapShelf
 from demo.models import ModelShelf
 from demo.theme import launch_options
 from demo.work import close
@@ -100,7 +101,8 @@ def start(
     models = ModelShelf(model)
     data, comparisons = DataShelf(), ComparisonShelf(runs)
     atexit.register(comparisons.close)
-    app = build_app(shelf, models, data, comparisons)
+    maps = MapShelf(shelf, models, data)
+    app = build_app(shelf, models, data, comparisons, maps)
     server, address, _ = app.launch(
         server_name=host,
         server_port=number,
@@ -113,10 +115,11 @@ def start(
             "status": "ok",
             "encoder_ready": shelf.is_ready(choice),
             "model_ready": models.is_ready(),
+            "umap_ready": maps.is_ready(),
         }
     )
     threading.Thread(
-        target=_load_behind, args=(shelf, models, data), daemon=True, name="thaw-load"
+        target=_load_behind, args=(shelf, models, data, maps), daemon=True, name="thaw-load"
     ).start()
     return app, address
 
@@ -153,11 +156,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _load_behind(shelf: EncoderShelf, models: ModelShelf, data: DataShelf) -> None:
+def _load_behind(shelf: EncoderShelf, models: ModelShelf, data: DataShelf, maps: MapShelf) -> None:
     shelf.visited.wait(QUIET_SECONDS)
     shelf.warm_up()
     models.warm_up()
     look_over(data, WorkingData(), shelf.default.name)  # the corpus, which Data opens on
+    maps.get_ready()  # UMAP, in its process
 
 
 if __name__ == "__main__":

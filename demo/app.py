@@ -19,6 +19,9 @@ from demo.data_tab import build_data_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
 from demo.freezing_tab import build_freezing_tab
+from demo.map_endpoint import build_map_endpoint
+from demo.map_tab import build_map_tab
+from demo.maps import MapShelf
 from demo.models import ModelShelf
 from demo.predict_tab import build_predict_tab
 from demo.shelves import Shelves
@@ -38,6 +41,7 @@ def build_app(
     models: ModelShelf | None = None,
     data: DataShelf | None = None,
     comparisons: ComparisonShelf | None = None,
+    maps: MapShelf | None = None,
 ) -> gr.Blocks:
     """Build the page; launch it with `demo.theme.launch_options()`.
 
@@ -46,11 +50,13 @@ def build_app(
         models: Where the model comes from; the shipped one if None.
         data: Where visitors' labelled data is kept; a shelf of its own if None.
         comparisons: Where comparisons run and are kept; a shelf of its own if None.
+        maps: Where drawn maps are kept; a shelf of its own if None.
     """
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
     models, data = models or ModelShelf(), data or DataShelf()
     comparisons = comparisons or ComparisonShelf()
     shelves = Shelves(encoders=shelf, models=models, data=data, comparisons=comparisons)
+    maps = maps or MapShelf(shelf, models, data)
     with gr.Blocks(
         title="Thaw",
         analytics_enabled=False,
@@ -60,12 +66,14 @@ def build_app(
         build_endpoints(shelf, models)  # first, so that no listener takes their names
         build_check_endpoint(shelf, data)
         build_compare_endpoint(shelves)
+        build_map_endpoint(maps)
         working = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():
-            build_compare_tab(app, shelf, working.choice)
+            compared = build_compare_tab(app, shelf, working.choice)
             build_predict_tab(app, models, working.model)
             build_freezing_tab(app, shelves, working)
+            build_map_tab(app, maps, working, compared)
             build_data_tab(app, data, working.choice, working.data, working.data_line)
     return app
 

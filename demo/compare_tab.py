@@ -54,13 +54,28 @@ class Parts(NamedTuple):
         return [self.result, self.tokens, self.shown, self.status, self.stop, self.hits]
 
 
-def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> None:
+class Compared(NamedTuple):
+    """What other tabs may take from here.
+
+    Attributes:
+        box: The sentences.
+        on_map: The button that shows them on the map.
+    """
+
+    box: gr.Textbox
+    on_map: gr.Button
+
+
+def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> Compared:
     """Lay out the tab and wire its events; call inside `app`.
 
     Args:
         app: The page, whose loading opens a shared link.
         shelf: Where encoders come from.
         choice: The working set's `EncoderChoice`.
+
+    Returns:
+        The sentences, and the button that shows them on the map.
     """
     with gr.Tab("Compare", id="compare"):
         parts = _lay_out(shelf.default)
@@ -68,8 +83,9 @@ def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> 
         _wire_questions(events, parts, choice)
         parts.result.pick(events.explain, parts.shown, parts.tokens, **SEVERAL)
         parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
-        _wire_downloads(events, parts)
+        on_map = _wire_downloads(events, parts)
         app.load(events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL)
+    return Compared(parts.box, on_map)
 
 
 def _lay_out(default: EncoderChoice) -> Parts:
@@ -188,10 +204,11 @@ def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> No
         button.click(events.example(example), choice, shows, **SEVERAL)
 
 
-def _wire_downloads(events: CompareEvents, parts: Parts) -> None:
+def _wire_downloads(events: CompareEvents, parts: Parts) -> gr.Button:
     """Send the text of a download through a hidden field to the browser, which saves it.
 
-    No file is ever written on the server, so none has to be guarded or removed.
+    No file is ever written on the server, so none has to be guarded or removed. Returns the
+    button beside them that shows the sentences on the map.
     """
     text = gr.Textbox(visible=False)
     sources = (
@@ -206,3 +223,4 @@ def _wire_downloads(events: CompareEvents, parts: Parts) -> None:
                 button.click(partial(write, kind=kind), state, text, **SEVERAL).success(
                     None, text, None, js=SAVE_JS.format(name=f"{name}.{kind}", kind=media)
                 )
+        return gr.Button("Show these on the map", size="sm", scale=0, min_width=0)

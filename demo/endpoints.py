@@ -137,7 +137,7 @@ class Endpoints:
         def run(_: Report, cancelled: Asked) -> list[dict[str, Any]]:
             from core.documents import predict_document
 
-            texts = _read(sentences, MOST_ANSWERED)
+            texts = read_within(sentences, MOST_ANSWERED)
             below = None if threshold is None else _number("threshold", threshold)
             return predict_document(
                 self.models.get(),
@@ -158,7 +158,7 @@ class Endpoints:
         most: int,
     ) -> dict[str, Any]:
         def run(_: Report, __: Asked) -> dict[str, Any]:
-            texts = _read(sentences, most)
+            texts = read_within(sentences, most)
             name, pooling = (value or None for value in asked)
             choice = EncoderChoice(
                 name=name or self.shelf.default.name,
@@ -180,7 +180,7 @@ def build_endpoints(shelf: EncoderShelf, models: ModelShelf) -> None:
     api(answers.predict, api_name="predict", concurrency_limit=4)
 
 
-def _read(sentences: object, most: int) -> list[str]:
+def read_within(sentences: object, most: int) -> list[str]:
     """Take a caller's sentences, within the bounds.
 
     Raises:

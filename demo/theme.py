@@ -5,6 +5,8 @@ from typing import Any
 
 import gradio as gr
 
+from core.config import ASSETS
+
 STATIC = Path(__file__).resolve().parent / "static"
 
 SANS = ("Inter", "system-ui", "-apple-system", "Segoe UI", "sans-serif")
@@ -140,8 +142,11 @@ def palette_css() -> str:
 
 def launch_options() -> dict[str, Any]:
     """Return what every launch of the page needs: the look, and nothing kept or sent."""
-    scripts = [path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js"))]
-    sheets = [path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.css"))]
+    drawn = ASSETS / "map" / "scatter"  # the page draws maps as the written ones do
+    files = [drawn.with_suffix(".js"), *sorted(STATIC.glob("*.js"))]
+    scripts = [path.read_text(encoding="utf-8") for path in files]
+    files = [*sorted(STATIC.glob("*.css")), drawn.with_suffix(".css")]
+    sheets = [path.read_text(encoding="utf-8") for path in files]
     return {
         "theme": build_theme(),
         "css": palette_css() + "".join(sheets),

@@ -206,7 +206,7 @@ window.thawScatter = (() => {
       }
       for (const i of marks.fresh) { ring(i, 8, paper, 4); ring(i, 8, amber, 2.2); }
       if (marks.picked !== null) { ring(marks.picked, 9, paper, 5); ring(marks.picked, 9, amber, 3); }
-      if (!data.deep && marks.labels !== false) names(at, ink, paper);
+      if (!data.deep && !data.looks) names(at, ink, paper);
       if (lasso) {
         pen.beginPath();
         lasso.forEach(([x, y], k) => pen[k ? "lineTo" : "moveTo"](x, y));
@@ -445,14 +445,11 @@ window.thawScatter = (() => {
       at: (t) => { cancelAnimationFrame(timer); view.t = t; redraw(); },
       mode: (wanted) => { mode = wanted; hover(null); },
       mark: (some) => { const { picked, near, fresh, ...looks } = some; Object.assign(marks, some); Object.keys(looks).length ? paintLooks() : redraw(); },
-      hidden: marks,
-      spin: (by) => { yaw += by; turn(); },
       frames: (count) => new Promise((done) => {  // how fast it draws, for whoever measures
         const times = [];
         const step = (now) => { times.push(now); view.x += 1; stale = true; paint(); times.length > count ? done(times) : requestAnimationFrame(step); };
         requestAnimationFrame(step);
       }),
-      svg: (name) => ({ hue: (g) => HUES[dark() ? "dark" : "light"][g % HUES.light.length], shape: (g) => g % SHAPES, name }),
     };
   }
 

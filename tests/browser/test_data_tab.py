@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Download, Page, expect
 
+from tests.browser.conftest import open_tab
+
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
@@ -48,7 +50,7 @@ def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> Path:
 
 def open_data(open_page: Open, **how: object) -> Page:
     page = open_page(**how)
-    page.get_by_role("tab", name="Data", exact=True).click()
+    open_tab(page, "Data")
     page.wait_for_selector("#data-rows-picture[data-drawn]", timeout=60_000)
     return page
 
@@ -173,9 +175,9 @@ def test_ones_own_data_is_used_in_every_tab_and_given_back(open_page: Open, tmp_
     expect(sidebar).to_contain_text("hotel.csv")
     expect(page.locator("#data-status")).to_contain_text("uses it now")
     expect(page.locator(".in-use")).to_be_visible()
-    page.get_by_role("tab", name="Compare", exact=True).click()
+    open_tab(page, "Compare")
     expect(sidebar).to_contain_text("hotel.csv")
-    page.get_by_role("tab", name="Data", exact=True).click()
+    open_tab(page, "Data")
     page.get_by_role("button", name="Back to the corpus").click()
     expect(sidebar).to_contain_text("the corpus")
     expect(page.locator(".data-answer")).to_contain_text("The corpus")

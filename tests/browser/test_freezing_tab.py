@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import open_tab
+
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
@@ -24,7 +26,7 @@ def freeze_page(open_page: Open) -> Open:
 
     def opened(**size: int | str) -> Page:
         page = open_page(**size)
-        page.get_by_role("tab", name="Freeze", exact=True).click()
+        open_tab(page, "Freeze")
         page.wait_for_selector("#freeze-strip-picture[data-drawn]")
         return page
 
@@ -142,13 +144,13 @@ def test_own_data_is_profiled_on_demand(freeze_page: Open, tmp_path: Path) -> No
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["text", "way"], *rows])
     page = freeze_page()
-    page.get_by_role("tab", name="Data", exact=True).click()
+    open_tab(page, "Data")
     page.wait_for_selector("#data-overview-picture[data-drawn]")
     page.locator("#data-file input[type=file]").set_input_files(path)
     expect(page.locator("#data-overview .answer .big")).to_contain_text("own.csv", timeout=30_000)
     page.get_by_role("button", name="Use this data in every tab").click()
     expect(page.locator("#working-data")).to_contain_text("own.csv")
-    page.get_by_role("tab", name="Freeze", exact=True).click()
+    open_tab(page, "Freeze")
     expect(block(page, "head way")).to_be_visible(timeout=30_000)
     expect(page.locator("#freeze-strip .panel-column")).to_have_count(1, timeout=60_000)
     expect(page.locator("#freeze-strip .known .big")).to_contain_text("way")

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import open_tab
 from tests.browser.test_compare_tab import drawn, wait_drawn
 
 pytestmark = pytest.mark.browser
@@ -25,7 +26,7 @@ def predict_page(open_page: Open) -> Open:
 
     def opened(**size: int | str) -> Page:
         page = open_page(**size)
-        page.get_by_role("tab", name="Predict", exact=True).click()
+        open_tab(page, "Predict")
         page.wait_for_selector("#one-picture[data-drawn]")
         return page
 
