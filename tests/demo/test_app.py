@@ -143,7 +143,7 @@ def test_a_direct_call_that_skips_the_queue_is_held_to_every_limit(
 
 def test_only_the_named_endpoints_are_public_and_each_is_documented(client: Client) -> None:
     info = client.view_api(return_format="dict", print_info=False)
-    there = ["/check", "/embed", "/predict", "/search", "/similarity"]
+    there = ["/check", "/compare", "/embed", "/map", "/predict", "/search", "/similarity"]
     assert sorted(info["named_endpoints"]) == there
     assert info["unnamed_endpoints"] == {}
     for endpoint in info["named_endpoints"].values():
@@ -153,6 +153,12 @@ def test_only_the_named_endpoints_are_public_and_each_is_documented(client: Clie
             [],
             ["sentences"],  # /search: the query, then the list
         )
+
+
+def test_map_is_the_command_lines_document(client: Client) -> None:
+    document = client.predict(["a man eats", "a woman eats", "it left"], "pca", api_name="/map")
+    assert (document["method"], len(document["points"])) == ("pca", 3)
+    assert set(document["points"][0]) == {"text", "x", "y", "label", "labels"}
 
 
 def test_health_is_told_and_what_nobody_should_read_is_closed(address: str) -> None:

@@ -1,0 +1,125 @@
+"""UMAP on 500, 2,000 and 10,000 sentences: times cold and warm, with trustworthiness.
+
+python -m tests.benchmarks.map_bench [--sizes 500 2000 10000] [--repeats 3] [--seed 0]
+
+Beside it, in the same run, a plain `umap.UMAP` of the same seed, neighbours and metric. Cold is the
+first map in a process that has just started, import and compiling included; warm the median of
+later ones. The page's worker is asked too: how long until it is ready, and its first map then,
+which pays for no compiling. Vectors are the corpus' (assets/examples/map.safetensors); above its
+size, seeded mixtures of two of its sentences' embeddings fill up.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+NEIGHBOURS = 15
+
+ONE = """
+import json, sys, time, warnings
+import numpy as np
+warnings.simplefilter("ignore")
+way, path, repeats, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+vectors = np.load(path)
+def ours():
+    from core.config import MapSettings
+    from core.projection import project
+    return project(vectors, MapSettings(seed=seed)).places
+def plain():
+    import umap
+    return umap.UMAP(metric="cosine", n_neighbors=15, random_state=seed, n_jobs=1).fit_transform(vectors)
+times = []
+for _ in range(repeats + 1):
+    began = time.perf_counter(), time.process_time()
+    places = {"ours": ours, "plain": plain}[way]()
+    times.append((time.perf_counter() - began[0], time.process_time() - began[1]))
+from core.map_quality import map_quality
+quality = map_quality(vectors, np.asarray(places, dtype=np.float32), "cosine", 15, seed=seed)
+print(json.dumps({"times": times, "trust": quality.trustworthiness.__dict__,
+                  "continuity": quality.continuity.__dict__, "measured": quality.measured}))
+"""  # noqa: E501 (a program of its own)
+
+
+def vectors_of(size: int, seed: int) -> np.ndarray:
+    """Take embeddings of the corpus, and mixtures of two where it has too few."""
+    from demo.map_examples import shipped_map
+
+    corpus, draws = shipped_map().vectors, np.random.default_rng(seed)
+    some = corpus[draws.permutation(len(corpus))[:size]]
+    missing = size - len(some)
+    pairs = draws.integers(0, len(corpus), (missing, 2))
+    share = draws.uniform(0.2, 0.8, (missing, 1))
+    mixed = share * corpus[pairs[:, 0]] + (1 - share) * corpus[pairs[:, 1]]
+    return np.concatenate([some, mixed]).astype(np.float32)
+
+
+def run(way: str, path: Path, repeats: int, seed: int) -> dict[str, object]:
+    command = [sys.executable, "-c", ONE, way, str(path), str(repeats), str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def show(size: int, way: str, found: dict[str, object]) -> tuple[float, float]:
+    """Print one line; give the seconds cold and warm."""
+    times = np.array(found["times"])
+    cold, warm = times[0], np.median(times[1:], axis=0)
+    trust, continuity = found["trust"], found["continuity"]
+    print(
+        f"{size:>6}  {way:6} cold {cold[0]:6.2f} s ({cold[1]:.2f} of the processor)  "
+        f"warm {warm[0]:6.2f} s ({warm[1]:.2f})  "
+        f"trustworthiness {trust['mean']:.4f} ({trust['low']:.4f} to {trust['high']:.4f})  "  # type: ignore[index]
+        f"continuity {continuity['mean']:.4f}",  # type: ignore[index]
+        flush=True,
+    )
+    return float(cold[0]), float(warm[0])
+
+
+def worker(paths: list[Path], seed: int) -> None:
+    """Time what the page does: a worker gets ready, and then draws its first maps."""
+    from core.config import MapSettings
+    from core.map_worker import MapWorker
+
+    asked = MapWorker()
+    began = time.perf_counter()
+    asked.start()
+    asked.ready.wait()
+    print(f"worker ready after {time.perf_counter() - began:.2f} s; then, each for the first time:")
+    for path in paths:
+        vectors = np.load(path)
+        began = time.perf_counter()
+        asked.project(vectors, MapSettings(seed=seed))
+        print(f"{len(vectors):>6}  worker first map {time.perf_counter() - began:6.2f} s")
+    asked.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 10000])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for size in given.sizes:
+            path = Path(folder) / f"{size}.npy"
+            np.save(path, vectors_of(size, given.seed))
+            paths.append(path)
+            ours = show(size, "ours", run("ours", path, given.repeats, given.seed))
+            plain = show(size, "plain", run("plain", path, given.repeats, given.seed))
+            ratios = [b / a for a, b in zip(ours, plain, strict=True)]
+            print(f"{size:>6}  ours is {ratios[0]:.2f}x as fast cold, {ratios[1]:.2f}x warm")
+        worker(paths, given.seed)
+
+
+if __name__ == "__main__":
+    main()
