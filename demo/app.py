@@ -55,6 +55,7 @@ def build_app(
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
     models, data = models or ModelShelf(), data or DataShelf()
     comparisons = comparisons or ComparisonShelf()
+    shelf.models = models
     shelves = Shelves(encoders=shelf, models=models, data=data, comparisons=comparisons)
     maps = maps or MapShelf(shelf, models, data)
     with gr.Blocks(
@@ -70,7 +71,7 @@ def build_app(
         working = build_sidebar(app, shelf)
         gr.HTML(HEADER, elem_id="masthead")
         with gr.Tabs():
-            compared = build_compare_tab(app, shelf, working.choice)
+            compared = build_compare_tab(app, shelf, working.choice, working.model)
             build_predict_tab(app, models, working.model)
             build_freezing_tab(app, shelves, working)
             build_map_tab(app, maps, working, compared)

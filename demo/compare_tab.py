@@ -8,8 +8,9 @@ import gradio as gr
 from core.catalogue import CATALOGUE
 from core.config import METRICS, POOLINGS, EncoderChoice
 from demo.compare_events import CompareEvents
-from demo.encoders import EncoderShelf
+from demo.encoders import EncoderShelf, second_of
 from demo.examples import EXAMPLES, load_example
+from demo.models import WorkingModel
 from demo.questions import MOST_HITS, MOST_SENTENCES, Question
 from demo.sentences import MAX_CHARACTERS
 
@@ -66,13 +67,16 @@ class Compared(NamedTuple):
     on_map: gr.Button
 
 
-def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> Compared:
+def build_compare_tab(
+    app: gr.Blocks, shelf: EncoderShelf, choice: gr.State, model: gr.State
+) -> Compared:
     """Lay out the tab and wire its events; call inside `app`.
 
     Args:
         app: The page, whose loading opens a shared link.
         shelf: Where encoders come from.
         choice: The working set's `EncoderChoice`.
+        model: The working set's `WorkingModel`.
 
     Returns:
         The sentences, and the button that shows them on the map.
@@ -84,8 +88,15 @@ def build_compare_tab(app: gr.Blocks, shelf: EncoderShelf, choice: gr.State) -> 
         parts.result.pick(events.explain, parts.shown, parts.tokens, **SEVERAL)
         parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
         on_map = _wire_downloads(events, parts)
+        model.change(seconds_for, model, parts.second, queue=False, **PRIVATE)
         app.load(events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL)
     return Compared(parts.box, on_map)
+
+
+def seconds_for(model: WorkingModel) -> dict[str, Any]:
+    """Offer a working model's encoder for a side by side too."""
+    own = [(f"the working model: {model.name[:80]}", second_of(model))] if model.id else []
+    return gr.update(choices=[*SECOND, *own], value="")
 
 
 def _lay_out(default: EncoderChoice) -> Parts:

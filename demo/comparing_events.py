@@ -477,7 +477,8 @@ def clock(at: float) -> str:
 def used(name: str) -> str:
     """Say which model is used now, and where."""
     text = html.escape(name[:200])
-    return f'<p class="soft"><b>{text}.</b> Predict now uses it; the sidebar leads back.</p>'
+    where = "Predict now uses it, and Compare can lay its encoder beside another"
+    return f'<p class="soft"><b>{text}.</b> {where}; the sidebar leads back.</p>'
 
 
 def shown() -> dict[str, Any]:

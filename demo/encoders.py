@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 from core.catalogue import CATALOGUE, EncoderSpec, find_spec
 from core.config import EncoderChoice
+from demo.models import ModelShelf, WorkingModel
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.encoder import Encoder
 
 PLACES = 3
 """How many encoders stay in memory; the one unused for longest goes first."""
+
+MODEL = "model:"
+"""Begins the name of a working model's encoder; its id, a colon and what people call it follow."""
 
 GetEncoder = Callable[[EncoderChoice], "Encoder"]
 
@@ -33,6 +37,7 @@ class EncoderShelf:
         self.local = local
         self.visited = threading.Event()  # somebody's page is drawn
         self.failure = ""  # why the default encoder is not there
+        self.models: ModelShelf | None = None  # whose models' encoders may be asked for
         self._held: OrderedDict[tuple[str, str], Future[Encoder]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -83,6 +88,9 @@ class EncoderShelf:
     def _load(self, name: str, precision: str) -> "Encoder":
         if precision == "fast":
             return self._loaded(name, "exact").in_fast_precision()
+        if name.startswith(MODEL) and self.models is not None:
+            known, _, label = name.removeprefix(MODEL).partition(":")
+            return self.models.get(WorkingModel(id=known, name=label)).encoder
         from core.encoder import load_encoder
 
         given = name == self.default.name  # by whoever started the server, who may name anything
@@ -139,7 +147,8 @@ def millions(count: int) -> str:
 def name_of(choice: EncoderChoice) -> str:
     """Name a choice for people: the encoder, and what was changed about it."""
     spec = find_spec(choice.name)
-    name = spec.label.split(",")[0] if spec else choice.name
+    own = choice.name.removeprefix(MODEL).partition(":")[2] if choice.name.startswith(MODEL) else ""
+    name = spec.label.split(",")[0] if spec else own or choice.name
     parts = [name, f"{choice.pooling or (spec.pooling if spec else 'its own')} pooling"]
     if choice.normalize is not None:
         parts.append("length 1" if choice.normalize else "not normalised")
@@ -148,12 +157,18 @@ def name_of(choice: EncoderChoice) -> str:
     return ", ".join(parts)
 
 
+def second_of(model: WorkingModel) -> str:
+    """Name a working model's encoder, as `with_second` reads it."""
+    return f"{MODEL}{model.id}:{model.name[:120]}"
+
+
 def with_second(choice: EncoderChoice, second: str) -> EncoderChoice | None:
     """Turn the choice in “side by side with” into an encoder choice; None for nothing.
 
     Args:
         choice: What the page uses now.
-        second: Empty, `pooling:` and one of the poolings, or a name of the catalogue.
+        second: Empty, `pooling:` and one of the poolings, a name of the catalogue, or what
+            `second_of` gave.
     """
     if not second:
         return None

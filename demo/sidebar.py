@@ -267,7 +267,7 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
 
 def model_line(model: WorkingModel) -> str:
     """Name the working model for the sidebar."""
-    what = "Predict uses it"
+    what = "Predict uses it; Compare lays its encoder beside the other"
     name = model.name[:120] if model.id else "the page's own"
     return f"<h3>Model</h3><p>{html.escape(name)}</p><p class='soft'>{what}</p>"
 

@@ -168,7 +168,7 @@ def own_rows(folder: Path) -> Path:
         lines.writerow(["text", "way"])
         for number in range(6):
             for place, each in enumerate(what):
-                way = ("boat", "road", "air")[place // 2]
+                way = ("<i>boat</i>", "road", "air")[place // 2]
                 lines.writerow([f"The {each} number {number} left late.", way])
     return path
 
@@ -210,7 +210,7 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(page.locator("#freeze-result .readout")).to_contain_text("lower:4: ")
     page.keyboard.press("Enter")
     expect(page.locator(".strategy-detail h3")).to_contain_text("Lower 4 layers frozen")
-    expect(page.locator(".strategy-detail .per-class")).to_contain_text("boat")
+    expect(page.locator(".strategy-detail .per-class")).to_contain_text("<i>boat</i>")
 
     with page.expect_download() as waiting:
         page.get_by_role("button", name="HTML, to send").click()
@@ -222,6 +222,13 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(page.locator("#working-model")).to_contain_text("lower:4, seed 1", timeout=30_000)
     page.get_by_role("tab", name="Predict", exact=True).click()
     expect(page.locator("#one .answer .big")).to_contain_text("Way:", timeout=30_000)
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    before = page.locator("#result-picture").get_attribute("data-drawn")
+    page.get_by_label("Side by side with").click()
+    page.get_by_role("option", name=re.compile("the working model: lower:4")).click()
+    expect(page.locator("#result-picture")).not_to_have_attribute("data-drawn", before or "")
+    expect(page.locator("#result .answer")).to_contain_text("Side by side:")
+    page.get_by_role("tab", name="Predict", exact=True).click()
     page.get_by_role("button", name="Back to the page's own model").click()
     expect(page.locator("#one .answer .big")).to_contain_text("Topic:", timeout=30_000)
 

@@ -1,16 +1,19 @@
 """Comparisons of the page: one at a time, kept within bounds, stopped at once, gone on with."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from core.comparison_choice import ComparisonChoice
 from core.config import DataChoice, EncoderChoice
 from core.dataset import Dataset, read_dataset
 from core.scenario import parse_strategy
+from demo.comparing_events import KEPT, ComparingEvents, Form, Order
 from demo.comparison_views import going_view, result_view
 from demo.comparisons import (
     DONE,
@@ -25,6 +28,12 @@ from demo.comparisons import (
     kept_report,
     run_folder,
 )
+from demo.encoders import EncoderShelf, name_of, second_of, with_second
+from demo.layer_profiles import ProfileShelf
+from demo.models import ModelShelf, WorkingModel
+from demo.working_data import DataShelf, WorkingData
+
+REQUEST: Any = gr.Request(session_hash="ann")
 
 ROWS = 24
 SECONDS = 120.0
@@ -103,6 +112,19 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     assert kept_comparisons(first.folder) == [first.folder]
     assert kept_comparisons(first.folder.parent) == [first.folder]
     assert kept_report(first.folder)["runs"] == again.report["runs"]
+    check_a_page_with_these_runs(first.folder)
+    models, encoders = ModelShelf(), EncoderShelf(EncoderChoice(), local=False)
+    encoders.models = models
+    opened = models.offer(kept, "lower:1, seed 0, of moods.csv")
+    model = models.get(opened)
+    assert (model.name, [task.name for task in model.tasks]) == (opened.name, ["mood"])
+    assert models.is_ready(opened)
+    second = with_second(EncoderChoice(), second_of(opened))
+    assert second is not None
+    assert encoders.get(second) is model.encoder, "Compare can lay it beside another"
+    assert name_of(second).startswith("lower:1, seed 0, of moods.csv, ")
+    with pytest.raises(ValueError, match="is not kept here any more"):
+        models.get(WorkingModel(id="../..", name="somebody else's"))
     other = shelf.start(asking(epochs=2), "ann", first.id)
     assert other is not first, "with other epochs its runs cannot stand beside these"
     shelf.delete(other.id, "ann")
@@ -110,6 +132,39 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
         shelf.delete(first.id, "bob")
     shelf.delete(first.id, "ann")
     assert not first.folder.exists()
+
+
+def check_a_page_with_these_runs(folder: Path) -> None:
+    """What `python -m demo --runs DIR` opens, lists, gives away, and does not let others delete."""
+    encoders, models = EncoderShelf(EncoderChoice(), local=False), ModelShelf()
+    profiles = ProfileShelf(encoders, DataShelf())
+    page = ComparingEvents(ComparisonShelf(folder), profiles, models, local=False)
+    name, view, _ = page.first()
+    assert name == f"{KEPT}{folder.name}"
+    assert view["usable"]
+    assert page.first_listing()["rows"][0] == {
+        "name": name,
+        "title": f"From the command line: {folder.name}",
+        "about": page.first_listing()["rows"][0]["about"],
+        "deletable": False,
+        "shown": True,
+    }
+    model, said = page.use(name, gr.EventData(None, {"strategy": "lower:1"}), REQUEST)
+    assert model.name.startswith("lower:1, seed ")
+    assert "Predict now uses it" in said
+    saved = json.loads(page.save(name, gr.EventData(None, {"kind": "json"}), REQUEST))
+    assert json.loads(saved["text"])["runs"]
+    assert (
+        "<html"
+        in json.loads(page.save(name, gr.EventData(None, {"kind": "html"}), REQUEST))["text"]
+    )
+    with pytest.raises(gr.Error, match="open to others"):
+        page.remove(name, gr.EventData(None, {"name": name}), REQUEST)
+    for strange in ("kept-..", "../../etc", "x", "", "None"):
+        with pytest.raises(gr.Error, match="are not here"):
+            page.open(gr.EventData(None, {"name": strange}), REQUEST)
+    with pytest.raises(gr.Error, match="There is no run of"):
+        page.use(name, gr.EventData(None, {"strategy": "full", "seed": 0}), REQUEST)
 
 
 def test_stop_ends_it_within_two_seconds_and_the_next_one_has_its_turn(
@@ -200,3 +255,39 @@ def test_a_folder_without_a_sound_report_is_refused(
         kept_report(tmp_path)
     assert kept_comparisons(tmp_path) == [tmp_path]
     assert kept_comparisons(None) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": 0}, "rows is 0, must be 1 to 2,000"),
+        ({"rows": "1e9"}, "rows is 1e9, must be"),
+        ({"seeds": 1.5}, "seeds is 1.5, must be 1 to 12"),
+        ({"seeds": None}, "seeds is None, must be"),
+        ({"epochs": "forever"}, "epochs is forever, must be 1 to 50"),
+        ({"tasks": []}, "no task is ticked"),
+        ({"margin": 0}, "margin is 0.0 points"),
+        ({"cost": "beauty"}, "cost is 'beauty', must be one of"),
+    ],
+)
+def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any], said: str) -> None:
+    page = ComparingEvents(
+        ComparisonShelf(),
+        ProfileShelf(EncoderShelf(EncoderChoice(), local=False), DataShelf()),
+        ModelShelf(),
+        local=False,
+    )
+    fields: dict[str, Any] = {
+        **{"rows": 300, "tasks": ["topic"], "seeds": 3, "epochs": "1", "budget": 0},
+        **{"cost": "seconds", "margin": 3, "score": "accuracy"},
+    }
+
+    def order(names: tuple[str, ...] = ("heads",), **some: Any) -> Order:  # noqa: ANN401
+        form = Form(**{**fields, **some})
+        return Order(strategies=names, data=WorkingData(), encoder=EncoderChoice(), form=form)
+
+    assert page.asked(order()).name == "the corpus"
+    with pytest.raises(ValueError, match=said):
+        page.asked(order(**changed))
+    with pytest.raises(ValueError, match="no strategy is chosen"):
+        page.asked(order(()))
