@@ -178,12 +178,16 @@ class Bert(nn.Module):
         """Numbers in a token's state."""
         return self.shape.hidden
 
-    def pack(self) -> None:
-        """Get ready for inference: keep the linear layers' weights packed, where that helps."""
+    def pack(self, *, again: bool = True) -> None:
+        """Get ready for inference: keep the linear layers' weights packed, where that helps.
+
+        Args:
+            again: Also those that are packed already, as after a training.
+        """
         linears = [each for each in self.modules() if isinstance(each, PackableLinear)]
         if sum(each.weight.numel() for each in linears) <= PACKED_AT_MOST:
             for each in linears:
-                each.pack()
+                each.pack(again=again)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Run all layers.

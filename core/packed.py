@@ -23,8 +23,14 @@ class PackableLinear(nn.Linear):
     _packed: Tensor | None = None
     _packed_from: tuple[int, int] | None = None
 
-    def pack(self) -> None:
-        """Keep a packed copy of the weight, where this build and processor can use one."""
+    def pack(self, *, again: bool = True) -> None:
+        """Keep a packed copy of the weight, where this build and processor can use one.
+
+        Args:
+            again: Also where there is a copy: it may be of a weight written without a trace.
+        """
+        if not again and self._packed_from == self._weight_state():
+            return
         if not can_pack(self.weight):
             return
         with torch.no_grad():

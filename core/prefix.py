@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from core.backbone import eval_mode
+from core.bert import Bert
 from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
 from core.heads import pool_packed
 from core.tokenizer import Tokens
@@ -408,7 +409,8 @@ def _at_rest(encoder: Encoder) -> Iterator[None]:
         weight.requires_grad_(False)
     try:
         with eval_mode(encoder):
-            encoder.ready()
+            if isinstance(encoder.backbone, Bert):
+                encoder.backbone.pack(again=False)
             yield
     finally:
         for weight in trained:

@@ -581,7 +581,8 @@ class _Training:
         if has_adapters(self.model.encoder.backbone):
             merge_adapters(self.model.encoder.backbone)
         self.model.requires_grad_(False).eval()
-        self.model.encoder.ready()
+        if not all(name.startswith("heads.") for name in self.trained):
+            self.model.encoder.ready()
         if self.own_prefix is not None:
             self.own_prefix.close()
 
