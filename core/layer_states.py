@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
 from core.pooling import mean_pool
-from core.prefix import MEMORY_BYTES, TOKENS_PER_BATCH, TemporaryStore
+from core.prefix import MEMORY_BYTES, TOKENS_PER_BATCH, TemporaryStore, reserve
 from core.tokenizer import Pieces
 
 
@@ -106,7 +106,8 @@ def _make_room(states: LayerStates, highest: int, hidden: int, memory_bytes: int
         return
     states._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
     path = Path(states._folder.name) / "tokens.f16"
-    mapped = np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
+    reserve(path, 2 * shape[0] * shape[1] * shape[2])
+    mapped = np.memmap(path, dtype=np.float16, mode="r+", shape=shape)
     states.tokens = torch.from_numpy(mapped)  # (layers + 1, tokens, hidden)
 
 

@@ -9,6 +9,7 @@ other processes can open to read.
 
 import contextlib
 import json
+import os
 import tempfile
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -393,10 +394,36 @@ def open_prefix(folder: Path) -> Prefix:
     return found
 
 
+def reserve(path: Path, size: int) -> None:
+    """Make a file whose room is taken on the disk, so that writing to it as memory cannot fail.
+
+    Args:
+        path: The file.
+        size: In bytes.
+
+    Raises:
+        RuntimeError: If there is not as much room, where the system can tell.
+    """
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)  # else a full disk kills by SIGBUS
+            else:
+                file.truncate(size)
+    except OSError as error:
+        raise RuntimeError(
+            f"{size / 1e6:,.1f} MB of states do not fit into {path.parent.parent} "
+            f"({error.strerror}): let more of them lie in memory, or set TMPDIR to another folder"
+        ) from error
+
+
 def _mapped(path: Path, rows: int, hidden: int, mode: str) -> Tensor:
     """Map a file as states, (rows, hidden); no file can be mapped that holds nothing."""
     if not rows:
         return torch.empty(0, hidden)
+    if mode == "w+":
+        reserve(path, 4 * rows * hidden)
+        mode = "r+"
     states = np.memmap(path, dtype=np.float32, mode=mode, shape=(rows, hidden))  # type: ignore[call-overload]
     return torch.from_numpy(states)  # (rows, hidden)
 

@@ -275,6 +275,19 @@ def test_a_disk_that_is_full_when_the_model_is_written_leaves_no_half_of_it(
     assert [path.name for path in tmp_path.iterdir()] == [data]
 
 
+def test_frozen_states_that_fit_neither_memory_nor_disk_end_the_run_in_words(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = ("--strategy", "lower:1", "--prefix-memory", "0", "--out", "m", "--threads", "1")
+    process = start(tmp_path, *command, *options, file_bytes=20_000)  # files of 90 kB are asked for
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    last = err.splitlines()[-1]
+    assert "MB of states do not fit into" in last
+    assert "set TMPDIR to another folder" in last
+    assert not (tmp_path / "m").exists()
+
+
 def test_a_rate_that_diverges_says_where_the_last_good_state_is(
     command: tuple[str, ...], run: Run, halted: Path
 ) -> None:

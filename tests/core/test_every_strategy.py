@@ -18,6 +18,7 @@ from core.config import TrainingChoice
 from core.freezing import Moment, Part
 from core.model import MultiTaskModel
 from core.scenario import parse_strategy
+from core.task import Example
 from core.thawing import model_parts, part_parameters
 from core.training import train
 from core.training_events import CheckpointEvent, EvaluationEvent, Event, PlanEvent, StepEvent
@@ -166,6 +167,31 @@ def test_a_run_that_is_resumed_ends_bit_for_bit_as_one_never_stopped(
 @pytest.fixture(autouse=True)
 def _folders(tmp_path: Path) -> None:
     (tmp_path / "straight").mkdir()
+
+
+def test_the_best_epoch_and_the_patience_come_back_with_a_checkpoint(
+    family_folder: Folder, tmp_path: Path
+) -> None:
+    choice = replace(CHOICE, epochs=8, patience=2)
+    scenario = parse_strategy("lower:1", LAYERS)
+    unlabelled = [Example(text=each.text, labels={}) for each in EXAMPLES[:4]]
+    straight, broken, resumed = (fresh(family_folder, "minilm", "lower:1") for _ in range(3))
+    first = list(train(straight, scenario, EXAMPLES, unlabelled, choice))
+    best = [event.best for event in first if isinstance(event, EvaluationEvent)]
+    assert best == [True, False, False], "rows without labels score 0 in every epoch"
+    running = train(broken, scenario, EXAMPLES, unlabelled, choice, folder=tmp_path)
+    for event in running:
+        if isinstance(event, StepEvent) and event.step == 10:  # in the third epoch
+            break
+    running.close()
+    rest = list(
+        train(resumed, scenario, EXAMPLES, unlabelled, choice, folder=tmp_path, resume=True)
+    )
+    after = told(rest)
+    assert after == {place: told(first)[place] for place in after}
+    assert ("evaluation", 12) in after
+    assert max(place[1] for place in after) == 12, "it stops where the other did"
+    assert all(torch.equal(w, weights(resumed)[name]) for name, w in weights(straight).items())
 
 
 @pytest.mark.parametrize("balance", ["uncertainty", "dwa", "kind=2+mood=0.5"])
