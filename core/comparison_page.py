@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from core.comparison_pictures import cost_picture, curves_picture, forgetting_picture
 from core.sentences import clean
 
 _STYLE = """
@@ -20,6 +21,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { text-align: right; padding: .3rem .7rem; border-bottom: 1px solid #d9e3ec;
   vertical-align: top; }
 th:first-child, td:first-child, td.text { text-align: left; }
+.wide td, .wide th { white-space: nowrap; }
 td.text { overflow-wrap: anywhere; unicode-bidi: isolate; }
 tr.best { background: #eef5fa; } tr.floor, small, dt { color: #4a6072; }
 dt { float: left; clear: left; min-width: 9rem; } dd { margin-left: 9.5rem;
@@ -46,6 +48,8 @@ def comparison_html(document: Mapping[str, Any]) -> str:
         "</div>",
         "<p><small>Means with 95 % intervals over the rows tested; differences are paired row by "
         "row. Seconds are what a run costs on its own.</small></p>",
+        *_pictures(document),
+        *_further(document),
         *_notes(document),
         *_second_look(document),
         *_made(document),
@@ -78,7 +82,7 @@ def _advice(document: Mapping[str, Any]) -> Iterator[str]:
 def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
     tasks, metric = list(document["tasks"]), document["score"].replace("-", "_")
     costs = ("seconds", "a step", "weights", "memory, MB", "sentences/s", "forgotten")
-    heads = ["strategy", "reads", "runs", "mean", *tasks, "versus heads", *costs]
+    heads = ["strategy", "runs", "mean", *tasks, "versus heads", *costs, "reads layer"]
     yield f"<table><thead>{_row(heads, tag='th')}</thead><tbody>"
     for each in document["strategies"]:
         figures = [
@@ -89,7 +93,6 @@ def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
         yield _row(
             [
                 each["name"],
-                "; ".join(each["read"]),
                 len(each["seeds"]),
                 _figure(each["mean"]),
                 *figures,
@@ -100,13 +103,14 @@ def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
                 "–" if memory is None else f"{memory / 1e6:,.0f}",
                 "–" if speed is None else f"{speed:,.0f}",
                 _points(each["forgetting"]),
+                "; ".join(each["read"]),
             ],
             style="best" if each["name"] == document["best"] else "",
         )
     for kind in ("lexical", "majority"):
         found = [_floor(document["floor"].get(name), kind) for name in tasks]
-        rest = [""] * (1 + len(costs))
-        yield _row([f"floor: {kind}", "", "", "", *found, *rest], style="floor")
+        rest = [""] * (2 + len(costs))
+        yield _row([f"floor: {kind}", "", "", *found, *rest], style="floor")
     yield "</tbody></table>"
 
 
@@ -127,6 +131,46 @@ def _floor(found: Mapping[str, Any] | None, kind: str) -> str:
     if found is None or found[kind] is None:
         return "–"
     return _figure(found[kind]) if kind == "lexical" else f"{found[kind]:.3f}"
+
+
+def _pictures(document: Mapping[str, Any]) -> Iterator[str]:
+    drawn = (
+        ("Score against cost", cost_picture(document)),
+        ("Score against forgetting", forgetting_picture(document)),
+        ("Learning curves", curves_picture(document)),
+    )
+    for title, picture in drawn:
+        if picture:
+            yield f"<h2>{title}</h2>"
+            yield picture
+    yield "<p><small>Blue: the encoder is frozen; amber: it trains. Filled: no cheaper one is as "
+    yield "good.</small></p>"
+
+
+def _further(document: Mapping[str, Any]) -> Iterator[str]:
+    """Lay out the tables that were asked for beside the comparison."""
+    tables = [
+        (f"{task} alone", "against all tasks together", lines)
+        for task, lines in document.get("single_task", {}).items()
+    ]
+    tables += [
+        (f"losses balanced by {name}", "against the plain sum", lines)
+        for name, lines in document.get("balances", {}).items()
+    ]
+    tables += [
+        (
+            f"{each['rows_per_class']} rows of each class",
+            "against all rows",
+            each["strategies"],
+        )
+        for each in document.get("per_class", ())
+    ]
+    for title, against, lines in tables:
+        yield f"<h2>With {_text(title)}</h2>"
+        yield f"<table><thead>{_row(['strategy', 'mean', against], tag='th')}</thead><tbody>"
+        for each in lines:
+            yield _row([each["name"], _figure(each["mean"]), _points(each["versus"])])
+        yield "</tbody></table>"
 
 
 def _notes(document: Mapping[str, Any]) -> Iterator[str]:

@@ -130,6 +130,7 @@ READING_ORDER = [
     "comparison_files",
     "map_document",
     "report",
+    "comparison_pictures",
     "comparison_page",
     "documents",
     "shipped",

@@ -149,7 +149,7 @@ def test_a_class_of_two_rows_is_named_and_a_test_split_of_ones_own_is_used(
 
 def test_a_budget_ends_it_with_what_has_finished(tiny: str, tmp_path: Path) -> None:
     training = TrainingChoice(batch=2)
-    choice = choice_of("heads", "full", budget_seconds=12.0, epochs=3000, training=training)
+    choice = choice_of("heads", "full", budget_seconds=8.0, epochs=3000, training=training)
     found = []
     # On a very slow machine not even the first run ends: then it says so.
     with contextlib.suppress(RuntimeError):

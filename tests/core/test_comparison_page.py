@@ -1,0 +1,114 @@
+"""The report as a page: its pictures are true, it needs nothing else, and no text is markup."""
+
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+
+from core.comparison_page import comparison_html
+from core.comparison_pictures import cost_picture, curves_picture, forgetting_picture
+
+HOSTILE = '"><script>alert(1)</script>&\x1b[2J'
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def interval(mean: float) -> dict[str, float]:
+    return {"mean": mean, "low": mean - 0.05, "high": mean + 0.05}
+
+
+def strategy(name: str, mean: float, seconds: float, lost: float | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "read": [HOSTILE],
+        "seeds": [0],
+        "mean": interval(mean),
+        "versus_heads": None,
+        "tasks": {HOSTILE: {"accuracy": interval(mean), "macro_f1": interval(mean)}},
+        "seconds": seconds,
+        "seconds_per_step": seconds / 10,
+        "trainable_parameters": 1000,
+        "peak_memory_bytes": None,
+        "inference_sentences_per_second": 50.0,
+        "forgetting": None if lost is None else interval(lost),
+        "notes": [HOSTILE],
+    }
+
+
+def document(*strategies: dict[str, Any]) -> dict[str, Any]:
+    curve = [{"epoch": n, "scores": {"kind": 0.2 * n}} for n in (1, 2, 3)]
+    return {
+        "data": HOSTILE,
+        "data_fingerprint": "abc",
+        "rows": 30,
+        "tasks": {HOSTILE: {}},
+        "encoder": {"name": HOSTILE, "fingerprint": "abc"},
+        "seeds": 1,
+        "folds": 3,
+        "epochs": None,
+        "score": "accuracy",
+        "over_budget": False,
+        "jobs": 1,
+        "threads": 2,
+        "wall_seconds": 9.0,
+        "floor": {HOSTILE: {"majority": 0.3, "lexical": interval(0.4)}},
+        "strategies": list(strategies),
+        "best": strategies[0]["name"],
+        "runs": [{"strategy": each["name"], "curves": {"epochs": curve}} for each in strategies],
+        "advice": {"text": HOSTILE, "tasks": {HOSTILE: {"text": HOSTILE}}},
+        "single_task": {
+            HOSTILE: [{"name": HOSTILE, "mean": interval(0.5), "versus": interval(0.0)}]
+        },
+        "second_look": {
+            HOSTILE: {
+                "rows": [3],
+                "unit": "line",
+                "shown": [
+                    {"place": 3, "text": HOSTILE, "actual": HOSTILE, "predicted": {HOSTILE: 2}}
+                ],
+            }
+        },
+        "failed": {HOSTILE: [HOSTILE]},
+        "notes": [HOSTILE],
+        "command": HOSTILE,
+        "versions": {"torch": HOSTILE},
+        "machine": HOSTILE,
+    }
+
+
+TWO = (strategy("heads", 0.6, 1.0, 0.0), strategy(f"full {HOSTILE}", 0.8, 60.0, 0.02))
+
+
+def test_no_text_is_markup_and_the_page_needs_nothing_else() -> None:
+    page = comparison_html(document(*TWO))
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert not re.findall(r"(?:src|href)=", page)
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("draw", [cost_picture, forgetting_picture, curves_picture])
+def test_pictures_are_whole_and_told_in_words(draw: Any) -> None:  # noqa: ANN401
+    root = ET.fromstring(draw(document(*TWO)))
+    assert root.attrib["role"] == "img"
+    assert "heads" in root.attrib["aria-label"]
+
+
+def test_what_is_better_stands_higher_and_what_costs_more_stands_to_the_right() -> None:
+    root = ET.fromstring(cost_picture(document(*TWO)))
+    full, heads = (
+        (float(each.attrib["cx"]), float(each.attrib["cy"])) for each in root.iter(f"{SVG}circle")
+    )
+    assert full[0] > heads[0]
+    assert full[1] < heads[1]
+
+
+def test_what_a_cheaper_one_beats_is_not_on_the_frontier() -> None:
+    dear = strategy("full", 0.5, 60.0, None)
+    root = ET.fromstring(cost_picture(document(strategy("heads", 0.6, 1.0, None), dear)))
+    filled = [each.attrib["fill"] for each in root.iter(f"{SVG}circle")]
+    assert filled.count("#ffffff") == 1
+
+
+def test_where_forgetting_was_not_measured_there_is_no_picture_of_it() -> None:
+    assert forgetting_picture(document(strategy("heads", 0.6, 1.0, None))) == ""
