@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.advice_words import in_words, unfinished_in_words
+from core.advice_words import TRAINED_ONCE, in_words, unfinished_in_words
 from core.config import AdviceChoice
 from core.costs import Candidate, by_cost
 from core.held_out import HeldOut
@@ -133,7 +133,11 @@ def advise(
     only = next(iter(outcomes.tasks)) if len(outcomes.tasks) == 1 else None
     overall = counsel(only)
     others = [name for name in unfinished if name != overall.verdict.strategy]
-    text = " ".join(filter(None, [overall.text, unfinished_in_words(others)]))
+    once = all(
+        len(outcomes.seeds(each.name)) == 1 and outcomes.complete(each.name, FOLDS) for each in run
+    )
+    ends = [unfinished_in_words(others), TRAINED_ONCE if once else ""]
+    text = " ".join(filter(None, [overall.text, *ends]))
     return Advice(
         overall=Counsel(verdict=overall.verdict, text=text),
         tasks={task: counsel(task) for task in outcomes.tasks},

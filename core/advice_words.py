@@ -15,6 +15,7 @@ the rows add: they are named only where it need not fall by more than this facto
 MANY_TIMES = 20
 """More rows than this many times those there are is no advice that anyone can follow."""
 
+TRAINED_ONCE = "Each was trained once: this holds of these trainings, and another seed may differ."
 LABELS_NAMED = 2
 FORGETS = "of the probe's Spearman correlation"
 

@@ -102,6 +102,13 @@ def test_the_cost_that_matters_decides_which_is_cheaper() -> None:
         assert (found.strategy, found.status) == (cheapest, "good_enough")
 
 
+def test_of_single_trainings_it_says_that_another_seed_may_differ() -> None:
+    once = [run_of("heads", right(120)), run_of("full", right(170))]
+    assert "another seed may differ" in advice_of(*once).overall.text
+    twice = [*once, run_of("heads", right(121), seed=1), run_of("full", right(171), seed=1)]
+    assert "another seed may differ" not in advice_of(*twice).overall.text
+
+
 def folds(strategy: str, outcome: list[bool], count: int = 3) -> list[HeldOut]:
     return [
         HeldOut(
