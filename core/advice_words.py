@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 from core.costs import Candidate
 from core.paired import Outcomes
-from core.verdict import BETTER, CANNOT_TELL, FALSE_CLAIMS, Verdict, better_chance
+from core.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, FALSE_CLAIMS, Verdict
 
 SEEDS_MAY_HELP = 1.5
 """Three more seeds halve what chance in training adds to the variance, at most, and nothing of what
@@ -42,7 +42,7 @@ def in_words(
     ends = [_cost_in_words(chosen, rival, cost), forgetting_in_words(chosen)]
     end = "; ".join(["", *filter(None, ends)]) + "."
     if verdict.status == CANNOT_TELL:
-        settling = _settling(verdict, outcomes, len(candidates), margin)
+        settling = _settling(verdict, outcomes, margin)
         sentences = (_open(verdict, margin), _risk(verdict, chosen, rival, cost), settling)
         return " ".join(filter(None, sentences))
     return _shown(verdict, margin) + end
@@ -126,13 +126,13 @@ def _risk(verdict: Verdict, chosen: Candidate, rival: Candidate | None, cost: st
     return f"Choosing {chosen.name} may lose up to {_points(most)} against {rival.name}."
 
 
-def _settling(verdict: Verdict, outcomes: Outcomes, strategies: int, margin: float) -> str:
+def _settling(verdict: Verdict, outcomes: Outcomes, margin: float) -> str:
     """Say what would settle it: the runs that are missing, more seeds, or more rows of what."""
     if not verdict.complete:
         return "Its other folds would tell: three seeds test every row once."
     if verdict.difference is None or verdict.rival is None:
         return ""
-    factor = times_the_rows(verdict, strategies, margin)
+    factor = times_the_rows(verdict, margin)
     labels = _doubtful(verdict, outcomes)
     which = f", most of all of {labels}" if labels else ""
     if factor is None or factor > MANY_TIMES:
@@ -148,14 +148,13 @@ def _settling(verdict: Verdict, outcomes: Outcomes, strategies: int, margin: flo
     return f"{begin}{which}, if what was measured holds."
 
 
-def times_the_rows(verdict: Verdict, strategies: int, margin: float) -> float | None:
+def times_the_rows(verdict: Verdict, margin: float) -> float | None:
     """Estimate how many times the rows there are would settle an open verdict.
 
     The interval shrinks with the square root of the rows; the difference is taken as measured.
 
     Args:
         verdict: One that could not be told.
-        strategies: How many are compared.
         margin: In points.
 
     Returns:
@@ -165,7 +164,7 @@ def times_the_rows(verdict: Verdict, strategies: int, margin: float) -> float | 
     if gap is None or not math.isfinite(gap.error):
         return None
     normal = NormalDist()
-    better = -normal.inv_cdf(better_chance(strategies))
+    better = -normal.inv_cdf(BETTER_CHANCE)
     enough = -normal.inv_cdf(FALSE_CLAIMS)
     if verdict.rival in verdict.cheaper:
         wanted = max(gap.value / better, (margin / 100 - gap.value) / enough)

@@ -11,7 +11,7 @@ from core.config import AdviceChoice
 from core.costs import Candidate, by_cost
 from core.held_out import HeldOut
 from core.paired import Outcomes
-from core.verdict import CANNOT_TELL, FALSE_CLAIMS, better_chance, judge
+from core.verdict import CANNOT_TELL, FALSE_CLAIMS, judge
 
 FOLDS = 3
 Place = tuple[str, int]
@@ -166,7 +166,8 @@ def _beaten(race: Race, outcomes: Outcomes, live: Sequence[str], strategies: int
     Shown more than the margin worse than another; or worse than a cheaper one, which then wins
     on both counts. Corrected for the strategies, and for looking again after every seed.
     """
-    chance = better_chance(strategies) / race.seeds
+    # Bonferroni's inequality over the others and the looks.
+    chance = FALSE_CLAIMS / max(1, strategies - 1) / race.seeds
     some = [name for name in live if name in outcomes.strategies]
     found: set[str] = set()
     for name in some:

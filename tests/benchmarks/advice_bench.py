@@ -4,6 +4,7 @@
     python tests/benchmarks/advice_bench.py --table        the tables of what is done
     python tests/benchmarks/advice_bench.py --stand-ins 1000    simulated, with known accuracies,
                                                            to docs/figures/advice-stand-ins.md
+    python tests/benchmarks/advice_bench.py --level        how often "better" is false by design
 
 Each sample draws rows of the corpus, cross-validates four strategies on them with fixed short
 epochs, then trains each on all its rows and tests it on rows that are not in the sample. What
@@ -44,7 +45,7 @@ from core.scenario import parse_strategy  # noqa: E402
 from core.scoring import Scorer, needs_from, needs_of, start_layer  # noqa: E402
 from core.splits import iterative_folds, sample_rows  # noqa: E402
 from core.task import Task  # noqa: E402
-from core.verdict import BETTER, CANNOT_TELL, GOOD_ENOUGH, judge  # noqa: E402
+from core.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, GOOD_ENOUGH, judge  # noqa: E402
 from tests.made_runs import folded_runs  # noqa: E402
 
 KEPT = ROOT / "docs/figures/advice.jsonl"
@@ -392,7 +393,8 @@ def stand_ins(samples: int, sizes: Sequence[int]) -> Iterator[str]:
     yield f"{samples} simulated samples a line, three folds. Seven tenths of what makes a row hard"
     yield "are common to all strategies; trainings lie 1 point (standard deviation) from their"
     yield "strategy's accuracy. Made by"
-    yield f"`python tests/benchmarks/advice_bench.py --stand-ins {samples}`; intervals are 95 %, the"
+    command = f"python tests/benchmarks/advice_bench.py --stand-ins {samples}"
+    yield f"`{command}`; intervals are 95 %, the"
     yield "generator's seed is the number of rows.\n"
     yield (
         "| strategies, cheapest first | rows | better | good enough | cannot tell | false better | "
@@ -431,14 +433,39 @@ def stand_ins(samples: int, sizes: Sequence[int]) -> Iterator[str]:
             yield f"| {said} | {rows} | {' | '.join(cells)} |"
 
 
+def level(draws: int = 200_000) -> Iterator[str]:
+    """Tell how often "the highest beats every cheaper one" is false where all are equal."""
+    from scipy.special import ndtri
+
+    generator = np.random.default_rng(0)
+    yield "| strategies, equal in truth | equal noise | noise that doubles from one to the next |"
+    yield "|---|---|---|"
+    for count in range(2, 9):
+        cells = []
+        for noise in (np.ones(count), 2.0 ** np.arange(count)):
+            means = generator.normal(size=(draws, count)) * noise
+            best = means.argmax(axis=1)
+            beaten = np.ones(draws, dtype=bool)
+            for cheaper in range(count):
+                gap = means[np.arange(draws), best] - means[:, cheaper]
+                error = np.hypot(noise[best], noise[cheaper])
+                beaten &= (cheaper >= best) | (gap > -ndtri(BETTER_CHANCE) * error)
+            cells.append(share(int((beaten & (best > 0)).sum()), draws))
+        yield f"| {count} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=60, help="of each size, in all")
     parser.add_argument("--rows", default="120,300")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--stand-ins", type=int, default=0)
+    parser.add_argument("--level", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    if given.level:
+        print("\n".join(level()))
+        return
     sizes = [int(each) for each in given.rows.split(",")]
     if given.stand_ins:
         found = []
