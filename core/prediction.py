@@ -210,26 +210,29 @@ def decode_tags(likely: Tensor, task: Task, special: Sequence[bool]) -> list[str
     if not len(likely):
         return []
     classes = task.classes
-    cost = -likely.double().clamp(min=1e-12).log()  # (tokens, classes), nats
-    cost[torch.tensor(special, dtype=torch.bool), 1:] = float("inf")
-    forbidden = torch.zeros(len(classes), len(classes), dtype=torch.float64)  # from, to
-    for to, tag in enumerate(classes):
-        if tag.startswith("I-"):
-            allowed = (f"B-{tag[2:]}", tag)
-            for before, previous in enumerate(classes):
-                if previous not in allowed:
-                    forbidden[before, to] = float("inf")
-    total = cost[0].clone()  # (classes,)
-    total[[tag.startswith("I-") for tag in classes]] = float("inf")
-    came_from: list[Tensor] = []
-    for token in range(1, len(cost)):
-        ways = total[:, None] + forbidden  # (classes, classes)
-        best, origin = ways.min(dim=0)  # (classes,) each
+    costs = -likely.double().clamp(min=1e-12).log()  # (tokens, classes), nats
+    costs[torch.tensor(special, dtype=torch.bool), 1:] = float("inf")
+    inside = {
+        to: [before for before, name in enumerate(classes) if name in (f"B-{tag[2:]}", tag)]
+        for to, tag in enumerate(classes)
+        if tag.startswith("I-")
+    }
+    everywhere = range(len(classes))
+    # Python's own numbers: a text has so few of them that each tensor operation would cost more.
+    first, *rest = costs.tolist()
+    total = [float("inf") if to in inside else first[to] for to in everywhere]
+    came_from: list[list[int]] = []
+    for cost in rest:
+        likeliest = min(everywhere, key=total.__getitem__)
+        origin = [
+            min(inside[to], key=total.__getitem__) if to in inside else likeliest
+            for to in everywhere
+        ]
         came_from.append(origin)
-        total = best + cost[token]  # (classes,)
-    path = [int(total.argmin())]
-    for previous_of in reversed(came_from):
-        path.append(int(previous_of[path[-1]]))
+        total = [total[before] + own for before, own in zip(origin, cost, strict=True)]
+    path = [min(everywhere, key=total.__getitem__)]
+    for origin in reversed(came_from):
+        path.append(origin[path[-1]])
     return [classes[place] for place in reversed(path)]
 
 
