@@ -55,7 +55,7 @@ class Change:
 
 
 Steering = Callable[[], Sequence[Change]]
-"""Asked before each step, and answers with what changes; until it has, the run waits."""
+"""Asked before each step until nothing changes; until it has answered, the run waits."""
 
 
 def change_of(document: Mapping[str, Any], parts: Sequence[Part]) -> Change:

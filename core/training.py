@@ -102,8 +102,8 @@ def train(
             all these texts at least. None makes one for this run alone.
         processes: Who trains: each of them calls this with the same arguments, sees the same
             events, and ends with the same weights. The main one alone writes.
-        steering: Asked before each step, and answers with what changes of the run. While it does
-            not answer, the run waits, and no clock of the run's goes on.
+        steering: Asked before each step, again and again until nothing changes of the run. While
+            it does not answer, the run waits, and no clock of the run's goes on.
 
     Yields:
         A plan, steps, changes, an evaluation after each epoch, checkpoints, and an end.
@@ -291,16 +291,21 @@ class _Training:
         """Ask what changes before the next step, and change it; what is refused changes nothing."""
         if self.steering is None:
             return
+        while changes := self._asked(self.steering):
+            for change in changes:
+                try:
+                    yield self._steer(change, cancelled)
+                except ValueError as error:
+                    yield self._changed(change, refused=str(error))
+                else:
+                    yield from self._checkpoint()
+
+    def _asked(self, steering: Steering) -> Sequence[Change]:
+        """Ask what changes; the time until the answer is not the run's."""
         asked = time.perf_counter()
-        changes = self.processes.from_main(self.steering)
+        changes = self.processes.from_main(steering)
         self.started += time.perf_counter() - asked
-        for change in changes:
-            try:
-                yield self._steer(change, cancelled)
-            except ValueError as error:
-                yield self._changed(change, refused=str(error))
-            else:
-                yield from self._checkpoint()
+        return changes
 
     def _steer(
         self, change: Change, cancelled: Callable[[], bool] | None = None, *, again: bool = False

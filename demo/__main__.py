@@ -20,7 +20,9 @@ from demo.data_views import look_over
 from demo.encoders import EncoderShelf
 from demo.maps import MapShelf
 from demo.models import ModelShelf
+from demo.sessions import Sessions
 from demo.theme import launch_options
+from demo.training_example import shipped_similarity
 from demo.work import close
 from demo.working_data import DataShelf, WorkingData
 
@@ -99,10 +101,11 @@ def start(
     number = free_port(host, port)
     shelf = EncoderShelf(choice, local=not share and is_loopback(host))
     models = ModelShelf(model)
-    data, comparisons = DataShelf(), ComparisonShelf(runs)
+    data, comparisons, sessions = DataShelf(), ComparisonShelf(runs), Sessions(shipped_similarity())
     atexit.register(comparisons.close)
+    atexit.register(sessions.close)
     maps = MapShelf(shelf, models, data)
-    app = build_app(shelf, models, data, comparisons, maps)
+    app = build_app(shelf, models, data, comparisons, maps, sessions)
     server, address, _ = app.launch(
         server_name=host,
         server_port=number,

@@ -24,9 +24,12 @@ from demo.map_tab import build_map_tab
 from demo.maps import MapShelf
 from demo.models import ModelShelf
 from demo.predict_tab import build_predict_tab
+from demo.sessions import Sessions
 from demo.shelves import Shelves
 from demo.sidebar import build_sidebar
 from demo.theme import STATIC
+from demo.training_example import shipped_similarity
+from demo.training_tab import build_training_tab
 from demo.working_data import DataShelf
 
 HEADER = (STATIC / "header.html").read_text(encoding="utf-8")
@@ -42,6 +45,7 @@ def build_app(
     data: DataShelf | None = None,
     comparisons: ComparisonShelf | None = None,
     maps: MapShelf | None = None,
+    sessions: Sessions | None = None,
 ) -> gr.Blocks:
     """Build the page; launch it with `demo.theme.launch_options()`.
 
@@ -51,10 +55,12 @@ def build_app(
         data: Where visitors' labelled data is kept; a shelf of its own if None.
         comparisons: Where comparisons run and are kept; a shelf of its own if None.
         maps: Where drawn maps are kept; a shelf of its own if None.
+        sessions: The live runs; its own if None.
     """
     shelf = shelf or EncoderShelf(EncoderChoice(), local=True)
     models, data = models or ModelShelf(), data or DataShelf()
     comparisons = comparisons or ComparisonShelf()
+    sessions = sessions or Sessions(shipped_similarity())
     shelf.models = models
     shelves = Shelves(encoders=shelf, models=models, data=data, comparisons=comparisons)
     maps = maps or MapShelf(shelf, models, data)
@@ -74,6 +80,7 @@ def build_app(
             compared = build_compare_tab(app, shelf, working.choice, working.model)
             build_predict_tab(app, models, working.model)
             build_freezing_tab(app, shelves, working)
+            build_training_tab(shelves, sessions, working)
             build_map_tab(app, maps, working, compared)
             build_data_tab(app, data, working.choice, working.data, working.data_line)
     return app

@@ -88,15 +88,18 @@ def build_compare_tab(
         parts.result.pick(events.explain, parts.shown, parts.tokens, **SEVERAL)
         parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
         on_map = _wire_downloads(events, parts)
-        model.change(seconds_for, model, parts.second, queue=False, **PRIVATE)
+        fields = [parts.box, parts.metric, parts.second, choice]
+        model.change(seconds_for, model, parts.second, queue=False, **PRIVATE).then(
+            events.compare, fields, parts.compared, trigger_mode="always_last", **SEVERAL
+        )
         app.load(events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL)
     return Compared(parts.box, on_map)
 
 
 def seconds_for(model: WorkingModel) -> dict[str, Any]:
-    """Offer a working model's encoder for a side by side too."""
+    """Offer a working model's encoder for a side by side too, and choose it."""
     own = [(f"the working model: {model.name[:80]}", second_of(model))] if model.id else []
-    return gr.update(choices=[*SECOND, *own], value="")
+    return gr.update(choices=[*SECOND, *own], value=own[0][1] if own else "")
 
 
 def _lay_out(default: EncoderChoice) -> Parts:

@@ -249,12 +249,12 @@ class DataShelf:
         shutil.rmtree(file.path.parent, ignore_errors=True)
 
 
-def remove_left_behind(folder: Path) -> None:
+def remove_left_behind(folder: Path, prefix: str = PREFIX) -> None:
     """Remove what servers left that ended without tidying up, as one that is killed does."""
     if os.name != "posix":  # elsewhere asking whether a process lives may end it
         return
-    for left in folder.glob(f"{PREFIX}*-*"):
-        process = left.name.removeprefix(PREFIX).partition("-")[0]
+    for left in folder.glob(f"{prefix}*-*"):
+        process = left.name.removeprefix(prefix).partition("-")[0]
         if process.isdecimal() and not _lives(int(process)):
             shutil.rmtree(left, ignore_errors=True)
 

@@ -1,45 +1,147 @@
-"""Memory and time of embedding a long file from the command line.
+"""What it costs a live run that a page follows it.
 
-    python tests/benchmarks/stream_bench.py [--lines 100000]
+    python tests/benchmarks/stream_bench.py [--rows 300] [--repeats 5] [--browser]
 
-Writes a file of short lines, runs `python -m core embed --file` on it in a process of its own
-and prints the seconds and the peak resident memory of that process (Linux and macOS).
+Trains the same run in worker processes, in turn: left alone, and followed by a client that asks
+for every event over HTTP as the page does, ten times a second, and draws nothing. Prints the
+seconds of the steps (the run's own clock), the slowdown, and the bytes of an answer. With
+--browser, Chromium draws the run on the same cores, and the pictures a second are printed too.
 """
 
 import argparse
-import random
-import resource
-import subprocess
-import sys
-import tempfile
+import json
+import shutil
+import statistics
+import threading
 import time
-from pathlib import Path
+import urllib.request
+from collections.abc import Callable
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-WORDS = ["ferry", "boat", "late", "early", "harbour", "fog", "train", "snow", "river", "bank"]
+from core.config import DataChoice, EncoderChoice, TrainingChoice
+from core.dataset import read_dataset
+from demo.app import build_app
+from demo.sessions import Sessions
+from demo.theme import launch_options
+from demo.training_worker import TrainingJob
+
+PAUSE = 0.1
+
+Follower = Callable[[str, threading.Event], None]
+
+
+def post(address: str, component: int, name: str, data: dict[str, Any]) -> bytes:
+    body = {"data": data, "component_id": component, "fn_name": name, "session_hash": "bench"}
+    request = urllib.request.Request(
+        f"{address}/gradio_api/component_server",
+        json.dumps(body).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read()
+
+
+def follow(address: str, component: int, token: str, sizes: list[int]) -> None:
+    """Ask as the page does until the run is over."""
+    since = 0
+    while True:
+        answer = post(address, component, "look", {"token": token, "since": since})
+        seen = json.loads(answer)
+        since = seen["next"]
+        if seen["events"]:
+            sizes.append(len(answer))
+        if seen["state"] in ("done", "failed", "stopped", "gone"):
+            return
+        time.sleep(PAUSE)
+
+
+def draw(address: str, token: str, rates: list[float], over: threading.Event) -> None:
+    """Let Chromium follow the run, and count how often it draws."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.conftest import BROWSERS, FLAGS
+
+    program = next(filter(None, map(shutil.which, BROWSERS)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.add_init_script(f"localStorage.setItem('thaw-run', {json.dumps(token)})")
+        page.goto(address)
+        page.get_by_role("tab", name="Train", exact=True).click()
+        page.wait_for_selector("#train-picture[data-state=running]", timeout=120_000)
+        count = "Number(document.querySelector('#train-picture').dataset.drawn)"
+        start, before = time.perf_counter(), page.evaluate(count)
+        while not over.wait(0.5):
+            pass
+        rates.append((page.evaluate(count) - before) / (time.perf_counter() - start))
+        browser.close()
+
+
+def train(sessions: Sessions, job: TrainingJob, follower: Follower | None = None) -> float:
+    """Train once; return the seconds from the first step to the last, by the run's own clock."""
+    token = sessions.start(job)
+    over = threading.Event()
+    thread = threading.Thread(target=follower, args=(token, over)) if follower else None
+    if thread:
+        thread.start()
+    while sessions._sessions[token].state not in ("done", "failed"):
+        time.sleep(0.05)
+    over.set()
+    if thread:
+        thread.join()
+    log = sessions._sessions[token].log
+    failed = [each["text"] for each in log if each["event"] == "failed"]
+    if failed:
+        raise SystemExit(failed[0])
+    steps = [step for each in log if each["event"] == "steps" for step in each["steps"]]
+    timed = [step["seconds"] for step in steps if "seconds" in step]
+    sessions.remove(token)
+    return timed[-1] - timed[0]
 
 
 def main() -> None:
-    """Write the file, embed it, print."""
+    """Train in turn, alone and followed, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lines", type=int, default=100_000)
-    lines = parser.parse_args().lines
-    chance = random.Random(0)
-    with tempfile.TemporaryDirectory() as place:
-        source, out = Path(place) / "lines.txt", Path(place) / "out.json"
-        text = (f"{' '.join(chance.sample(WORDS, chance.randint(3, 6)))} {i}" for i in range(lines))
-        source.write_text("\n".join(text), encoding="utf-8")
-        command = [sys.executable, "-m", "core", "embed", "--file", str(source), "--out", str(out)]
-        start = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-        taken = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        scale = 1024**2 if sys.platform == "darwin" else 1024  # bytes there, KiB here
-        print(f"{lines:,} lines: {taken:.0f} s, {lines / taken:.0f} a second")
+    parser.add_argument("--rows", type=int, default=300)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--strategy", default="lower:4")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--browser", action="store_true")
+    given = parser.parse_args()
+    data = read_dataset(DataChoice(source="corpus", rows=given.rows, tasks=("topic", "sentiment")))
+    choice = TrainingChoice(epochs=given.epochs, batch=16, patience=given.epochs)
+    job = TrainingJob(dataset=data, encoder=EncoderChoice(), strategy=given.strategy, choice=choice)
+    sessions = Sessions()
+    app = build_app(sessions=sessions)
+    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    address = address.rstrip("/")
+    component = next(k for k, block in app.blocks.items() if block.elem_id == "train-run")
+    sizes: list[int] = []
+    pictures: list[float] = []
+    kinds: dict[str, Follower | None] = {
+        "alone": None,
+        "followed": lambda token, _: follow(address, component, token, sizes),
+    }
+    if given.browser:
+        kinds["drawn by Chromium"] = lambda token, over: draw(address, token, pictures, over)
+    taken: dict[str, list[float]] = {kind: [] for kind in kinds}
+    train(sessions, job)  # the first process of all
+    for _ in range(given.repeats):
+        for kind, follower in kinds.items():
+            taken[kind].append(train(sessions, job, follower))
+    sessions.close()
+    alone = statistics.median(taken["alone"])
+    for kind, seconds in taken.items():
+        ratios = [mine / base for mine, base in zip(seconds, taken["alone"], strict=True)]
+        slower = 100 * (statistics.median(ratios) - 1)
         print(
-            f"peak resident memory: {peak / scale:.0f} MiB; file written: "
-            f"{out.stat().st_size / 1e6:.0f} MB"
+            f"{kind:18} {statistics.median(seconds):6.2f} s, {slower:+.1f} % "
+            f"(each round {', '.join(f'{100 * (ratio - 1):+.1f}' for ratio in ratios)})"
         )
+    print(f"{alone:.2f} s alone; {statistics.median(sizes):.0f} bytes an answer with news, "
+          f"{max(sizes)} at most")  # fmt: skip
+    if pictures:
+        print(f"{statistics.median(pictures):.1f} pictures a second")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,15 @@ RATES = Change(encoder_rate=1e-3, head_rate=1e-4)
 
 def at(steps: dict[int, Change]) -> Steering:
     """Change the run before these steps, counted from 0."""
-    asked = iter(range(10_000))
-    return lambda: [steps[n]] if (n := next(asked)) in steps else []
+    left, place = dict(steps), [0]
+
+    def changes() -> list[Change]:
+        if left and min(left) == place[0]:
+            return [left.pop(place[0])]
+        place[0] += 1
+        return []
+
+    return changes
 
 
 def events_of(

@@ -1,0 +1,138 @@
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+LONG = 90_000
+"""Milliseconds that a small run may take on a machine that does much else."""
+
+
+@pytest.fixture
+def train_page(open_page: Open) -> Open:
+    """Open the page on its Train tab, with the worked example drawn."""
+
+    def opened(**size: int | str) -> Page:
+        page = open_page(**size)
+        page.get_by_role("tab", name="Train", exact=True).click()
+        page.wait_for_selector("#train-picture[data-state=example]")
+        return page
+
+    return opened
+
+
+def state(page: Page) -> str:
+    return page.locator("#train-picture").get_attribute("data-state") or ""
+
+
+def wait_for(page: Page, *states: str) -> None:
+    page.wait_for_selector(
+        ", ".join(f"#train-picture[data-state={each}]" for each in states), timeout=LONG
+    )
+
+
+def press(page: Page, name: str) -> None:
+    page.locator("#train-picture").get_by_role("button", name=name, exact=True).click()
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    field = page.get_by_role("spinbutton", name=re.compile(f"number input for {label}"))
+    field.fill(value)
+    field.press("Enter")
+
+
+def start_small(page: Page, strategy: str = "heads", epochs: str = "12") -> None:
+    """Start a run of few rows whose head alone trains, in small steps."""
+    page.locator("#train-strategy input").fill(strategy)
+    page.locator("#train-strategy input").press("Enter")
+    choose(page, "Rows", "40")
+    choose(page, "Epochs", epochs)
+    page.get_by_label("sentiment", exact=True).uncheck()
+    page.get_by_role("button", name="Start", exact=True).click()
+
+
+def test_the_tab_opens_on_a_run_that_was_made_earlier(train_page: Open) -> None:
+    page = train_page()
+    expect(page.locator("#train-picture .big")).to_contain_text("A run made earlier.")
+    assert page.locator("#train-picture .curves path.line").count() >= 4
+    expect(page.locator("#train-picture .slab[data-part='layer 6']")).to_have_attribute(
+        "aria-label", re.compile("layer 6: trains.*moved by")
+    )
+    expect(page.locator("#train-estimate")).to_contain_text("About", timeout=LONG)
+
+
+def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page: Open) -> None:
+    page = train_page()
+    start_small(page)
+    wait_for(page, "running")
+    press(page, "Pause")
+    wait_for(page, "paused")
+    before = int(page.locator("#train-picture").get_attribute("data-steps") or 0)
+    press(page, "One step")
+    page.wait_for_selector(f"#train-picture[data-state=paused][data-steps='{before + 1}']")
+
+    page.locator(".slab[data-part='layer 6']").click()
+    expect(page.locator(".slab[data-part='layer 6']")).to_have_attribute(
+        "aria-label", re.compile("layer 6: trains"), timeout=LONG
+    )
+    page.get_by_label("Heads' rate").fill("0.02")
+    press(page, "Change the rates")
+    expect(page.locator("#train-picture .curves .mark")).to_have_count(4, timeout=LONG)
+
+    page.reload()
+    page.get_by_role("tab", name="Train", exact=True).click()
+    wait_for(page, "paused")
+    expect(page.locator("#train-picture .curves .mark")).to_have_count(4)
+    press(page, "Resume")
+    wait_for(page, "done")
+    expect(page.locator("#train-picture .big")).to_contain_text("Topic: accuracy")
+    expect(page.locator(".slab[data-part='layer 6']")).to_have_attribute(
+        "aria-label", re.compile("moved by")
+    )
+    press(page, "Start over")
+    wait_for(page, "example")
+
+
+def test_a_trained_model_is_used_taken_away_and_read_by_others(
+    train_page: Open, tmp_path: Path
+) -> None:
+    page = train_page()
+    start_small(page, strategy="freeze:0-5", epochs="2")
+    wait_for(page, "done")
+    press(page, "Use this model in every tab")
+    expect(page.locator("#working-model")).to_contain_text("freeze:0-5, trained here", timeout=LONG)
+    with page.expect_download(timeout=LONG) as waiting:
+        press(page, "Model folder, ZIP")
+    waiting.value.save_as(tmp_path / "model.zip")
+    with page.expect_download(timeout=LONG) as waiting:
+        press(page, "For sentence-transformers, ZIP")
+    waiting.value.save_as(tmp_path / "export.zip")
+    for name in ("model", "export"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as file:
+            kinds = {Path(each).suffix for each in file.namelist()}
+            assert kinds <= {".safetensors", ".json", ".md", ".txt"}
+            file.extractall(tmp_path / name)
+    from sentence_transformers import SentenceTransformer
+
+    from core.model_folder import load_model
+
+    ours = load_model(tmp_path / "model" / "model")
+    theirs = SentenceTransformer(str(tmp_path / "export" / "model"), device="cpu")
+    sentence = "The ferry left late again."
+    assert theirs.encode(sentence) == pytest.approx(
+        ours.encoder.embed([sentence])[0].numpy(), abs=1e-5
+    )
+    press(page, "Compare with the pretrained one")
+    expect(page.locator("#result-picture .matrices.three")).to_be_visible(timeout=LONG)
+    expect(page.locator("#result-picture")).to_contain_text("your model")
+    page.get_by_role("tab", name="Predict", exact=True).click()
+    page.locator("#predict-box textarea").fill("The nurse gave him two tablets for the fever.")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#one .card.task")).to_have_count(1, timeout=LONG)
