@@ -125,6 +125,17 @@ class ComparingEvents:
         with as_toast():
             return Work(lambda *_: look()).result()
 
+    def warm_up(self) -> None:
+        """Start the server of worker processes, so that a first comparison need not wait for it."""
+
+        def begin() -> None:
+            from core.comparison import PRELOAD
+            from core.workers import warm_up
+
+            warm_up(PRELOAD)
+
+        Work(lambda *_: begin())
+
     async def start(
         self,
         current: str,

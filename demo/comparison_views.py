@@ -72,7 +72,7 @@ def going_view(comparison: Comparison, place: int) -> View:
         else f"{done} of {len(comparison.planned)} runs done.",
         STOPPED: f"Stopped with {done} of {len(comparison.planned)} runs done; they are kept, and "
         "“Compare them” goes on from there.",
-        DONE: "",
+        DONE: f"{done} runs are done. More seeds, or another strategy, go on from what is there.",
         FAILED: f"{comparison.why[:1].upper()}{comparison.why[1:].rstrip('.')}.",
     }[comparison.state]
     return {

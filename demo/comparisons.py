@@ -374,17 +374,22 @@ def run_folder(folder: Path, strategy: str, seed: int) -> Path:
     Raises:
         ValueError: If there is no such run, or its weights were put away.
     """
-    from core.comparison_runs import read_runs
+    from core.comparison_runs import RUN, read_run
 
-    for run in read_runs(folder):
-        if run.key == (strategy, seed):
-            if run.folder is None:
-                raise ValueError(
-                    f"the weights of {strategy}, seed {seed}, were put away to make room: run it "
-                    "again, or compare fewer strategies"
-                )
-            return run.folder
-    raise ValueError(f"there is no run of {strategy[:60]}, seed {seed}")
+    found = None
+    for path in folder.glob(f"runs/*/seed-{seed}/{RUN}"):
+        with contextlib.suppress(ValueError):  # one that cannot be read is not the one asked for
+            run = read_run(path.parent)
+            if run.key == (strategy, seed):
+                found = run
+    if found is None:
+        raise ValueError(f"there is no run of {strategy[:60]}, seed {seed}")
+    if found.folder is None:
+        raise ValueError(
+            f"the weights of {strategy}, seed {seed}, were put away to make room: run it again, "
+            "or compare fewer strategies"
+        )
+    return found.folder
 
 
 def kept_comparisons(runs: Path | None) -> list[Path]:

@@ -46,6 +46,7 @@ def build_freezing_tab(app: gr.Blocks, shelves: Shelves, working: WorkingSet) ->
         compared = lay_out_comparison(advice, shown, comparing)
         opened = _wire(tab, FreezingEvents(profiles), parts, working.choice, working.data)
         wire_comparison(app, comparing, compared, parts.chosen, working)
+        tab.select(comparing.warm_up, None, None, queue=False, **PRIVATE)
         opened.success(
             comparing.fields, working.data, [compared.fields.tasks, compared.fields.rows], **SEVERAL
         )

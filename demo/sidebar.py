@@ -254,7 +254,7 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
         events.stop, None, None, queue=False, show_progress="hidden", api_visibility="private"
     )
     app.load(events.wait_until_ready, choice, status, **{**PRIVATE, "concurrency_limit": None})
-    own.click(lambda: OWN_MODEL, None, model, queue=False, **QUICK)
+    own.click(lambda: OWN_MODEL, None, model, **QUICK)  # queued: else nobody hears it change
     model.change(
         lambda now: (model_line(now), gr.update(visible=bool(now.id))),
         model,

@@ -212,6 +212,14 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(page.locator(".strategy-detail h3")).to_contain_text("Lower 4 layers frozen")
     expect(page.locator(".strategy-detail .per-class")).to_contain_text("<i>boat</i>")
 
+    check_accessible(page)
+    page.evaluate("document.body.classList.add('dark')")
+    check_accessible(page)
+    page.evaluate("document.body.classList.remove('dark')")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1200, "height": 900})
+
     with page.expect_download() as waiting:
         page.get_by_role("button", name="HTML, to send").click()
     path = tmp_path / waiting.value.suggested_filename
@@ -262,15 +270,8 @@ def test_a_phone_shows_the_strip_without_sideways_scrolling(freeze_page: Open, t
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(freeze_page: Open, theme: str) -> None:
+def check_accessible(page: Page) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = freeze_page(theme=theme)
-    name_of(page).fill("lora@4")
-    page.keyboard.press("Enter")
-    expect(page.locator("#freeze-strip .slab.p")).to_have_count(4)
-    page.locator(".every-strategy summary").click()
-    page.locator("#freeze-strip .as-table summary").click()
     found = axe.Axe().run(page).response["violations"]
     serious = [
         f"{violation['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
@@ -279,3 +280,14 @@ def test_axe_finds_nothing_serious(freeze_page: Open, theme: str) -> None:
         for node in violation["nodes"]
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(freeze_page: Open, theme: str) -> None:
+    page = freeze_page(theme=theme)
+    name_of(page).fill("lora@4")
+    page.keyboard.press("Enter")
+    expect(page.locator("#freeze-strip .slab.p")).to_have_count(4)
+    page.locator(".every-strategy summary").click()
+    page.locator("#freeze-strip .as-table summary").click()
+    check_accessible(page)
