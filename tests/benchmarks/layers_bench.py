@@ -1,6 +1,7 @@
 """What can be read off frozen layers of the corpus, and how long the layer profile takes.
 
     python tests/benchmarks/layers_bench.py [--rows 1000] [--seed 0]
+    python tests/benchmarks/layers_bench.py --spelling    entities alone, with spelling and without
 
 Prints the seconds of the layer profile on some rows, then the accuracy of a linear head on every
 layer with one register left out at a time, beside TF-IDF with logistic regression, averaged over
@@ -13,6 +14,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -29,6 +31,7 @@ from core.layer_states import compute_layer_states  # noqa: E402
 from core.logistic import fit_logistic  # noqa: E402
 from core.machine import torch_threads  # noqa: E402
 from core.task import ENTITIES, SENTIMENT, TOPIC, Task  # noqa: E402
+from core.tokenizer import Tokenizer  # noqa: E402
 
 PENALTIES = (0.03, 0.1, 0.3)
 
@@ -44,6 +47,20 @@ def time_profile(encoder: Encoder, rows: list[CorpusRow]) -> None:
             listed = " ".join(f"{score.main:.3f}" for score in scores)
             print(f"profile of {len(rows)} rows, {name}: {listed}; best {profile.best[name]}")
         print(f"seconds for {' and '.join(task.name for task in tasks)}: {taken:.1f}")
+
+
+def compare_spelling(encoder: Encoder, rows: list[CorpusRow]) -> None:
+    """Print what reading how words are written is worth to entities: same rows, same folds."""
+    examples = [row.example for row in rows]
+    for told, folds in (("without", False), ("with", encoder.tokenizer.folds_case)):
+        with mock.patch.object(Tokenizer, "folds_case", new=folds):
+            scores = layer_profile(encoder, examples, (ENTITIES,)).tasks[ENTITIES.name]
+        listed = " ".join(f"{score.main:.3f}" for score in scores)
+        best = max(scores, key=lambda score: (score.main, -score.layer))
+        f1 = best.scores["f1"]
+        best_f1 = f"{f1.mean:.3f} ({f1.low:.3f} to {f1.high:.3f})"
+        print(f"{told} spelling, strict F1 on {len(rows)} rows by layer: {listed}")
+        print(f"best {told} spelling: layer {best.layer}, {best_f1}", flush=True)
 
 
 def mean(scores: list[float]) -> str:
@@ -100,10 +117,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--spelling", action="store_true")
     options = parser.parse_args()
     rows = load_corpus()
     encoder = load_encoder("minilm")
     some = random.Random(options.seed).sample(rows, options.rows)
+    if options.spelling:
+        compare_spelling(encoder, some)
+        return
     time_profile(encoder, some)
     leave_registers_out(encoder, rows)
 

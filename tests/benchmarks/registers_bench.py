@@ -1,6 +1,6 @@
 """How the shipped recipe does on a register it has not seen: one left out at a time.
 
-    python tests/benchmarks/registers_bench.py [--seeds 3] [--jobs 2] [--strategy NAME]
+    python tests/benchmarks/registers_bench.py [--seeds 3] [--jobs 2] [--strategy NAME] [--rate X]
     python tests/benchmarks/registers_bench.py --table    prints the tables of what is done
 
 Each finished run is appended to docs/figures/registers.jsonl with the corpus' hash, so that it
@@ -61,13 +61,20 @@ def key_of(run: dict[str, Any]) -> tuple[Any, ...]:
     return run["corpus"], run["setup"], run["register"], run["seed"]
 
 
-def tuned(strategy: str, register: str, seed: int, bf16: bool) -> dict[str, Any]:
+def setup_name(strategy: str, rate: float | None, bf16: bool) -> str:
+    """Name what is run: the shipped recipe's own rate goes unsaid."""
+    return strategy + (f" at {rate:g}" if rate else "") + (" bf16" if bf16 else "")
+
+
+def tuned(
+    strategy: str, register: str, seed: int, bf16: bool, rate: float | None = None
+) -> dict[str, Any]:
     """Train the recipe without a register and score it there."""
     started = time.perf_counter()
     rows = load_corpus()
     others = [row for row in rows if row.register != register]
     held_out = [row for row in rows if row.register == register]
-    choice = replace(CHOICE, seed=seed, bf16=bf16)
+    choice = replace(CHOICE, seed=seed, bf16=bf16, encoder_rate=rate or CHOICE.encoder_rate)
     scenario = parse_strategy(strategy, 6)
     model = initial_model(scenario, seed)
     training = [row.example for row in others if row.split != "validation"]
@@ -88,10 +95,9 @@ def tuned(strategy: str, register: str, seed: int, bf16: bool) -> dict[str, Any]
             scores[task.name] = TaskScores(task=task, rows=len(found), spans=strict).main
         errors[task.name] = model.calibration[task.name].error
     seconds = time.perf_counter() - started
-    setup = strategy + (" bf16" if bf16 else "")
     return {
         "corpus": corpus_hash(rows),
-        "setup": setup,
+        "setup": setup_name(strategy, rate, bf16),
         "register": register,
         "seed": seed,
         "scores": scores,
@@ -172,6 +178,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--strategy", default=STRATEGY)
+    parser.add_argument("--rate", type=float, help="The encoder's; else the shipped recipe's.")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--registers", default="")
     parser.add_argument("--table", action="store_true")
@@ -183,7 +190,7 @@ def main() -> None:
     registers = (
         options.registers.split(",") if options.registers else sorted({r.register for r in rows})
     )
-    setup = options.strategy + (" bf16" if options.bf16 else "")
+    setup = setup_name(options.strategy, options.rate, options.bf16)
     if not options.table:
         with ProcessPoolExecutor(options.jobs) as pool, KEPT.open("a") as file:
             waiting = [
@@ -192,7 +199,7 @@ def main() -> None:
                 if (now, "floor", register, 0) not in done
             ]
             waiting += [
-                pool.submit(tuned, options.strategy, register, seed, options.bf16)
+                pool.submit(tuned, options.strategy, register, seed, options.bf16, options.rate)
                 for seed in range(options.seeds)
                 for register in registers
                 if (now, setup, register, seed) not in done
