@@ -57,7 +57,8 @@ def weight_drift(
             continue
         part = str(group["part"])
         for name in (by_id[id(weight)] for weight in group["params"]):
-            moved = float((trained[name] - begun[name]).square().sum())
+            # In fp64: weights that a rate blew up are finite still, their squares are not.
+            moved = float((trained[name] - begun[name]).double().square().sum())
             far[part] = far.get(part, 0.0) + moved
             size[part] = size.get(part, 0.0) + float(begun[name].square().sum())
     return {part: math.sqrt(far[part] / (size[part] or 1.0)) for part in far}

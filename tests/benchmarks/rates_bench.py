@@ -9,6 +9,7 @@ that no run learns from or stops by; test rows take no part. A run's score is th
 accuracy, sentiment accuracy and strict entity F1. Each finished run is appended to
 docs/figures/rates.jsonl. The sweep is a race: each strategy tries its rates in steps of about
 three with one seed, further ones while the best is at an end, then two more seeds of the best two.
+Beside heads alone stands scikit-learn's logistic regression on the same rows and states.
 """
 
 import argparse
@@ -28,16 +29,24 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402 (the path comes first)
 from scipy.stats import t as student_t  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.pipeline import Pipeline, make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 from core.config import DataChoice, TrainingChoice  # noqa: E402
 from core.dataset import Dataset, read_dataset  # noqa: E402
+from core.dealing import DealtRows, deal_rows  # noqa: E402
 from core.encoder import load_encoder  # noqa: E402
-from core.evaluation import evaluate_document  # noqa: E402
+from core.evaluation import evaluate_document, evaluate_scores  # noqa: E402
 from core.freezing import Heads  # noqa: E402
+from core.layer_states import compute_layer_states  # noqa: E402
 from core.machine import machine_name, versions  # noqa: E402
+from core.model import MultiTaskModel, default_shapes  # noqa: E402
 from core.runs import begin_run  # noqa: E402
 from core.scenario import parse_strategy  # noqa: E402
 from core.splits import sample_rows  # noqa: E402
+from core.targets import read_targets  # noqa: E402
+from core.task import IGNORED, Task  # noqa: E402
 from core.training_events import DivergedError, DoneEvent, EvaluationEvent  # noqa: E402
 
 KEPT = ROOT / "docs/figures/rates.jsonl"
@@ -53,23 +62,54 @@ HEAD_RATE = 1e-2
 """Of the heads, while the encoder's rate is chosen."""
 
 LADDER = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-FIRST = {  # strategy → the middle of the three rates tried first
-    "heads": 3e-3,
-    "heads@4": 3e-3,
-    "full": 3e-4,
-    "lower:4": 1e-3,
-    "lower:2@4": 1e-3,
-    "lora": 3e-3,
-    "bitfit": 3e-3,
-    "gradual": 3e-4,
-    "lp-ft": 3e-4,
-    "layerwise-lr": 3e-4,
-    "lower:2": 3e-4,
+FIRST = {  # strategy → the rates tried first, by which it is chosen where to go on
+    "heads": (1e-3, 3e-3, 1e-2),
+    "heads@4": (1e-3, 3e-3, 1e-2),
+    "lower:4": (3e-4, 1e-3, 3e-3),
+    "full": (1e-4, 3e-4, 1e-3),
+    "lower:2@4": (3e-4, 1e-3, 3e-3),
+    "lora": (1e-3, 3e-3, 1e-2),
+    "bitfit": (1e-3, 3e-3, 1e-2),
+    "layerwise-lr": (3e-4, 1e-3),
+    "lp-ft": (3e-4, 1e-3),
+    "gradual": (3e-4, 1e-3),
+    "lower:2": (3e-4, 1e-3),
 }
-HEAD_RATES_OF = ("lower:4", "full")
-OTHER_HEAD_RATES = (3e-2, 3e-3)
-MORE_EPOCHS = 12
+EPOCHS = 6
+"""Of every run where the encoder trains, gradual unfreezing aside; a rate needs no more to show."""
+
+EPOCHS_OF_GRADUAL = 8
+COMMON_RATE = 1e-3
+"""What every strategy has tried."""
+
+TRIED_ON = ("lower:4", 1e-3)
+"""Where the heads' rate, the epochs and the batch are tried beside."""
+
+OTHER_HEAD_RATES = (2e-3, 3e-3, 3e-2)
+OTHER_LENGTHS = ((12, 32), (6, 16), (6, 8), (12, 16))
+"""Epochs and batch."""
+
+MANY_OF = ("lower:4",)
+LOGISTIC = "logistic"
+PENALTIES = (0.001, 0.01, 0.1, 1.0)
+"""scikit-learn's C, on standardised features; the best on the rows held out is taken."""
+
 MANY_OF = ("lower:4", "full")
+
+
+INTRO = """\
+# Learning rates
+
+Made by `python tests/benchmarks/rates_bench.py`, each run in `docs/figures/rates.jsonl`. A run
+learns from {rows} training rows of the corpus, 15 % of them held out to stop by, for {epochs}
+epochs ({gradual} of gradual unfreezing) with the strategy's own patience, and is judged on
+{judged} other rows (the corpus' validation rows; its test rows take no part). Its score is the
+mean of topic accuracy, sentiment accuracy and strict entity F1. What is shown is the mean over
+seeds, which draw rows, heads and order, with its 95 % interval (Student's t) where there are two
+or more; a rate tried with one seed has none. Where the encoder trains its matrix products ran in
+bfloat16, to save time, unless it says fp32, and the heads' rate is {head_rate} unless it says
+otherwise; heads alone are in fp32.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +121,9 @@ class Setup:
         rows: Training rows, of which 15 % are held out to stop by.
         encoder_rate: None for heads alone.
         head_rate: The heads' own.
-        epochs: None for the strategy's own. Heads alone are never stopped before.
+        epochs: The most; heads alone are never stopped before, others by their own patience.
         bf16: Whether matrix products of training ran in bfloat16; judging is in fp32.
+        batch: Sentences in a step.
         seed: Draws rows, heads, order and dropout.
     """
 
@@ -90,8 +131,9 @@ class Setup:
     rows: int
     encoder_rate: float | None
     head_rate: float
-    epochs: int | None = None
+    epochs: int
     bf16: bool = True
+    batch: int = 32
     seed: int = 0
 
     @property
@@ -125,14 +167,14 @@ class Sweep:
 
     def _planned(self) -> Iterator[Setup]:
         """Plan the race; what depends on runs that are missing comes only once they are there."""
-        for name in HEAD_RATES_OF:
-            first = self.setup(name, FIRST[name], None)
-            yield first
-            for head_rate in OTHER_HEAD_RATES:
-                yield _changed(first, head_rate=head_rate)
-            yield _changed(first, epochs=MORE_EPOCHS)
+        tried = self.setup(*TRIED_ON, EPOCHS)
+        yield tried
+        for head_rate in OTHER_HEAD_RATES:
+            yield _changed(tried, head_rate=head_rate)
+        for epochs, batch in OTHER_LENGTHS:
+            yield _changed(tried, batch=batch, epochs=epochs)
         for name in FIRST:
-            for epochs in EPOCHS_OF_HEADS if _is_heads(name) else (None,):
+            for epochs in _epochs_of(name):
                 yield from self._grid(name, epochs)
         yield from self._best_two(FIRST, seed=1)
         yield from self._best_two(MANY_OF, rows=MANY)
@@ -141,6 +183,7 @@ class Sweep:
             yield from self._best_two(MANY_OF, seed=seed, bf16=False)
         for seed in (1, 2):
             yield from self._best_two(MANY_OF, seed=seed, rows=MANY)
+        yield from references()
 
     def _best_two(self, names: Iterable[str], **changes: Any) -> Iterator[Setup]:  # noqa: ANN401
         for setup in self._best(names, 2):
@@ -150,12 +193,13 @@ class Sweep:
         for name in names:
             yield from self.best(name, count)
 
-    def _grid(self, name: str, epochs: int | None) -> Iterator[Setup]:
-        """Give a strategy's three first rates, then the next one while the best is at an end."""
-        middle = LADDER.index(FIRST[name])
-        low, high = middle - 1, middle + 1
-        for place in (middle, low, high):
-            yield self.setup(name, LADDER[place], epochs)
+    def _grid(self, name: str, epochs: int) -> Iterator[Setup]:
+        """Give a strategy's first rates, then the next one while the best is at an end."""
+        low, high = LADDER.index(FIRST[name][0]), LADDER.index(FIRST[name][-1])
+        for rate in FIRST[name]:
+            yield self.setup(name, rate, epochs)
+        if len(FIRST[name]) < 3:  # of these only what suits `full` is tried
+            return
         while True:
             tried = LADDER[low : high + 1]
             scores = [self.scores.get(self.setup(name, rate, epochs)) for rate in tried]
@@ -171,26 +215,43 @@ class Sweep:
             else:
                 return
 
-    def setup(self, name: str, rate: float, epochs: int | None) -> Setup:
+    def setup(self, name: str, rate: float, epochs: int) -> Setup:
         """Name a run of the grid, with the first seed."""
-        if _is_heads(name):  # its steps cost nearly nothing: fp32, as the defaults are
-            return Setup(strategy=name, rows=ROWS, encoder_rate=None, head_rate=rate,
-                         epochs=epochs, bf16=False)  # fmt: skip
-        return Setup(strategy=name, rows=ROWS, encoder_rate=rate, head_rate=HEAD_RATE)
+        heads = _is_heads(name)  # its steps cost nearly nothing: fp32, as the defaults are
+        return Setup(
+            strategy=name,
+            rows=ROWS,
+            encoder_rate=None if heads else rate,
+            head_rate=rate if heads else HEAD_RATE,
+            epochs=epochs,
+            bf16=not heads,
+        )
 
     def best(self, name: str, count: int) -> list[Setup]:
         """Give the best setups of a strategy's grid, by the first seed."""
-        grid = [
-            self.setup(name, rate, epochs)
-            for rate in LADDER
-            for epochs in (EPOCHS_OF_HEADS if _is_heads(name) else (None,))
-        ]
+        grid = [self.setup(name, rate, epochs) for rate in LADDER for epochs in _epochs_of(name)]
         done = [setup for setup in grid if setup in self.scores]
         return sorted(done, key=lambda setup: -self.scores[setup])[:count]
 
 
 def _is_heads(name: str) -> bool:
     return isinstance(parse_strategy(name, LAYERS).strategy, Heads)
+
+
+def _epochs_of(name: str) -> tuple[int, ...]:
+    if _is_heads(name):
+        return EPOCHS_OF_HEADS
+    return (EPOCHS_OF_GRADUAL if name == "gradual" else EPOCHS,)
+
+
+def references() -> list[Setup]:
+    """Name the logistic regressions that heads alone are held against."""
+    return [
+        Setup(strategy=f"{LOGISTIC}@{layer}", rows=ROWS, encoder_rate=None, head_rate=0.0, epochs=0,
+              bf16=False, seed=seed)
+        for seed in (0, 1, 2)
+        for layer in (LAYERS, 4)
+    ]  # fmt: skip
 
 
 def _changed(setup: Setup, **changes: Any) -> Setup:  # noqa: ANN401 (any field of it)
@@ -231,12 +292,13 @@ def make_run(setup: Setup, rows: Rows) -> dict[str, Any]:
     drawn = sample_rows(rows.learned.examples, rows.learned.tasks, setup.rows, seed=setup.seed)
     strategy = scenario.strategy
     choice = TrainingChoice(
-        epochs=setup.epochs or strategy.epochs,
-        patience=strategy.patience if setup.encoder_rate else setup.epochs or strategy.patience,
+        epochs=setup.epochs,
+        patience=strategy.patience if setup.encoder_rate else setup.epochs,
         encoder_rate=setup.encoder_rate,
         head_rate=setup.head_rate,
         seed=setup.seed,
         bf16=setup.bf16,
+        batch=setup.batch,
         threads=1,
     )
     run = begin_run(rows.learned.select(drawn), encoder, scenario, choice)
@@ -270,6 +332,68 @@ def make_run(setup: Setup, rows: Rows) -> dict[str, Any]:
     }
 
 
+def fit_reference(setup: Setup, rows: Rows) -> dict[str, Any]:
+    """Fit scikit-learn's logistic regression on the states that heads alone would read."""
+    started = time.perf_counter()
+    layer = int(setup.strategy.partition("@")[2])
+    drawn = sample_rows(rows.learned.examples, rows.learned.tasks, setup.rows, seed=setup.seed)
+    dealt = deal_rows(rows.learned.select(drawn), seed=setup.seed)
+    encoder = load_encoder("minilm", threads=1)
+    tasks = rows.learned.tasks
+    read = {task.name: layer for task in tasks}
+    model = MultiTaskModel(encoder, default_shapes(encoder, tasks, read))
+    examples = [*dealt.training, *dealt.validation, *rows.judged.examples]
+    targets = read_targets(model, examples)
+    with compute_layer_states(encoder, [e.text for e in examples], tokens=True) as states:
+        assert states.tokens is not None
+        spelling = torch.cat([text.spelling for text in targets.texts if text.spelling is not None])
+        tokens = torch.cat([states.tokens[layer].float(), spelling], dim=1)  # (tokens, inputs)
+        scores = {}
+        for task in tasks:
+            features = tokens if task.kind == "token" else states.pooled[layer]  # (rows, inputs)
+            ends = states.starts if task.kind == "token" else torch.arange(len(examples) + 1)
+            labels = targets.of(task.name, range(len(examples)))  # (rows,)
+            found = _best_fit(task, features, labels, ends, dealt)
+            scores[task.name] = torch.from_numpy(found.decision_function(features.numpy())).float()
+            scores[task.name] = scores[task.name].split(ends.diff().tolist())
+    at = len(dealt.training) + len(dealt.validation)
+    judged = evaluate_scores(
+        tasks, targets.texts[at:], examples[at:], {name: s[at:] for name, s in scores.items()}
+    )
+    mains = {name: round(each.main, 5) for name, each in judged.items()}
+    return {
+        "corpus": rows.corpus,
+        "setup": asdict(setup),
+        "score": round(statistics.mean(mains.values()), 5),
+        "scores": mains,
+        "seconds": round(time.perf_counter() - started, 1),
+        "versions": versions(("torch", "scikit-learn")),
+    }
+
+
+def _best_fit(
+    task: Task, features: torch.Tensor, labels: torch.Tensor, ends: torch.Tensor, dealt: DealtRows
+) -> Pipeline:
+    """Fit on the training rows for each penalty; keep what is rightest on those held out."""
+    cut, stop = (
+        int(ends[len(dealt.training)]),
+        int(ends[len(dealt.training) + len(dealt.validation)]),
+    )
+    some = labels != IGNORED
+    learned, held = some.clone(), some.clone()
+    learned[cut:] = False
+    held[:cut] = False
+    held[stop:] = False
+    found = []
+    for penalty in PENALTIES:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000))
+        model.fit(features[learned].numpy(), labels[learned].numpy())
+        right = float(model.score(features[held].numpy(), labels[held].numpy()))
+        found.append((right, -penalty, model))
+    assert len(task.classes) > 1
+    return max(found, key=lambda each: each[:2])[2]
+
+
 def interval(values: Sequence[float]) -> str:
     """Write a mean with its 95 % interval by Student's t."""
     mean = statistics.mean(values)
@@ -277,6 +401,120 @@ def interval(values: Sequence[float]) -> str:
         return f"{mean:.3f}"
     half = student_t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f})"
+
+
+def tables(runs: Sequence[dict[str, Any]]) -> str:
+    """Lay out what is done."""
+    some: dict[Setup, float] = {Setup(**run["setup"]): run["score"] for run in runs}
+    tuned = [s for s in some if s.encoder_rate is not None]
+    heads = [s for s in some if s.encoder_rate is None]
+    plain = [s for s in tuned if s.rows == ROWS and s.bf16]
+    usual = [s for s in plain if s.epochs in _epochs_of(s.strategy) and s.batch == 32]
+    parts = [
+        INTRO.format(
+            rows=ROWS,
+            judged=JUDGED,
+            head_rate=f"{HEAD_RATE:g}",
+            epochs=EPOCHS,
+            gradual=EPOCHS_OF_GRADUAL,
+        )
+    ]
+    parts += ["## The encoder's rate", ""]
+    parts += _table(
+        [s for s in usual if s.head_rate == HEAD_RATE], some, "strategy", "encoder_rate"
+    )
+    parts += ["", "## At one rate for all, and each at its own", "", *_common(usual, some)]
+    there = [s for s in plain if (s.strategy, s.encoder_rate) == TRIED_ON]
+    named = f"`{TRIED_ON[0]}` at {TRIED_ON[1]:g}"
+    parts += ["", f"## The heads' rate beside an encoder that trains: {named}", ""]
+    parts += _table([s for s in there if s in usual], some, "strategy", "head_rate")
+    parts += ["", f"## More epochs and smaller batches: {named}, a row for each batch", ""]
+    parts += _table([s for s in there if s.head_rate == HEAD_RATE], some, "batch", "epochs")
+    parts += [
+        "",
+        "## Heads alone, never stopped early, and logistic regression on the same states",
+        "",
+    ]
+    for epochs in (*EPOCHS_OF_HEADS, 0):
+        own = [s for s in heads if s.epochs == epochs]
+        if own:
+            said = f"{epochs} epochs" if epochs else "logistic regression"
+            parts += [f"{said}:", "", *_table(own, some, "strategy", "head_rate"), ""]
+    many = [s for s in tuned if s.rows == MANY]
+    if many:
+        parts += [f"## {MANY:,} rows", "", *_table(many, some, "strategy", "encoder_rate")]
+    exact = [s for s in tuned if not s.bf16]
+    if exact:
+        parts += ["", "## In fp32", "", *_table(exact, some, "strategy", "encoder_rate")]
+    parts += ["", "## By task, at the best rate of each strategy", ""]
+    return "\n".join([*parts, *_by_task(runs)]) + "\n"
+
+
+def _table(setups: Sequence[Setup], scores: dict[Setup, float], row: str, column: str) -> list[str]:
+    """Lay out scores, means over seeds: a row and a column for each value of two fields."""
+    rows = sorted({getattr(s, row) for s in setups}, key=_order)
+    columns = sorted({getattr(s, column) for s in setups})
+    lines = ["| | " + " | ".join(f"{each:g}" for each in columns) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for each in rows:
+        cells = []
+        for other in columns:
+            own = [s for s in setups if (getattr(s, row), getattr(s, column)) == (each, other)]
+            cells.append(interval([scores[s] for s in own]) if own else "")
+        lines.append(f"| `{each}` | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _common(setups: Sequence[Setup], scores: dict[Setup, float]) -> list[str]:
+    """Lay out, with the first seed, how the strategies rank at one rate and at their own best."""
+    own = [s for s in setups if s.seed == 0 and s.head_rate == HEAD_RATE]
+    lines = [f"| first seed | at {COMMON_RATE:g} | at its best | best rate |", "|---|---|---|---|"]
+    for name in FIRST:
+        tried = {s.rate: scores[s] for s in own if s.strategy == name}
+        if COMMON_RATE in tried:
+            best = max(tried, key=lambda rate: tried[rate])
+            cells = f"{tried[COMMON_RATE]:.3f} | {tried[best]:.3f} | {best:g}"
+            lines.append(f"| `{name}` | {cells} |")
+    return lines
+
+
+def _order(name: str | int) -> int:
+    names = list(FIRST)
+    return names.index(name) if name in names else len(names)
+
+
+def _is_usual(setup: Setup, name: str) -> bool:
+    heads = _is_heads(name)
+    usual = setup.rows == ROWS and setup.epochs == _epochs_of(name)[0] and setup.batch == 32
+    return (
+        setup.strategy == name
+        and usual
+        and (heads or setup.bf16)
+        and (heads or setup.head_rate == HEAD_RATE)
+    )
+
+
+def _by_task(runs: Sequence[dict[str, Any]]) -> list[str]:
+    lines = ["| | rate | seeds | topic | sentiment | entities | score | CPU seconds to train |"]
+    lines.append("|---" * 8 + "|")
+    for name in FIRST:
+        own = [run for run in runs if _is_usual(Setup(**run["setup"]), name)]
+        by_rate: dict[float, list[dict[str, Any]]] = {}
+        for run in own:
+            by_rate.setdefault(Setup(**run["setup"]).rate, []).append(run)
+        if not by_rate:
+            continue
+        seeds = max(len(each) for each in by_rate.values())
+        rate, best = max(
+            ((rate, each) for rate, each in by_rate.items() if len(each) == seeds),
+            key=lambda pair: statistics.mean(run["score"] for run in pair[1]),
+        )
+        cells = [interval([run["scores"][task] for run in best])
+                 for task in ("topic", "sentiment", "entities")]  # fmt: skip
+        cells.append(interval([run["score"] for run in best]))
+        cells.append(f"{statistics.mean(run['training_cpu_seconds'] for run in best):.0f}")
+        lines.append(f"| `{name}` | {rate:g} | {seeds} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def main() -> None:
@@ -293,11 +531,13 @@ def main() -> None:
         setup = next(sweep.waiting(), None)
         if setup is None:
             break
-        run = make_run(setup, rows)
+        reference = setup.strategy.startswith(LOGISTIC)
+        run = fit_reference(setup, rows) if reference else make_run(setup, rows)
         sweep.add(run)
         scores = " ".join(f"{name} {each:.3f}" for name, each in run["scores"].items())
-        print(f"{setup}: {run['score']:.4f}, {scores}, epoch {run['epoch']}, "
-              f"{run['training_cpu_seconds']} s cpu, {run['seconds']} s", flush=True)  # fmt: skip
+        print(f"{setup}: {run['score']:.4f}, {scores}, "
+              f"{run['seconds']} s", flush=True)  # fmt: skip
+    TABLES.write_text(tables(sweep.runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

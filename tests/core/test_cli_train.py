@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from core.freezing import OFFERED
+from core.freezing import OFFERED, Full, Heads
 from core.model_folder import load_model
 from core.prediction import predict
 from core.runs import expected_predictions
@@ -152,7 +152,8 @@ def test_rates_batch_and_epochs_are_obeyed(run: Run, tiny: str, data: str, tmp_p
 
 
 def test_without_epochs_the_strategy_has_its_own(run: Run, tiny: str, data: str) -> None:
-    for strategy, epochs in (("heads", 30), ("full", 6)):
+    assert Heads.epochs != Full.epochs, "needs two that differ"
+    for strategy, epochs in (("heads", Heads.epochs), ("full", Full.epochs)):
         command = (
             "train",
             *ONE,

@@ -1,0 +1,69 @@
+"""Writes docs/strategies.md from what the code says of each strategy: python docs/strategies.py."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from core.freezing import OFFERED, Frozen, Heads, Strategy  # noqa: E402 (the path comes first)
+
+PAGE = ROOT / "docs/strategies.md"
+RATES = ROOT / "docs/figures/rates.md"
+"""The tables that `tests/benchmarks/rates_bench.py` writes."""
+
+INTRO = """\
+# Which strategies are there, and what does each do?
+
+A strategy says which parts of the network train, and when. Layers are numbered from 1; 0 is the
+embeddings. `python -m core train --strategy NAME` takes every name below, and `--strategy help`
+lists them. Behind a name may stand where the heads read: `@K` the output of layer K, `@auto` each
+task's best layer by its profile, `@mix` a learned mix of all layers; without it they read the last
+one. What lies above the highest layer read is neither run nor trained.
+
+What is frozen at the bottom runs once for each sentence, whatever the epochs: that is why a
+strategy that freezes more costs less. Rates are AdamW's, encoder and heads apart; `--lr` and
+`--head-lr` say otherwise, `--epochs` and `--patience` too.
+
+This page is written by `python docs/strategies.py` from the code and from
+`docs/figures/rates.md`; a test holds it to both.
+
+| strategy | encoder's rate | heads' rate | epochs at most | stops after so many without a gain |
+|---|---|---|---|---|"""
+
+
+def strategies_page() -> str:
+    """Write the page: every strategy that is offered, then what the sweep of rates found."""
+    lines = [INTRO]
+    for name, kind in OFFERED:
+        lines.append(f"| `{name}` | " + " | ".join(_settings(kind)) + " |")
+    for kind in dict.fromkeys(kind for _, kind in OFFERED):
+        lines += ["", *_section(kind)]
+    rates = RATES.read_text(encoding="utf-8").strip().replace("\n#", "\n##")
+    return "\n".join([*lines, "", f"#{rates}"]) + "\n"
+
+
+def _settings(kind: type[Strategy]) -> list[str]:
+    if kind is Frozen:
+        return ["–"] * 4
+    encoder = "–" if kind is Heads else f"{kind.encoder_rate:g}"
+    return [encoder, f"{kind.head_rate:g}", str(kind.epochs), str(kind.patience)]
+
+
+def _section(kind: type[Strategy]) -> list[str]:
+    names = [f"`{each}`" for each, other in OFFERED if other is kind]
+    return [
+        f"## {' and '.join(names)}",
+        "",
+        kind.does + (" The second name freezes one task's head besides." if names[1:] else ""),
+        "",
+        f"- **For it:** {kind.good}",
+        f"- **Against it:** {kind.bad}",
+        f"- **When:** {kind.when}",
+        *([] if kind is Frozen else [f"- **Its rates:** {kind.rates_from}"]),
+        f"- **Source:** {kind.source}",
+    ]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(strategies_page(), encoding="utf-8")
