@@ -13,7 +13,7 @@ SEEDS_MAY_HELP = 1.5
 the rows add: they are named only where it need not fall by more than this factor."""
 
 MANY_TIMES = 20
-"""More rows than this many times those there are is no advice that anyone can follow."""
+"""More rows than this many times those there are nobody is likely to label, and it says so."""
 
 TRAINED_ONCE = "Each was trained once: this holds of these trainings, and another seed may differ."
 LABELS_NAMED = 2
@@ -135,12 +135,11 @@ def _settling(verdict: Verdict, outcomes: Outcomes, margin: float) -> str:
     factor = times_the_rows(verdict, margin)
     labels = _doubtful(verdict, outcomes)
     which = f", most of all of {labels}" if labels else ""
-    if factor is None or factor > MANY_TIMES:
-        return (
-            f"The two are too close for any number of rows that one is likely to label{which}: "
-            "choose by what matters more to you."
-        )
+    if factor is None:
+        return "More labelled rows would tell, of every class."
     rows = _rounded((factor - 1) * verdict.difference.rows)
+    if factor > MANY_TIMES:
+        return f"It would take about {rows:,} more labelled rows: choose by what matters to you."
     if factor <= SEEDS_MAY_HELP:
         begin = f"Three more seeds may settle it, or about {rows:,} more labelled rows"
     else:
@@ -158,7 +157,7 @@ def times_the_rows(verdict: Verdict, margin: float) -> float | None:
         margin: In points.
 
     Returns:
-        1 or more; None where no number would, as the difference is right at a bound.
+        1 or more; None where too few rows are there to estimate it.
     """
     gap = verdict.difference
     if gap is None or not math.isfinite(gap.error):
