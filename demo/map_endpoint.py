@@ -75,7 +75,7 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
             )
 
         with as_toast():
-            return Work(run).result()
+            return Work(run, shelf.threads).result()
 
     return map_sentences
 

@@ -109,7 +109,7 @@ class MapEvents:
             found = prepare(self.shelf, question, progress, cancelled)
             return found, _first(found, self.shelf, settings, cancelled)
 
-        embedding = yield from self._followed(task, self._says("Embedding"), request)
+        embedding = yield from self._followed(task, self._says("Embedding"), request, here=True)
         if embedding is None:
             return
         prepared, first = embedding
@@ -247,11 +247,16 @@ class MapEvents:
         task: Callable[[Report, Asked], Any],
         says: Callable[[int, int], str],
         request: gr.Request,
+        *,
+        here: bool = False,
     ) -> Any:  # noqa: ANN401 (a generator that returns what the task does)
-        """Run some work, telling how far it is; None of it where it was stopped."""
+        """Run some work, telling how far it is; None of it where it was stopped.
+
+        `here` is for what never waits for the process that draws.
+        """
         from core.near import StoppedMapError
 
-        work = Work(task)
+        work = Work(task, None if here else self.shelf.threads)
         for step in self._running.steps(work, request):
             yield SKIP, SKIP, progress_line(says(step.done, step.total), step), _shown()
         if work.stopped or work.failed:

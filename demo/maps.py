@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ MOST_POINTS = 10_000
 
 MOST_MAPS, MOST_BYTES = 40, 300_000_000
 """How many maps are kept, and how much of embeddings; the one unused for longest goes first."""
+
+WAITING = 4
+"""How many maps are worked on, or wait for their turn, before others wait in silence."""
 
 NEAREST = 10
 HOVER_CHARACTERS = 160
@@ -129,6 +133,8 @@ class MapShelf:
 
     def __init__(self, encoders: EncoderShelf, models: ModelShelf, data: DataShelf) -> None:
         self.encoders, self.models, self.data = encoders, models, data
+        # Whoever waits for the one process that draws must not keep others from comparing.
+        self.threads = ThreadPoolExecutor(max_workers=WAITING, thread_name_prefix="thaw-map")
         self._held: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = threading.RLock()
         self._worker: MapWorker | None = None

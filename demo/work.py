@@ -47,16 +47,21 @@ class Work(Generic[Result]):
 
     Args:
         task: Called with `progress(done, total)` and `cancelled()`, as `Encoder.encode` takes.
+        threads: Which threads run it; those of the page's quick work if None.
     """
 
     def __init__(
-        self, task: Callable[[Callable[[int, int], None], Callable[[], bool]], Result]
+        self,
+        task: Callable[[Callable[[int, int], None], Callable[[], bool]], Result],
+        threads: ThreadPoolExecutor | None = None,
     ) -> None:
         self._stop = threading.Event()
         self._stopped_by_visitor = False
         self._seen = (0, 0)
         self._started = time.monotonic()
-        self._future: Future[Result] = _THREADS.submit(task, self._progress, self._cancelled)
+        self._future: Future[Result] = (threads or _THREADS).submit(
+            task, self._progress, self._cancelled
+        )
 
     def _cancelled(self) -> bool:
         return self._stop.is_set() or _CLOSING.is_set()

@@ -45,8 +45,11 @@ window.thawScatter = (() => {
 
   /* ---- two ways to draw the same points */
   function webgl(canvas) {
-    const gl = canvas.getContext("webgl", { premultipliedAlpha: true });
+    // Where WebGL would be computed by the processor, a plain canvas is several times as fast.
+    const gl = canvas.getContext("webgl", { premultipliedAlpha: true, failIfMajorPerformanceCaveat: true });
     if (!gl) return null;
+    const about = gl.getExtension("WEBGL_debug_renderer_info");
+    if (about && /swiftshader|llvmpipe|software|basic render/i.test(gl.getParameter(about.UNMASKED_RENDERER_WEBGL))) return null;
     const program = gl.createProgram();
     for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
       const shader = gl.createShader(kind);
@@ -90,26 +93,44 @@ window.thawScatter = (() => {
     };
   }
 
+  /* Each look is painted once, and then copied to where its points are. */
   function plain(canvas, screen) {
     const ctx = canvas.getContext("2d");
-    let colours = null, looks = null;
+    let sprites = [], scale = 0, colours = null, looks = null;
+    function sprite(r, g, b, alpha, radius, shape) {
+      const half = Math.ceil(radius * 1.1 * scale) + 1, small = document.createElement("canvas");
+      small.width = small.height = 2 * half;
+      const pen = small.getContext("2d");
+      pen.setTransform(scale, 0, 0, scale, half, half);
+      pen.globalAlpha = alpha / 255;
+      pen.fillStyle = `rgb(${r},${g},${b})`;
+      outline(pen, 0, 0, radius, shape);
+      pen.fill();
+      return { small, half };
+    }
+    function prepare(count) {
+      const made = new Map();
+      sprites = Array.from({ length: count }, (_, i) => {
+        const alpha = colours[4 * i + 3];
+        if (!alpha) return null;
+        const look = [colours[4 * i], colours[4 * i + 1], colours[4 * i + 2], alpha, looks[2 * i], looks[2 * i + 1]];
+        const key = look.join();
+        if (!made.has(key)) made.set(key, sprite(...look));
+        return made.get(key);
+      });
+    }
     return {
       kind: "canvas",
       places() {},
-      looks(c, l) { colours = c; looks = l; },
+      looks(c, l) { [colours, looks, scale] = [c, l, 0]; },
       draw(count, view) {
-        ctx.setTransform(view.pixels, 0, 0, view.pixels, 0, 0);
-        ctx.clearRect(0, 0, view.width, view.height);
+        if (scale !== view.pixels) { scale = view.pixels; prepare(count); }
+        ctx.clearRect(0, 0, canvas.width, canvas.height);
         const spots = screen();
         for (let i = 0; i < count; i += 1) {
-          const alpha = colours[4 * i + 3];
-          if (!alpha) continue;
-          ctx.globalAlpha = alpha / 255;
-          ctx.fillStyle = `rgb(${colours[4 * i]},${colours[4 * i + 1]},${colours[4 * i + 2]})`;
-          outline(ctx, spots[2 * i], spots[2 * i + 1], looks[2 * i], looks[2 * i + 1]);
-          ctx.fill();
+          const found = sprites[i];
+          if (found) ctx.drawImage(found.small, Math.round(spots[2 * i] * scale) - found.half, Math.round(spots[2 * i + 1] * scale) - found.half);
         }
-        ctx.globalAlpha = 1;
       },
     };
   }
@@ -139,7 +160,8 @@ window.thawScatter = (() => {
   /* A chart in `host`. on.pick(i | null), on.select([i, …]), on.say(i) → lines of text for the hover. */
   function chart(host, label, on) {
     host.classList.add("scatter");
-    const base = make("canvas", "scatter-points", host), over = make("canvas", "scatter-over", host);
+    let base = make("canvas", "scatter-points", host);
+    const over = make("canvas", "scatter-over", host);
     const tip = make("div", "scatter-tip", host);
     tip.hidden = true;
     over.tabIndex = 0;
@@ -149,8 +171,14 @@ window.thawScatter = (() => {
     const data = { count: 0, deep: false, from: null, to: null, groups: null, names: [], looks: null };
     const marks = { picked: null, near: [], found: null, chosen: null, hidden: new Set(), fresh: [] };
     let fit = 1, yaw = 0.6, pitch = 0.35, mode = "pan", lasso = null, due = false, timer = 0, spots = new Float32Array(0), stale = true;
-    const painter = webgl(base) || plain(base, screen);
+    const painter = webgl(base) || plain(anew(), screen);
     const pen = over.getContext("2d");
+    function anew() {  // a canvas that was asked for WebGL draws in no other way
+      const other = base.cloneNode();
+      base.replaceWith(other);
+      base = other;
+      return other;
+    }
     const dark = () => host.closest(".dark") !== null || document.documentElement.dataset.theme === "dark";
     const probe = make("span", "scatter-probe", host);
     const css = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
@@ -206,7 +234,7 @@ window.thawScatter = (() => {
       }
       for (const i of marks.fresh) { ring(i, 8, paper, 4); ring(i, 8, amber, 2.2); }
       if (marks.picked !== null) { ring(marks.picked, 9, paper, 5); ring(marks.picked, 9, amber, 3); }
-      if (!data.deep && !data.looks) names(at, ink, paper);
+      if (!data.deep && !data.looks) names(ink, paper);
       if (lasso) {
         pen.beginPath();
         lasso.forEach(([x, y], k) => pen[k ? "lineTo" : "moveTo"](x, y));
@@ -222,21 +250,31 @@ window.thawScatter = (() => {
     }
 
     /* A group's name stands at the middle of its points; where two would meet, the larger stays. */
-    function names(at, ink, paper) {
-      const groups = data.names.map(() => [[], []]);
+    let middles = { of: null, t: 0, points: [] };  // sorting thousands of numbers a frame would be felt
+    function middle_points() {
+      if (middles.of === data.groups && middles.to === data.to && middles.t === view.t) return middles.points;
+      const axes = data.names.map(() => [[], []]);
       for (let i = 0; i < data.count; i += 1) {
         const g = data.groups[i];
-        if (g >= 0 && g < groups.length && !marks.hidden.has(g)) { groups[g][0].push(at[2 * i]); groups[g][1].push(at[2 * i + 1]); }
+        if (g < 0 || g >= axes.length) continue;
+        for (const axis of [0, 1]) axes[g][axis].push(data.from[3 * i + axis] + view.t * (data.to[3 * i + axis] - data.from[3 * i + axis]));
       }
       const middle = (list) => list.sort((a, b) => a - b)[list.length >> 1];
+      const points = axes.map(([x, y]) => ({ size: x.length, x: middle(x), y: middle(y) }));
+      middles = { of: data.groups, to: data.to, t: view.t, points };
+      return points;
+    }
+
+    function names(ink, paper) {
+      const groups = middle_points();
       pen.font = "600 12.5px system-ui, sans-serif";
       pen.textAlign = "center";
       pen.textBaseline = "middle";
       const taken = [];
-      const order = groups.map((g, k) => k).filter((k) => groups[k][0].length).sort((a, b) => groups[b][0].length - groups[a][0].length);
+      const order = groups.map((g, k) => k).filter((k) => groups[k].size && !marks.hidden.has(k)).sort((a, b) => groups[b].size - groups[a].size);
       for (const k of order) {
         const name = data.names[k].length > 28 ? `${data.names[k].slice(0, 27)}…` : data.names[k];
-        const x = middle(groups[k][0]), y = middle(groups[k][1]), half = pen.measureText(name).width / 2 + 5;
+        const x = view.width / 2 + view.x + view.zoom * (groups[k].x - view.middle[0]), y = view.height / 2 + view.y - view.zoom * (groups[k].y - view.middle[1]), half = pen.measureText(name).width / 2 + 5;
         if (x < half || x > view.width - half || y < 10 || y > view.height - 10) continue;
         if (taken.some(([tx, ty, th]) => Math.abs(tx - x) < th + half && Math.abs(ty - y) < 19)) continue;
         taken.push([x, y, half]);

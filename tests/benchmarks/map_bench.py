@@ -1,6 +1,6 @@
 """UMAP on 500, 2,000 and 10,000 sentences: times cold and warm, with trustworthiness.
 
-python -m tests.benchmarks.map_bench [--sizes 500 2000 10000] [--repeats 3] [--seed 0]
+python -m tests.benchmarks.map_bench [--sizes 500 2000 10000] [--repeats 3] [--seed 0] [--chromium]
 
 Beside it, in the same run, a plain `umap.UMAP` of the same seed, neighbours and metric. Cold is the
 first map in a process that has just started, import and compiling included; warm the median of
@@ -11,8 +11,10 @@ size, seeded mixtures of two of its sentences' embeddings fill up.
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -100,14 +102,51 @@ def worker(paths: list[Path], seed: int) -> None:
     asked.close()
 
 
+def frames(path: Path, seed: int) -> None:
+    """Move a map of so many points in the system's Chromium, and time its frames."""
+    from playwright.sync_api import sync_playwright
+
+    from core.config import MapSettings
+    from core.map_document import projection_fields
+    from core.projection import project
+    from core.report import map_page
+    from tests.browser.conftest import BROWSERS, FLAGS
+
+    found = project(np.load(path), MapSettings(method="pca", seed=seed))
+    groups = np.random.default_rng(seed).integers(0, 6, len(found.places)).tolist()
+    document = {
+        **projection_fields(found),
+        **{"model": "minilm", "pooling": "mean", "colour": "group", "truncated": 0},
+        "points": [
+            {"text": f"point {k}", "x": x, "y": y, "label": f"group {groups[k]}"}
+            for k, (x, y) in enumerate(found.places.tolist())
+        ],
+    }
+    page_file = path.with_suffix(".html")
+    page_file.write_text(map_page(document), encoding="utf-8")
+    program = next(filter(None, map(shutil.which, BROWSERS)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(page_file.as_uri())
+        page.wait_for_selector("#map[data-drawn]")
+        times = np.diff(page.evaluate("document.querySelector('#map').chart.frames(120)"))
+        kind = page.evaluate("document.querySelector('#map').chart.kind")
+        browser.close()
+    print(
+        f"{len(groups):>6}  moved in Chromium, drawn by {kind}, without a GPU: "
+        f"{1000 / times.mean():.0f} frames a second, "
+        f"a frame takes {np.median(times):.1f} ms (95th percentile {np.percentile(times, 95):.1f})"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 10000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--chromium", action="store_true", help="frames of the largest map too")
     given = parser.parse_args()
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for size in given.sizes:
@@ -119,6 +158,8 @@ def main() -> None:
             ratios = [b / a for a, b in zip(ours, plain, strict=True)]
             print(f"{size:>6}  ours is {ratios[0]:.2f}x as fast cold, {ratios[1]:.2f}x warm")
         worker(paths, given.seed)
+        if given.chromium:
+            frames(paths[-1], given.seed)
 
 
 if __name__ == "__main__":
