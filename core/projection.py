@@ -26,6 +26,9 @@ EPOCHS_FEW, EPOCHS_MANY, MANY_POINTS = 500, 200, 10_000
 EPOCHS_PLACING = 100
 """umap-learn's own defaults."""
 
+SAME = 1e-5
+"""Embeddings whose difference is this share of their length, or less, differ by rounding alone."""
+
 GOING_ON = 0.1
 """Share of the learning rate for a map that goes on from another: who need not move, stays."""
 
@@ -185,7 +188,9 @@ def place(
     heads = np.repeat(np.arange(len(new)), k)
     edges = _Edges(heads, indices.ravel(), weights.ravel(), len(some), EPOCHS_PLACING)
     settled = _optimised(begin, there.copy(), edges, settings, LEARNING_RATE / 4, None, cancelled)
-    twin = lengths[:, 0] <= 1e-6  # rounding apart the same embedding
+    one, other = prepared(new, settings.metric), prepared(some, settings.metric)[indices[:, 0]]
+    gap = np.linalg.norm(one - other, axis=1)  # (new,)
+    twin = gap <= SAME * np.linalg.norm(one, axis=1)
     settled[twin] = there[indices[twin, 0]]
     return settled  # (new, dimensions)
 

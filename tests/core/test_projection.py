@@ -39,6 +39,14 @@ def test_pca_is_that_of_scikit_learn() -> None:
     assert drawn.explained == pytest.approx(true.explained_variance_ratio_.tolist(), abs=1e-6)
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan"])
+def test_a_known_sentence_is_known_by_any_measure(metric: str) -> None:
+    settings = MapSettings(metric=metric)
+    drawn = project(POINTS, settings)
+    placed = place(POINTS[3:6] * np.float32(1 + 1e-7), POINTS, drawn.places, settings)
+    assert np.array_equal(placed, drawn.places[3:6])
+
+
 @BOTH
 def test_a_new_sentence_lands_among_its_own_and_a_known_one_on_its_place(method: str) -> None:
     settings = MapSettings(method=method)
