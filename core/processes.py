@@ -110,13 +110,15 @@ class Launched(Processes):
     def joined(self, tensor: Tensor) -> Tensor:
         from accelerate.utils import reduce
 
-        found: Tensor = reduce(tensor.to(self._device), reduction="sum")  # of the tensor's shape
+        with self._talking():
+            found: Tensor = reduce(tensor.to(self._device), reduction="sum")  # the tensor's shape
         return found.to(tensor.device)
 
     def all_of(self, tensor: Tensor) -> list[Tensor]:
         from accelerate.utils import gather
 
-        found: Tensor = gather(tensor.to(self._device)[None])  # (processes, …)
+        with self._talking():
+            found: Tensor = gather(tensor.to(self._device)[None])  # (processes, …)
         return list(found.to(tensor.device))
 
     def any(self, flag: bool) -> bool:
@@ -128,7 +130,8 @@ class Launched(Processes):
 
         for tensor in tensors:
             here = tensor.detach().to(self._device).contiguous()  # of the tensor's shape
-            tensor.copy_(broadcast(here))
+            with self._talking():
+                tensor.copy_(broadcast(here))
 
     def from_main(self, compute: Callable[[], Result]) -> Result:
         from accelerate.utils import broadcast_object_list
@@ -141,13 +144,26 @@ class Launched(Processes):
             except Exception as error:
                 failure, said[1] = error, (_kind(error), str(error))
         kept = said[0]
-        broadcast_object_list(said)
+        with self._talking():
+            broadcast_object_list(said)
         if failure is not None:
             raise failure
         if said[1] is not None:
             name, message = said[1]
             raise _FAILURES[name](message)
         return kept if self.is_main else said[0]
+
+    @contextlib.contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Say in words that another process is gone, which is all that can go wrong here."""
+        try:
+            yield
+        except RuntimeError as error:
+            first = str(error).partition("\n")[0]
+            reason = first.rpartition("] ")[2][:150]  # without the place in gloo's own source
+            raise RuntimeError(
+                f"another of the {self.count} processes that train together has ended ({reason})"
+            ) from error
 
 
 _FAILURES: dict[str, type[Exception]] = {
