@@ -1,6 +1,7 @@
 """`/compare` for scripts: strategies compared on an uploaded file or the corpus, as it goes on."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -121,7 +122,8 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
                     raise ValueError(why if comparison.state == FAILED else "it was stopped")
             yield comparison.report
         finally:
-            shelves.comparisons.delete(comparison.id, caller)
+            with contextlib.suppress(ValueError):  # it was put away for room already
+                shelves.comparisons.delete(comparison.id, caller)
             shelves.data.keep_only(caller)
 
     return compare

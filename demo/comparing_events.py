@@ -177,9 +177,7 @@ class ComparingEvents:
             dataset = self.profiles.data.get(working)
             if rows >= len(dataset.usable().examples) and len(tasks) == len(dataset.tasks):
                 return dataset
-            with contextlib.suppress(KeyError):
-                return self.profiles.data.read(sampled, read_dataset)
-            return dataset
+            return self.profiles.data.read(sampled, read_dataset)
 
         def choose(dataset: "Dataset") -> "ComparisonChoice":
             from core.comparison_choice import ComparisonChoice

@@ -267,8 +267,10 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
 
 def model_line(model: WorkingModel) -> str:
     """Name the working model for the sidebar."""
-    what = "Predict uses it; Compare lays its encoder beside the other"
-    name = model.name[:120] if model.id else "the page's own"
+    name, what = "the page's own", "a run of Freeze or Train can take its place"
+    if model.id:
+        name = model.name[:120]
+        what = "Predict uses it; Compare lays its encoder beside the other"
     return f"<h3>Model</h3><p>{html.escape(name)}</p><p class='soft'>{what}</p>"
 
 

@@ -148,7 +148,7 @@
         xlabel: "seconds for one run, on its own (log scale)", lines: floor === null ? [] : [{ y: floor, label: "floor: counting words" }], frontier, label: `Score, ${what}, against seconds` });
       const measured = known.filter((each) => each.forgetting);
       if (measured.length) scatter(lost, { ...common, points: measured.map((each) => ({ ...point(each), x: each.forgetting.mean, xlow: each.forgetting.low, xhigh: each.forgetting.high })), log: false, xtick: (t) => number(t, 3),
-        xlabel: "forgetting: similarity lost on the probe (Spearman)", lines: [], frontier: [], label: `Score, ${what}, against forgetting` });
+        xlabel: "forgetting (Spearman lost on the probe)", lines: [], frontier: [], label: `Score, ${what}, against forgetting` });
     };
     const forgotten = known.some((each) => each.forgetting);
     const ways = h("div", { class: "ways", role: "group", "aria-label": "Which score" }, [null, ...view.tasks.map((each) => each.name)].map((name) =>
