@@ -19,13 +19,12 @@ from core.checkpoint import read_checkpoint, write_checkpoint
 from core.config import TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError
-from core.evaluation import TaskScores, calibrate, evaluate_scores
+from core.evaluation import TaskScores
 from core.freezing import Adapters, Moment, Part, Strategy
-from core.heads import TokenHead
 from core.losses import parse_balance
 from core.machine import torch_threads
 from core.model import MultiTaskModel
-from core.observing import gradient_norms, watch, weight_drift
+from core.observing import gradient_norms, weight_drift
 from core.outcome import outcome_notes
 from core.prefix import Needs, Prefix, bytes_of
 from core.processes import ALONE, Processes, new_prefix
@@ -33,8 +32,9 @@ from core.resuming import below, check_same_run, data_hash
 from core.scenario import Scenario
 from core.scoring import Scorer, needs_of, start_layer
 from core.steering import Change, Rates, Steering, change_of, steer, steered
+from core.step_loss import StepLoss
 from core.targets import read_targets
-from core.task import IGNORED, Example
+from core.task import Example
 from core.thawing import (
     build_optimizer,
     keep_modes,
@@ -55,13 +55,9 @@ from core.training_events import (
     Event,
     PlanEvent,
     StepEvent,
-    Watched,
     event_document,
 )
-
-VALIDATION_BATCH = 64
-WATCHED_ROWS = 8
-"""How many validation rows are told one by one at each evaluation."""
+from core.validation import RowScores, Validation
 
 _WITHOUT_EFFECT = frozenset({"checkpoint_every", "prefix_megabytes"})
 """Choices that no weight depends on: a run may go on with others."""
@@ -156,12 +152,13 @@ class _Training:
         self.rows = len(examples)
         self.targets = read_targets(model, [*examples, *validation])
         self.lengths = [len(text.ids) for text in self.targets.texts]
-        self.validation = range(self.rows, self.rows + len(validation))
-        self.class_weights = self._class_weights()
         device = model.encoder.device
         self.balance = parse_balance(choice.balance, [t.name for t in model.tasks]).to(device)
         self.started = time.perf_counter()
         self.scorer = Scorer(model, self.targets.texts)
+        self.step_loss = StepLoss(model, self.targets, self.rows, choice, self.scorer)
+        held_out = range(self.rows, self.rows + len(validation))
+        self.validation = Validation(model, self.targets, held_out, self.scorer, processes)
         self.prefix: Prefix | None = None
         self.own_prefix: Prefix | None = None
         self.draws = Draws(choice.seed, device, processes.rank)
@@ -175,7 +172,7 @@ class _Training:
         self._limit_table()
         self.begun = self._snapshot()
         self.kept, self.kept_score = self.begun, -math.inf
-        self.kept_scores: Mapping[str, list[Tensor]] | None = None
+        self.kept_scores: RowScores | None = None
         self.step = self.kept_epoch = self.since_best = 0
         self.epoch = self.place = 0  # epochs done, and steps done of the one after them
         self.tokens, self.steps_here = 0, 0  # since this process began
@@ -205,19 +202,6 @@ class _Training:
         if self.optimizer and alone and table.requires_grad and 2 * len(used) < len(table):
             words.sparse = True
             self.optimizer.limit_rows(table, torch.tensor(sorted(used)))
-
-    def _class_weights(self) -> dict[str, Tensor | None]:
-        """Weigh the classes of sentence tasks by how rare they are, if that is chosen."""
-        found: dict[str, Tensor | None] = dict.fromkeys(self.model.heads)
-        if self.choice.class_weights == "none":
-            return found
-        for name, labels in self.targets.sentence.items():
-            some = labels[: self.rows][labels[: self.rows] != IGNORED]
-            classes = self.model.task_heads[name].task.classes
-            counts = torch.bincount(some, minlength=len(classes))  # (classes,)
-            weights = len(some) / (len(counts) * counts.clamp(min=1)).float()  # (classes,)
-            found[name] = weights.to(self.model.encoder.device)
-        return found
 
     @property
     def moment(self) -> Moment:
@@ -358,11 +342,11 @@ class _Training:
     def _evaluate_epoch(self) -> EvaluationEvent:
         """Judge the validation rows, and keep the weights if they are the best so far."""
         raw = self._validation_scores()
-        loss = self._validation_loss(raw)
+        loss = self.validation.losses(raw)
         drift = weight_drift(self.optimizer, self.trained, self.begun)
         if not all(map(math.isfinite, (*loss.values(), *drift.values()))):
             self._diverged(self.step)
-        scores = self._judge(raw)
+        scores = self.validation.judged(raw)
         score = sum(each.main for each in scores.values()) / len(scores)
         best = score > self.kept_score
         if best:
@@ -375,21 +359,8 @@ class _Training:
             scores=scores,
             loss=loss,
             drift=drift,
-            watched=self._watched(raw),
+            watched=self.validation.watched(raw),
             best=best,
-        )
-
-    def _watched(self, scores: Mapping[str, Sequence[Tensor]]) -> tuple[Watched, ...]:
-        """Tell predicted against actual for a few validation rows, the same ones each time."""
-        step = max(1, len(self.validation) // WATCHED_ROWS)
-        return tuple(
-            watch(
-                self.model,
-                self.targets.texts[self.validation[place]],
-                self.targets.examples[self.validation[place]],
-                {name: each[place] for name, each in scores.items()},
-            )
-            for place in range(0, len(self.validation), step)[:WATCHED_ROWS]
         )
 
     def _start(self, epoch: int) -> int | None:
@@ -418,26 +389,6 @@ class _Training:
         prefix.compute(needs, cancelled=cancelled)
         self.prefix = prefix
 
-    def _losses(self, rows: Sequence[int], share_of: Sequence[int]) -> dict[str, Tensor]:
-        """Give each task's loss on some rows of a step, in nats per label of the whole step."""
-        device = self.model.encoder.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.choice.bf16):
-            scores = self.scorer.scores(rows, self._start(self.epoch))
-        losses = {}
-        for name, head in self.model.task_heads.items():
-            labels = self.targets.of(name, rows).to(device)
-            loss = head.loss(
-                scores[name].float(),
-                labels,
-                weights=self.class_weights[name],
-                smoothing=self.choice.smoothing,
-            )
-            if len(rows) < len(share_of):
-                every = int((self.targets.of(name, share_of) != IGNORED).sum())
-                loss = loss * (int((labels != IGNORED).sum()) / max(1, every))
-            losses[name] = loss
-        return losses
-
     def _train_step(self, optimizer: AdamW, rows: Sequence[int]) -> StepEvent:
         """Make one update."""
         choice, moment = self.choice, self.moment
@@ -448,9 +399,10 @@ class _Training:
         mine = self.processes.share(rows)
         size = max(1, -(-len(mine) // choice.accumulate))
         sums = dict.fromkeys(self.model.heads, 0.0)
+        lowest = self._start(self.epoch)
         with self.draws.dropout():
             for start in range(0, len(mine), size):
-                losses = self._losses(mine[start : start + size], rows)
+                losses = self.step_loss.losses(mine[start : start + size], rows, lowest)
                 weights = self.balance.weights(losses)
                 weighed = [weights[name] * loss for name, loss in losses.items()]
                 total = torch.stack(weighed).sum()
@@ -494,48 +446,9 @@ class _Training:
             self.modes, self.modes_at = modes_of(self.model, self.strategy, self.moment), now
         keep_modes(self.modes)
 
-    @torch.no_grad()
-    def _validation_scores(self) -> dict[str, list[Tensor]]:
-        """Score each validation row by itself: by task, one tensor a row."""
-        self.model.eval()
+    def _validation_scores(self) -> RowScores:
         # What the last epoch froze is still as it was: nothing below it has moved since.
-        epoch = max(0, self.epoch - 1)
-        order = sorted(self.validation, key=self.lengths.__getitem__)
-        found: dict[str, dict[int, Tensor]] = {name: {} for name in self.model.heads}
-        for start in self.processes.share(range(0, len(order), VALIDATION_BATCH)):
-            rows = order[start : start + VALIDATION_BATCH]
-            scores = self.scorer.scores(rows, self._start(epoch))
-            for name, head in self.model.task_heads.items():
-                tokens = isinstance(head, TokenHead)
-                sizes = [self.lengths[row] if tokens else 1 for row in rows]
-                parts = scores[name].float().cpu().split(sizes)
-                found[name].update(zip(rows, parts, strict=True))
-        return {name: self._joined_scores(name, each) for name, each in found.items()}
-
-    def _joined_scores(self, task: str, found: Mapping[int, Tensor]) -> list[Tensor]:
-        """Put together what the processes found of a task's scores, one tensor a row."""
-        head = self.model.task_heads[task]
-        tokens = isinstance(head, TokenHead)
-        sizes = [self.lengths[row] if tokens else 1 for row in self.validation]
-        nothing = torch.zeros(max(sizes, default=0), len(head.task.classes))
-        pairs = zip(self.validation, sizes, strict=True)
-        laid = torch.cat([found.get(row, nothing[:size]) for row, size in pairs])
-        return list(self.processes.joined(laid).split(sizes))  # (labels,) or (tokens, classes)
-
-    def _validation_loss(self, scores: Mapping[str, Sequence[Tensor]]) -> dict[str, float]:
-        """Give each task's plain loss on the validation rows, in nats per label."""
-        return {
-            name: float(
-                head.loss(torch.cat(list(scores[name])), self.targets.of(name, self.validation))
-            )
-            for name, head in self.model.task_heads.items()
-        }
-
-    def _judge(self, scores: Mapping[str, Sequence[Tensor]]) -> dict[str, TaskScores]:
-        """Judge the scores of the validation rows."""
-        texts = [self.targets.texts[row] for row in self.validation]
-        examples = [self.targets.examples[row] for row in self.validation]
-        return evaluate_scores(self.model.tasks, texts, examples, scores)
+        return self.validation.scores(self._start(max(0, self.epoch - 1)))
 
     def finish(self) -> DoneEvent:
         """Go back to the best epoch, calibrate on the validation rows, and end."""
@@ -547,14 +460,11 @@ class _Training:
             self.epoch = self.kept_epoch
         if self.validation:
             scores = self.kept_scores or self._validation_scores()  # a resumed run kept none
-            judged = self._judge(scores)
+            judged = self.validation.judged(scores)
             if self.optimizer:
                 some = {n: s for n, s in judged.items() if self.strategy.trains(Part(task=n))}
-                notes = outcome_notes(some, self._validation_loss(scores))
-            for name, head in self.model.task_heads.items():
-                labels = self.targets.of(name, self.validation)
-                every = torch.cat(scores[name])  # (rows, classes)
-                self.model.calibration[name] = calibrate(head.task, every, labels)
+                notes = outcome_notes(some, self.validation.losses(scores))
+            self.validation.calibrate(scores)
         if has_adapters(self.model.encoder.backbone):
             merge_adapters(self.model.encoder.backbone)
         return DoneEvent(

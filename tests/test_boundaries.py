@@ -83,6 +83,8 @@ READING_ORDER = [
     "thawing",
     "steering",
     "observing",
+    "step_loss",
+    "validation",
     "resuming",
     "training",
     "run_folder",
