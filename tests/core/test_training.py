@@ -399,6 +399,27 @@ def test_weights_that_break_end_the_run_in_words_with_the_last_good_epoch(
     assert not any(weight.requires_grad for weight in model.parameters())
 
 
+def test_weights_that_break_in_the_last_step_of_an_epoch_are_seen_when_it_is_judged(
+    family_folder: Folder,
+) -> None:
+    model = fresh(family_folder, "minilm", "lower:1")
+    scenario = parse_strategy("lower:1", LAYERS)
+    events = train(model, scenario, EXAMPLES[:12], EXAMPLES[:4], SHORT)
+    good: dict[str, Tensor] = {}
+
+    def break_at_the_end() -> None:
+        for event in events:
+            if isinstance(event, EvaluationEvent):
+                good.update(weights(model))
+            elif isinstance(event, StepEvent) and event.step == 6:
+                with torch.no_grad():
+                    model.task_heads["kind"].score.weight.fill_(math.inf)
+
+    with pytest.raises(DivergedError, match="no longer a number at step 6 of 6"):
+        break_at_the_end()
+    assert all(torch.equal(weight, good[name]) for name, weight in weights(model).items())
+
+
 def test_a_gradient_that_is_no_number_is_never_stepped_on(family_folder: Folder) -> None:
     model = fresh(family_folder, "minilm", "heads")
     before = weights(model)
