@@ -18,7 +18,7 @@ Source:
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import combinations
 
 import numpy as np
@@ -132,6 +132,7 @@ class Outcomes:
         self._runs: dict[str, dict[int, dict[str, _Counts]]] = {}
         self._folds: dict[str, set[int | None]] = {}
         self._labels: dict[str, dict[int, tuple[str, ...]]] = {}
+        self._training_variances: dict[str | None, tuple[float, float]] = {}
         for record in records:
             self._add(record)
         self._pooled = {name: _pool(runs.values()) for name, runs in self._runs.items()}
@@ -269,12 +270,9 @@ class Outcomes:
 
     def _training_variance(self, task: str | None) -> tuple[float, float]:
         """Return the variance of a difference between single runs beyond its rows', and its df."""
+        if task not in self._training_variances:
+            self._training_variances[task] = self._pooled_training_variance(task)
         return self._training_variances[task]
-
-    @cached_property
-    def _training_variances(self) -> dict[str | None, tuple[float, float]]:
-        asked: list[str | None] = [None, *self.tasks]
-        return {task: self._pooled_training_variance(task) for task in asked}
 
     def _pooled_training_variance(self, task: str | None) -> tuple[float, float]:
         """Pool, over all pairs, how much more their difference varies by run than by row.
