@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice, MapSettings
+from demo.data_form import as_page_says
 from demo.encoders import name_of
 from demo.map_examples import same_sentences, shipped_map
 from demo.maps import MOST_POINTS, Column, DrawnMap, MapShelf, predicted_columns
@@ -279,7 +280,11 @@ def _sentences(shelf: MapShelf, question: MapQuestion) -> tuple[list[str], list[
     if question.source not in SOURCES:
         raise ValueError(f"what to draw is {question.source!r}, must be one of {SOURCES}")
     data = WorkingData() if question.source == CORPUS else question.data
-    dataset, notes = shelf.data.get(data).usable(), []
+    notes: list[str] = []
+    try:
+        dataset = shelf.data.get(data).usable()
+    except ValueError as error:
+        raise ValueError(as_page_says(str(error), data.choice.source)) from error
     if len(dataset.examples) > MOST_POINTS:
         import numpy as np
 

@@ -322,3 +322,35 @@ def test_the_first_map_on_a_page_is_the_shipped_one_and_starts_getting_ready(
     assert events.pick(key, OWN_MODEL, gr.EventData(None, {"i": 3}))["facts"][0]["name"] == "topic"
     [skipped] = list(events.open(key, EncoderChoice(), PAGE))
     assert all(isinstance(update, dict) for update in skipped), "it stays as it is"
+
+
+@pytest.mark.slow
+def test_stop_ends_a_map_that_is_laid_out_and_what_was_drawn_stays(shelf: MapShelf) -> None:
+    events, stopped = MapEvents(shelf), False
+    fields = [OWN, "\n".join(f"{text} {n}" for n in range(120) for text in TEXTS), PRETRAINED]
+    layout = ("UMAP", "2-D", 0, 1.0, "cosine", 0)
+    default = shelf.encoders.default
+    updates = []
+    for update in events.draw(*fields, *layout, "", default, WorkingData(), OWN_MODEL, PAGE):
+        updates.append(update)
+        if "progress" in str(update[2]) and drawn_views(updates) and not stopped:
+            stopped = True  # PCA is drawn, and UMAP on its way
+            events.stop(PAGE)
+    assert stopped
+    assert "Stopped" in str(updates[-1][2])
+    [(view, key)] = drawn_views(updates)
+    assert view["method"] == "pca"
+    assert events.pick(key, OWN_MODEL, gr.EventData(None, {"i": 1}))["point"] == 1
+    assert len(drawn_views(draw(events, method="UMAP"))) >= 1, "the next one is drawn"
+
+
+def test_a_file_that_cannot_be_read_is_told_in_the_page_s_words(
+    shelf: MapShelf, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("kind,mood\n1,2\n3,4\n5,6\n")
+    data = shelf.data.take(str(tmp_path / "rows.csv"), "mine")
+    with pytest.raises(ValueError, match=r"rows\.csv") as error:
+        drawn(shelf, source=DATA, data=data)
+    assert "--" not in str(error.value)
+    assert str(Path(data.choice.source).parent) not in str(error.value)
+    shelf.data.keep_only("mine")
