@@ -105,10 +105,10 @@ learns from {rows} training rows of the corpus, 15 % of them held out to stop by
 epochs ({gradual} of gradual unfreezing) with the strategy's own patience, and is judged on
 {judged} other rows (the corpus' validation rows; its test rows take no part). Its score is the
 mean of topic accuracy, sentiment accuracy and strict entity F1. What is shown is the mean over
-seeds, which draw rows, heads and order, with its 95 % interval (Student's t) where there are two
-or more; a rate tried with one seed has none. Where the encoder trains its matrix products ran in
-bfloat16, to save time, unless it says fp32, and the heads' rate is {head_rate} unless it says
-otherwise; heads alone are in fp32.
+seeds, which draw rows, heads and order, with its 95 % interval (Student's t) where there are
+three or more; where there are fewer, differences of two or three hundredths may be chance.
+Where the encoder trains its matrix products ran in bfloat16, to save time, unless it says fp32,
+and the heads' rate is {head_rate} unless it says otherwise; heads alone are in fp32.
 """
 
 
@@ -395,9 +395,9 @@ def _best_fit(
 
 
 def interval(values: Sequence[float]) -> str:
-    """Write a mean with its 95 % interval by Student's t."""
+    """Write a mean, of three values or more with its 95 % interval by Student's t."""
     mean = statistics.mean(values)
-    if len(values) < 2:
+    if len(values) < 3:  # two say next to nothing of how far they scatter
         return f"{mean:.3f}"
     half = student_t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f})"
