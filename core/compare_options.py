@@ -65,6 +65,14 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", metavar="N", help="Runs side by side; else by the cores there are."),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Where runs are done: in processes here, or on a Ray cluster (ray start --head).",
+    ),
+]
 Out = Annotated[
     str | None, typer.Option("--out", metavar="F.json", help="Write the report as JSON too.")
 ]

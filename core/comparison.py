@@ -1,6 +1,8 @@
 """The comparison: strategies × seeds in worker processes, each finished run kept at once."""
 
 import contextlib
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -8,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.comparison_choice import ComparisonChoice
+from core.comparison_choice import LOCAL, RAY, ComparisonChoice
 from core.comparison_cost import Measured, highest_read
 from core.comparison_events import (
     ComparisonDone,
@@ -40,7 +42,7 @@ from core.comparison_shared import (
     do_shared,
 )
 from core.comparison_variants import TOGETHER_ALL, Variant, variants_of
-from core.comparison_work import Job, Step, do_runs
+from core.comparison_work import Job, Step, do_run_elsewhere, do_runs
 from core.config import EncoderChoice, TrainingChoice
 from core.costs import Candidate
 from core.dataset import Dataset
@@ -63,6 +65,9 @@ CORES_A_JOB = 4
 
 _OF_A_RUN = frozenset({"epochs", "patience", "seed", "encoder_rate", "head_rate", "threads"})
 """Choices that are each strategy's or each seed's own."""
+
+SCRATCH = "thaw-compare-"
+"""What the folder of temporary files begins with; the number of its process follows."""
 
 RATE_STEP = 3.0
 """How far apart the learning rates lie that a run may choose from."""
@@ -145,8 +150,11 @@ class _Comparison:
         self.data, self.deals, self.encoder, self.choice = data, deals, encoder, choice
         self.command, self.began, self.cancelled, self.stack = command, began, cancelled, stack
         self.jobs, self.threads = split_cores(choice)
+        remove_stale_scratch()
         scratch = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="thaw-compare-", ignore_cleanup_errors=True)
+            tempfile.TemporaryDirectory(
+                prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True
+            )
         )
         self.setting = Setting(
             data=data,
@@ -173,6 +181,15 @@ class _Comparison:
 
     def _worker(self, work: Callable[..., None]) -> Worker:
         worker = Worker(work, self.setting, preload=PRELOAD)
+        self.stack.callback(worker.stop)
+        return worker
+
+    def _run_worker(self) -> Worker:
+        if self.choice.engine == LOCAL:
+            return self._worker(do_runs)
+        from core.ray_workers import RayWorker
+
+        worker = RayWorker(do_run_elsewhere, self.setting, self.threads)
         self.stack.callback(worker.stop)
         return worker
 
@@ -438,16 +455,7 @@ class _Comparison:
         deal = variant.deal(self.data, self.deals[run.seed])
         tasks = variant.tasks or tuple(task.name for task in self.data.dataset.tasks)
         read = {name: each for name, each in read.items() if name in tasks}
-        prefix = self._ask(
-            PrefixJob(
-                scenario=scenario,
-                read=read,
-                epochs=choices[0].epochs,
-                rows=(*deal.training, *deal.validation),
-                tasks=tasks,
-            ),
-            Prepared,
-        )
+        prefix = self._prefix(scenario, read, choices[0].epochs, deal, tasks)
         first = variant == TOGETHER_ALL and not any(
             name == scenario.name
             for name, _ in [*self.finished, *(each.place for each in self.running.values())]
@@ -456,7 +464,7 @@ class _Comparison:
         if first:
             while self.idle:
                 self.idle.pop().stop()
-        worker = self.idle.pop() if self.idle else self._worker(do_runs)
+        worker = self.idle.pop() if self.idle else self._run_worker()
         self.running[worker] = run
         folder = None
         if self.kept is not None:
@@ -480,11 +488,28 @@ class _Comparison:
             )
         )
 
+    def _prefix(
+        self,
+        scenario: Scenario,
+        read: dict[str, int | str],
+        epochs: int,
+        deal: Deal,
+        tasks: tuple[str, ...],
+    ) -> Prepared:
+        """Get the states that a run takes from what it freezes; elsewhere it makes its own."""
+        if self.choice.engine != LOCAL:
+            return Prepared(folder=None, seconds=0.0)
+        rows = (*deal.training, *deal.validation)
+        job = PrefixJob(scenario=scenario, read=read, epochs=epochs, rows=rows, tasks=tasks)
+        return self._ask(job, Prepared)
+
     def _retention(self, scenario: Scenario) -> Prepared | None:
         """Get ready to measure drift and forgetting, unless a deadline leaves no time for it."""
         depth = frozen_depth(scenario.strategy, self.known.layers)
         if depth == self.known.layers:  # nothing moves: that needs no computing
             return Prepared(folder=None, seconds=0.0)
+        if self.choice.engine != LOCAL:  # the probe's states lie on this machine
+            return None
         hurry = self.choice.budget_seconds is not None
         if hurry and self.choice.advice.cost != "forgetting":
             return None
@@ -596,8 +621,13 @@ def split_cores(choice: ComparisonChoice) -> tuple[int, int]:
     """Decide how many runs go side by side, and on how many threads each, by rule.
 
     Raises:
-        ValueError: If more jobs are asked for than there are threads.
+        ValueError: If more jobs are asked for than there are threads, or there is no Ray cluster.
     """
+    if choice.engine == RAY:
+        from core.ray_workers import connect_ray
+
+        threads = choice.threads or 1
+        return choice.jobs or max(1, connect_ray() // threads), threads
     threads = choice.threads or usable_cores()
     jobs = choice.jobs or max(1, threads // CORES_A_JOB)
     if jobs > threads:
@@ -606,3 +636,19 @@ def split_cores(choice: ComparisonChoice) -> tuple[int, int]:
             "each other down"
         )
     return jobs, threads // jobs
+
+
+def remove_stale_scratch() -> None:
+    """Remove the temporary files of comparisons that were killed: nobody else does."""
+    if os.name != "posix":  # elsewhere asking whether a process is there may end it
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        number = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        if not number.isdigit():
+            continue
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, OverflowError):
+            continue

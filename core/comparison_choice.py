@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from core.config import AdviceChoice, TrainingChoice
+from core.config import AdviceChoice, TrainingChoice, check_choice
 from core.freezing import Full, Heads, Lower
 from core.scenario import AUTO, Scenario
 
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
 MAX_SEEDS = 300
 MAX_STRATEGIES = 100
 
@@ -24,7 +26,9 @@ class ComparisonChoice:
             best; 1 is the strategy's own.
         advice: Margin, score, and the cost that matters.
         jobs: Runs side by side; None decides by the cores there are.
-        threads: torch threads of all runs together; None takes the usable cores.
+        threads: torch threads of all runs together; None takes the usable cores. On a Ray
+            cluster, of each run; None is one.
+        engine: Where runs are done: `local`, in processes of this machine, or on a `ray` cluster.
         single_task: Whether each task is trained alone too.
         balances: Whether the losses are balanced in other ways too.
         per_class: Whether it is done with 8, 16, 32 … training rows of each class too.
@@ -43,12 +47,14 @@ class ComparisonChoice:
     advice: AdviceChoice = field(default_factory=AdviceChoice)
     jobs: int | None = None
     threads: int | None = None
+    engine: str = LOCAL
     single_task: bool = False
     balances: bool = False
     per_class: bool = False
     training: TrainingChoice = field(default_factory=TrainingChoice)
 
     def __post_init__(self) -> None:
+        check_choice("engine", self.engine, ENGINES)
         names = [scenario.name for scenario in self.strategies]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.comparison_folds import Deal
 from core.comparison_runs import FinishedRun, RunRecord, keep_run
-from core.comparison_shared import Prepared, Setting, failed
+from core.comparison_shared import Failed, Prepared, Setting, failed
 from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows
@@ -104,14 +104,35 @@ def do_runs(pipe: Connection, setting: Setting) -> None:
     setting.begin()
     opened: dict[str, Prefix] = {}
     while True:
-        job: Job = pipe.recv()
-        try:
-            for message in _Running(setting, job, opened).run():
-                pipe.send(message)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
-        except Exception as error:  # told to whoever asked, who decides
-            pipe.send(failed(error))
+        for message in do_run(setting, pipe.recv(), opened):
+            pipe.send(message)
+
+
+def do_run(
+    setting: Setting, job: Job, opened: dict[str, Prefix]
+) -> Iterator[Step | FinishedRun | Failed]:
+    """Train and test one run.
+
+    Args:
+        setting: What all runs share.
+        job: Which run.
+        opened: By folder, what this process has mapped already; more is added.
+
+    Yields:
+        How far it is, and at last the run, or why it did not come to its end.
+    """
+    try:
+        yield from _Running(setting, job, opened).run()
+    except Exception as error:  # told to whoever asked, who decides
+        yield failed(error)
+
+
+def do_run_elsewhere(
+    setting: Setting, job: Job, opened: dict[str, Prefix]
+) -> Iterator[Step | FinishedRun | Failed]:
+    """Train and test one run in a process that was not started by `do_runs`; see `do_run`."""
+    torch.set_num_threads(setting.threads)
+    yield from do_run(setting, job, opened)
 
 
 class _Running:
@@ -278,6 +299,9 @@ class _Trained:
         # A process's first step pays for what is set up once.
         later = self.step_seconds - self.first_seconds
         each = later / (steps - 1) if steps > 1 else self.first_seconds
+        own = self.job.prefix.folder is None and self.plan.prefix is not None
+        # A run that shares no prefix computes its own before its first step.
+        prefix = max(0.0, self.first_seconds - each) if own else self.job.prefix.seconds
         metrics = self.done.scores
         return RunRecord(
             strategy=self.job.scenario.name,
@@ -296,9 +320,9 @@ class _Trained:
             training_rows=len(deal.training),
             steps=steps,
             trainable_parameters=self.plan.trainable_parameters,
-            seconds=self.job.prefix.seconds + self.job.profile_seconds + each * steps,
+            seconds=prefix + self.job.profile_seconds + each * steps,
             seconds_per_step=each if steps else 0.0,
-            prefix_seconds=self.job.prefix.seconds,
+            prefix_seconds=prefix,
             profile_seconds=self.job.profile_seconds,
             validation=None if metrics is None else {n: m.document() for n, m in metrics.items()},
             curves={"loss": _thinned(self.losses), "epochs": self.epochs},

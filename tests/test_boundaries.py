@@ -102,6 +102,7 @@ READING_ORDER = [
     "advice",
     "race",
     "workers",
+    "ray_workers",
     "peak_memory",
     "comparison_choice",
     "comparison_folds",
