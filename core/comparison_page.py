@@ -204,6 +204,9 @@ def _made(document: Mapping[str, Any]) -> Iterator[str]:
     folds = "three stratified folds, near-duplicates on one side"
     facts = {
         "data": f"{document['data']}, {document['rows']:,} rows",
+        "tasks": "; ".join(
+            f"{name}: {', '.join(each['labels'])}" for name, each in document["tasks"].items()
+        ),
         "data's hash": document["data_fingerprint"],
         "tested on": folds if document["folds"] else "the test rows of the data's own split",
         "seeds": document["seeds"],

@@ -41,7 +41,7 @@ def document(*strategies: dict[str, Any]) -> dict[str, Any]:
         "data": HOSTILE,
         "data_fingerprint": "abc",
         "rows": 30,
-        "tasks": {HOSTILE: {}},
+        "tasks": {HOSTILE: {"kind": "sentence", "labels": [HOSTILE]}},
         "encoder": {"name": HOSTILE, "fingerprint": "abc"},
         "seeds": 1,
         "folds": 3,
