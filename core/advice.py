@@ -9,7 +9,7 @@ from core.config import AdviceChoice
 from core.costs import Candidate, by_cost
 from core.held_out import HeldOut
 from core.paired import Outcomes
-from core.verdict import Verdict, judge
+from core.verdict import FALSE_CLAIMS, Verdict, judge
 
 FOLDS = 3
 
@@ -47,7 +47,7 @@ class Advice:
         overall: For the unweighted mean over all tasks.
         tasks: By task's name.
         dropped: Those that the race has settled.
-        unfinished: Those that have not tested every row, and are not settled.
+        unfinished: Those that have not tested every row and could still change the advice.
     """
 
     overall: Counsel
@@ -82,7 +82,6 @@ def advise(
     choice: AdviceChoice,
     *,
     dropped: Collection[str] = (),
-    waiting: Collection[str] = (),
 ) -> Advice | None:
     """Advise on what to freeze, by the held-out predictions of finished runs.
 
@@ -92,8 +91,6 @@ def advise(
         groups: A number for each row of the data; near-duplicates share one.
         choice: Margin, score, and the cost that matters.
         dropped: Strategies that the race has shown neither to win nor to be good enough.
-        waiting: Those that it gave no more seeds, as a cheaper one is shown good enough beside
-            them; their runs count, and they are not called unfinished.
 
     Returns:
         None with fewer than two strategies that have a run.
@@ -114,7 +111,9 @@ def advise(
     unfinished = tuple(
         each.name
         for each in candidates
-        if each.name not in {*settled, *waiting} and not outcomes.complete(each.name, FOLDS)
+        if each.name not in settled
+        and not outcomes.complete(each.name, FOLDS)
+        and not _is_matched(outcomes, order, each.name, choice.margin)
     )
 
     def counsel(task: str | None) -> Counsel:
@@ -143,4 +142,19 @@ def advise(
         tasks={task: counsel(task) for task in outcomes.tasks},
         dropped=settled,
         unfinished=unfinished,
+    )
+
+
+def _is_matched(outcomes: Outcomes, order: Sequence[Candidate], name: str, margin: float) -> bool:
+    """Tell whether a cheaper one that is finished is shown good enough beside one that is not.
+
+    More runs of it would then not change the advice: if it won, the cheaper one would be advised.
+    """
+    cheapest_first = [each.name for each in order]
+    if name not in cheapest_first:
+        return False
+    return any(
+        outcomes.complete(other, FOLDS)
+        and outcomes.difference(other, name).above(-margin / 100, FALSE_CLAIMS)
+        for other in cheapest_first[: cheapest_first.index(name)]
     )

@@ -57,14 +57,7 @@ def test_one_that_could_win_but_not_be_advised_waits() -> None:
     assert "full" in standing.waiting
     assert sum(each.held_out.strategy == "full" for each in runs) < 3
     records = [each.held_out for each in runs]
-    found = advise(
-        CANDIDATES,
-        records,
-        range(rows),
-        AdviceChoice(),
-        dropped=standing.dropped,
-        waiting=standing.waiting,
-    )
+    found = advise(CANDIDATES, records, range(rows), AdviceChoice(), dropped=standing.dropped)
     assert found is not None
     assert found.unfinished == (), "more runs of it would change nothing"
     assert found.status == "good_enough"
