@@ -170,8 +170,8 @@ class _Training:
         beside = list(self.balance.parameters())
         self.optimizer = build_optimizer(model, self.strategy, choice, beside)
         self._limit_table()
-        self.begun = self._snapshot()
-        self.kept, self.kept_score = self.begun, -math.inf
+        self.begun = {name: weight.detach().clone() for name, weight in self.trained.items()}
+        self.kept, self.kept_score = dict(self.begun), -math.inf
         self.kept_scores: RowScores | None = None
         self.step = self.kept_epoch = self.since_best = 0
         self.epoch = self.place = 0  # epochs done, and steps done of the one after them
@@ -254,7 +254,7 @@ class _Training:
             if self.validation:
                 yield self._evaluate_epoch()
             else:
-                self.kept, self.kept_epoch = self._snapshot(), self.epoch
+                self._keep()
             yield from self._checkpoint()
 
     def _train_epoch(
@@ -350,8 +350,8 @@ class _Training:
         score = sum(each.main for each in scores.values()) / len(scores)
         best = score > self.kept_score
         if best:
-            self.kept, self.kept_score, self.kept_epoch = self._snapshot(), score, self.epoch
-            self.kept_scores = raw
+            self._keep()
+            self.kept_score, self.kept_scores = score, raw
         self.since_best = 0 if best else self.since_best + 1
         return EvaluationEvent(
             epoch=self.epoch,
@@ -476,8 +476,15 @@ class _Training:
             notes=notes,
         )
 
-    def _snapshot(self) -> dict[str, Tensor]:
-        return {name: weight.detach().clone() for name, weight in self.trained.items()}
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Keep the weights as they are, over those kept before: no third copy of them all."""
+        self.kept_epoch = self.epoch
+        for name, weight in self.trained.items():
+            if self.kept[name] is self.begun[name]:
+                self.kept[name] = weight.detach().clone()
+            else:
+                self.kept[name].copy_(weight)
 
     @torch.no_grad()
     def _restore(self) -> None:
