@@ -41,7 +41,9 @@ class _Axis:
             every = [m * 10.0**power for power in powers for m in (1, 2, 5)]
             return [each for each in every if self.low <= each <= self.high]
         size = 10 ** math.floor(math.log10((self.high - self.low) or 1.0))
-        step = next(s for s in (size / 5, size / 2, size) if (self.high - self.low) / s <= 7)
+        step = next(
+            s for s in (size / 5, size / 2, size, 2 * size) if (self.high - self.low) / s <= 7
+        )
         first = math.ceil(self.low / step - 1e-9)
         return [n * step for n in range(first, int(self.high / step + 1e-9) + 1)]
 

@@ -15,9 +15,10 @@ import gradio as gr
 from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
 from demo.app import build_app
-from demo.comparisons import ComparisonShelf, kept_comparisons
+from demo.comparisons import ComparisonShelf
 from demo.data_views import look_over
 from demo.encoders import EncoderShelf
+from demo.kept_comparisons import kept_comparisons
 from demo.maps import MapShelf
 from demo.models import ModelShelf
 from demo.sessions import Sessions

@@ -12,7 +12,7 @@ from gradio.events import api
 
 from core.config import AdviceChoice, DataChoice, EncoderChoice
 from demo.check_endpoint import known_encoder, names_given, text_given, uploaded
-from demo.comparing_events import MOST_EPOCHS, MOST_ROWS, MOST_SEEDS, whole_given
+from demo.comparing_form import MOST_EPOCHS, MOST_ROWS, MOST_SEEDS, whole_given
 from demo.comparisons import DONE, FAILED, TICK_SECONDS, Asked, Comparison
 from demo.data_form import as_script_says
 from demo.shelves import Shelves

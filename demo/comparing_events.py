@@ -6,92 +6,35 @@ import html
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
-from core.config import AdviceChoice, EncoderChoice
 from demo.charts import View
+from demo.comparing_form import (
+    MOST_ROWS,
+    Order,
+    asked_by,
+    estimate_in_words,
+    planned,
+    whole_given,
+)
 from demo.comparison_examples import EXAMPLE, shipped_comparison
 from demo.comparison_views import going_view, result_view
-from demo.comparisons import (
-    TICK_SECONDS,
-    Asked,
-    Comparison,
-    ComparisonShelf,
-    kept_comparisons,
-    kept_report,
-    run_folder,
-)
+from demo.comparisons import TICK_SECONDS, Comparison, ComparisonShelf
+from demo.kept_comparisons import kept_comparisons, kept_report, run_folder
 from demo.layer_profiles import ProfileShelf
 from demo.models import ModelShelf
-from demo.strategy_words import listed
 from demo.toasts import as_toast
 from demo.work import RunningWork, Work, progress_line
 from demo.working_data import WorkingData
-
-if TYPE_CHECKING:  # torch is behind them
-    from core.comparison_choice import ComparisonChoice
-    from core.comparison_events import ComparisonPlan
-    from core.dataset import Dataset
 
 Updates = tuple[Any, ...]
 
 SKIP = gr.skip()
 NOTHING: View = {"said": "", "runs": [], "state": "", "going": False}
 
-MOST_SEEDS = 12
-MOST_EPOCHS = 50
-MOST_ROWS = 2_000
-"""Of more rows the page compares a stratified sample; the command line takes all."""
-
-UNTIL_IT_STOPS = "until it stops improving"
-EPOCHS = (UNTIL_IT_STOPS, "1", "2", "3", "5", "10")
-BUDGETS = (("no limit", 0), ("1 minute", 60), ("5 minutes", 300), ("30 minutes", 1800))
 KEPT = "kept-"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """What the fields say.
-
-    Attributes:
-        rows: How many rows, a stratified sample.
-        tasks: Which tasks; empty for all.
-        seeds: How many.
-        epochs: How many, or `UNTIL_IT_STOPS`.
-        budget: Seconds; 0 for no limit.
-        cost: What a cheaper strategy is cheaper in.
-        margin: Points.
-        score: What counts of a sentence task.
-    """
-
-    rows: float
-    tasks: Sequence[str]
-    seeds: float
-    epochs: str
-    budget: float
-    cost: str
-    margin: float
-    score: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a visitor asks to be compared.
-
-    Attributes:
-        strategies: Their names.
-        data: The working data.
-        encoder: The working encoder.
-        form: What the fields say.
-    """
-
-    strategies: tuple[str, ...]
-    data: WorkingData
-    encoder: EncoderChoice
-    form: Form
 
 
 class ComparingEvents:
@@ -144,62 +87,10 @@ class ComparingEvents:
     ) -> AsyncIterator[Updates]:
         """Compare: yields current, going, advice, result, list, Stop as it goes on."""
         with as_toast():
-            asked = self.asked(order)
+            asked = asked_by(order, self.profiles)
             comparison = self.shelf.start(asked, request.session_hash or "", current)
         async for updates in self._watch(comparison, request):
             yield updates
-
-    def asked(self, order: Order) -> Asked:
-        """Say what the fields ask for.
-
-        Raises:
-            ValueError: If a field is out of range, or no strategy is chosen.
-        """
-        form, working, chosen = order.form, order.data, order.strategies
-        rows = whole_given("rows", form.rows, 1, MOST_ROWS)
-        seeds = whole_given("seeds", form.seeds, 1, MOST_SEEDS)
-        epochs = None
-        if form.epochs != UNTIL_IT_STOPS:
-            epochs = whole_given("epochs", form.epochs, 1, MOST_EPOCHS)
-        budget = float(form.budget)
-        if not chosen:
-            raise ValueError("no strategy is chosen: add one drawn on the strip, or a card's")
-        if not form.tasks:
-            raise ValueError("no task is ticked: tick one at least")
-        advice = AdviceChoice(margin=float(form.margin), score=form.score, cost=form.cost)
-        encoder = replace(order.encoder, precision="exact")
-        tasks = tuple(map(str, form.tasks))
-        sampled = working.reading(replace(working.choice, rows=rows, tasks=tasks))
-
-        def read() -> "Dataset":
-            from core.dataset import read_dataset
-
-            dataset = self.profiles.data.get(working)
-            if rows >= len(dataset.usable().examples) and len(tasks) == len(dataset.tasks):
-                return dataset
-            return self.profiles.data.read(sampled, read_dataset)
-
-        def choose(dataset: "Dataset") -> "ComparisonChoice":
-            from core.comparison_choice import ComparisonChoice
-            from core.scenario import parse_strategy
-
-            layers = self.profiles.encoders.get(encoder).layers
-            names = [task.name for task in dataset.tasks]
-            return ComparisonChoice(
-                strategies=tuple(parse_strategy(name, layers, names) for name in chosen),
-                seeds=seeds,
-                epochs=epochs,
-                budget_seconds=budget or None,
-                advice=advice,
-            )
-
-        return Asked(
-            dataset=read,
-            encoder=encoder,
-            choice=choose,
-            name="the corpus" if working.is_corpus else working.name,
-            same=(sampled, encoder, epochs),
-        )
 
     def estimate(
         self,
@@ -211,8 +102,8 @@ class ComparingEvents:
         Yields status, Stop.
         """
         with as_toast():
-            asked = self.asked(order)
-            work = Work(lambda _, cancelled: _planned(asked, cancelled))
+            asked = asked_by(order, self.profiles)
+            work = Work(lambda _, cancelled: planned(asked, cancelled))
             for step in self._estimating.steps(work, request):
                 yield progress_line("Measuring steps on this machine…", step), shown()
             if work.failed:
@@ -446,38 +337,6 @@ def best_seed(report: dict[str, Any], strategy: str) -> int:
     return int(max(runs, key=lambda run: (validated(run), -run["seed"]))["seed"])
 
 
-def _planned(asked: Asked, cancelled: Any) -> "ComparisonPlan":  # noqa: ANN401 (a function)
-    """Go as far as the plan, which has the estimate, and no further."""
-    from core.comparison import compare
-    from core.comparison_events import ComparisonPlan
-
-    dataset = asked.dataset()
-    events = compare(dataset, asked.encoder, asked.choice(dataset), cancelled=cancelled)
-    with contextlib.closing(events):
-        for event in events:
-            if isinstance(event, ComparisonPlan):
-                return event
-    raise RuntimeError("the comparison has no plan")
-
-
-def estimate_in_words(plan: "ComparisonPlan") -> str:
-    """Say how long a plan will take."""
-    runs = len(plan.runs)
-    told = f"{runs} runs on {plan.rows:,} rows take about {duration(plan.seconds)} on this machine"
-    by: dict[str, float] = {}
-    for run in plan.runs:
-        by[run.strategy] = by.get(run.strategy, 0.0) + run.seconds / plan.jobs
-    each = listed([f"{name} {duration(seconds)}" for name, seconds in by.items()])
-    return f"{told}, measured by steps of training: {each}."
-
-
-def duration(seconds: float) -> str:
-    """Write a time as people say it."""
-    if seconds >= 90:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-
-
 def clock(at: float) -> str:
     """Write a moment: 2026-11-21 19:03."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
@@ -498,18 +357,3 @@ def shown() -> dict[str, Any]:
 def hidden() -> dict[str, Any]:
     """Make the Stop button go."""
     return gr.update(visible=False)
-
-
-def whole_given(name: str, given: object, low: int, high: int) -> int:
-    """Take a whole number from a field.
-
-    Raises:
-        ValueError: If it is none, or out of range.
-    """
-    try:
-        number = int(str(given).removesuffix(".0"))
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise ValueError(f"{name} is {str(given)[:20]}, must be {low:,} to {high:,}")
-    return number

@@ -8,14 +8,13 @@ from gradio.blocks import Block
 
 from core.config import COSTS, SCORES, AdviceChoice
 from demo.compare_tab import PRIVATE, SEVERAL, picture
-from demo.comparing_events import (
+from demo.comparing_events import NOTHING, ComparingEvents
+from demo.comparing_form import (
     BUDGETS,
     EPOCHS,
     MOST_ROWS,
     MOST_SEEDS,
-    NOTHING,
     UNTIL_IT_STOPS,
-    ComparingEvents,
     Form,
     Order,
 )
@@ -106,7 +105,7 @@ def _ask() -> tuple[Fields, gr.Button, gr.Button]:
             list(CORPUS_TASKS), value=list(CORPUS_TASKS), label="Tasks", elem_id="compare-tasks"
         )
         rows = gr.Slider(
-            20,
+            1,
             MOST_ROWS,
             value=300,
             step=1,

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -361,67 +361,3 @@ def _mark(comparison: Comparison, strategy: str, seed: int, state: str) -> None:
     for run in comparison.planned:
         if (run["strategy"], run["seed"]) == (strategy, seed):
             run["state"] = state
-
-
-def run_folder(folder: Path, strategy: str, seed: int) -> Path:
-    """Find the folder of a run whose weights are kept.
-
-    Args:
-        folder: A comparison's.
-        strategy: The run's strategy, by name.
-        seed: The run's seed.
-
-    Raises:
-        ValueError: If there is no such run, or its weights were put away.
-    """
-    from core.comparison_runs import RUN, read_run
-
-    found = None
-    for path in folder.glob(f"runs/*/seed-{seed}/{RUN}"):
-        with contextlib.suppress(ValueError):  # one that cannot be read is not the one asked for
-            run = read_run(path.parent)
-            if run.key == (strategy, seed):
-                found = run
-    if found is None:
-        raise ValueError(f"there is no run of {strategy[:60]}, seed {seed}")
-    if found.folder is None:
-        raise ValueError(
-            f"the weights of {strategy}, seed {seed}, were put away to make room: run it again, "
-            "or compare fewer strategies"
-        )
-    return found.folder
-
-
-def kept_comparisons(runs: Path | None) -> list[Path]:
-    """List the comparisons in a folder: itself, or those in it; the newest first."""
-    from core.comparison_runs import INDEX
-
-    if runs is None:
-        return []
-    found = [runs] if (runs / INDEX).is_file() else [p.parent for p in runs.glob(f"*/{INDEX}")]
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def kept_report(folder: Path) -> dict[str, Any]:
-    """Read the report in a comparison's folder.
-
-    Raises:
-        ValueError: If it has none, or it cannot be read.
-    """
-    import json
-
-    from core.comparison_runs import FORMAT, REPORT, read_index
-
-    read_index(folder)
-    try:
-        document: Mapping[str, Any] = json.loads((folder / REPORT).read_text("utf-8"))
-        version = document["thaw_format"]
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"{folder} has no {REPORT} yet: go on with it by python -m core compare --resume"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"the report in {folder} cannot be read: {str(error)[:200]}") from error
-    if version != FORMAT:
-        raise ValueError(f"the report in {folder} is of format {version}, must be {FORMAT}")
-    return dict(document)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.comparison_page import comparison_html
-from core.comparison_pictures import cost_picture, curves_picture, forgetting_picture
+from core.comparison_pictures import _Axis, cost_picture, curves_picture, forgetting_picture
 
 HOSTILE = '"><script>alert(1)</script>&\x1b[2J'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -112,3 +112,11 @@ def test_what_a_cheaper_one_beats_is_not_on_the_frontier() -> None:
 
 def test_where_forgetting_was_not_measured_there_is_no_picture_of_it() -> None:
     assert forgetting_picture(document(strategy("heads", 0.6, 1.0, None))) == ""
+
+
+@pytest.mark.parametrize("height", [0.05, 0.2, 0.69, 0.71, 0.8, 0.95, 1.0, 3.0])
+def test_an_axis_of_any_height_has_a_few_round_ticks(height: float) -> None:
+    ticks = _Axis(low=0.0, high=height, start=0.0, end=1.0).ticks()
+    assert 2 <= len(ticks) <= 8
+    assert ticks[0] == 0
+    assert height / 2 < ticks[-1] <= height + 1e-9

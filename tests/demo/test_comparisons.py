@@ -1,6 +1,7 @@
 """Comparisons of the page: one at a time, kept within bounds, stopped at once, gone on with."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from core.comparison_choice import ComparisonChoice
 from core.config import DataChoice, EncoderChoice
 from core.dataset import Dataset, read_dataset
 from core.scenario import parse_strategy
-from demo.comparing_events import KEPT, ComparingEvents, Form, Order
+from demo import comparison_examples
+from demo.comparing_events import KEPT, ComparingEvents, example_view
+from demo.comparing_form import Form, Order, asked_by
 from demo.comparison_views import going_view, result_view
 from demo.comparisons import (
     DONE,
@@ -24,11 +27,9 @@ from demo.comparisons import (
     Asked,
     Comparison,
     ComparisonShelf,
-    kept_comparisons,
-    kept_report,
-    run_folder,
 )
 from demo.encoders import EncoderShelf, name_of, second_of, with_second
+from demo.kept_comparisons import kept_comparisons, kept_report, run_folder
 from demo.layer_profiles import ProfileShelf
 from demo.models import ModelShelf, WorkingModel
 from demo.working_data import DataShelf, WorkingData
@@ -88,7 +89,7 @@ def ended(comparison: Comparison) -> bool:
 
 
 def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
-    shelf: ComparisonShelf, asking: Callable[..., Asked]
+    shelf: ComparisonShelf, asking: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = shelf.start(asking(), "ann")
     with pytest.raises(ValueError, match="your comparison is still going"):
@@ -113,6 +114,7 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     assert kept_comparisons(first.folder.parent) == [first.folder]
     assert kept_report(first.folder)["runs"] == again.report["runs"]
     check_a_page_with_these_runs(first.folder)
+    check_an_example_made_of(first.folder, monkeypatch)
     models, encoders = ModelShelf(), EncoderShelf(EncoderChoice(), local=False)
     encoders.models = models
     opened = models.offer(kept, "lower:1, seed 0, of moods.csv")
@@ -132,6 +134,28 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
         shelf.delete(first.id, "bob")
     shelf.delete(first.id, "ann")
     assert not first.folder.exists()
+
+
+def check_an_example_made_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tab opens with is a report with its date and machine, without its runs."""
+    monkeypatch.setattr(comparison_examples, "PATH", folder.parent / "shipped.json")
+    comparison_examples.shipped_comparison.cache_clear()
+    try:
+        comparison_examples.main(str(folder / "report.json"))
+        view = example_view()
+        report = kept_report(folder)
+        assert re.match(r"Computed on \d{4}-\d\d-\d\d on ", view["made"])
+        assert report["machine"] in view["made"]
+        assert not view["usable"], "its runs are not shipped"
+        assert [each["name"] for each in view["strategies"]] == ["heads", "lower:1"]
+    finally:
+        comparison_examples.shipped_comparison.cache_clear()
+
+
+def test_what_is_shipped_can_be_drawn() -> None:
+    view = example_view()
+    shipped = comparison_examples.shipped_comparison()
+    assert bool(view["strategies"]) == (shipped is not None)
 
 
 def check_a_page_with_these_runs(folder: Path) -> None:
@@ -271,12 +295,7 @@ def test_a_folder_without_a_sound_report_is_refused(
     ],
 )
 def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any], said: str) -> None:
-    page = ComparingEvents(
-        ComparisonShelf(),
-        ProfileShelf(EncoderShelf(EncoderChoice(), local=False), DataShelf()),
-        ModelShelf(),
-        local=False,
-    )
+    profiles = ProfileShelf(EncoderShelf(EncoderChoice(), local=False), DataShelf())
     fields: dict[str, Any] = {
         **{"rows": 300, "tasks": ["topic"], "seeds": 3, "epochs": "1", "budget": 0},
         **{"cost": "seconds", "margin": 3, "score": "accuracy"},
@@ -286,8 +305,8 @@ def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any],
         form = Form(**{**fields, **some})
         return Order(strategies=names, data=WorkingData(), encoder=EncoderChoice(), form=form)
 
-    assert page.asked(order()).name == "the corpus"
+    assert asked_by(order(), profiles).name == "the corpus"
     with pytest.raises(ValueError, match=said):
-        page.asked(order(**changed))
+        asked_by(order(**changed), profiles)
     with pytest.raises(ValueError, match="no strategy is chosen"):
-        page.asked(order(()))
+        asked_by(order(()), profiles)
