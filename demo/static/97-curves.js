@@ -1,7 +1,8 @@
 /* A chart that grows: zoom by dragging and hover survive every update, as nothing is drawn anew from outside. */
 (() => {
   const { h, svg, number } = window.thaw;
-  const W = 620, H = 230, LEFT = 46, RIGHT = 118, TOP = 10, BOTTOM = 30;
+  const narrow = window.innerWidth < 620;  // letters keep their size where the picture is small
+  const W = narrow ? 340 : 620, H = 230, LEFT = 44, RIGHT = narrow ? 78 : 118, TOP = 10, BOTTOM = 30;
   const inner = W - LEFT - RIGHT, tall = H - TOP - BOTTOM;
   const LABEL = 14;
 
@@ -62,7 +63,7 @@
     function draw() {
       const [low, high] = bounds(), [from, to] = domain();
       const toY = (y) => TOP + tall * (1 - (y - low) / (high - low));
-      const ys = nice(low, high, 4), xs = nice(from, to, 6);
+      const ys = nice(low, high, 4), xs = nice(from, to, narrow ? 3 : 6);
       const parts = ys.found.map((v) => [
         svg("line", { x1: LEFT, x2: LEFT + inner, y1: toY(v), y2: toY(v), class: "grid" }),
         svg("text", { x: LEFT - 6, y: toY(v) + 4, class: "tick y" }, options.percent ? `${Math.round(100 * v)} %` : v.toFixed(ys.digits))]);

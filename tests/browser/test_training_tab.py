@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
-LONG = 90_000
+LONG = 180_000
 """Milliseconds that a small run may take on a machine that does much else."""
 
 
