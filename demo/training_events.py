@@ -10,6 +10,7 @@ from core.config import EncoderChoice
 from demo.charts import View
 from demo.encoders import name_of
 from demo.model_archive import zip_piece
+from demo.model_uploads import ModelUploads
 from demo.models import WorkingModel
 from demo.sessions import Sessions
 from demo.shelves import Shelves
@@ -35,6 +36,7 @@ class TrainingEvents:
     def __init__(self, shelves: Shelves, sessions: Sessions) -> None:
         self.shelf, self.data, self.models = shelves.encoders, shelves.data, shelves.models
         self.sessions = sessions
+        self.uploads = ModelUploads(local=self.shelf.local)
         self.estimates = Estimates()
         self._running = RunningWork()
 
@@ -137,6 +139,33 @@ class TrainingEvents:
             model = Work(lambda *_: load()).result()
         said = "Predict uses this model now, and Compare lays its encoder beside the other one."
         return model, f"<p class='soft'>{said}</p>"
+
+    def put(self, asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
+        """Take a piece of a model's zip: `{upload, whole}`, or `{refused}`."""
+        try:
+            if not isinstance(asked, dict):
+                raise ValueError("no file is named")
+            upload, size, piece = (asked.get(name) for name in ("upload", "size", "piece"))
+            if not (isinstance(upload, str) and isinstance(piece, str) and type(size) is int):
+                raise ValueError("no file is named")
+            name, whole = self.uploads.put(upload, size, piece)
+            return {"upload": name, "whole": whole}
+        except ValueError as error:
+            return {"refused": _sentence(error)}
+
+    def opened(self, asked: gr.EventData) -> Updates:
+        """Make a model that was brought back the working model: returns it, status."""
+        given: dict[str, Any] = asked._data or {}
+
+        def load() -> WorkingModel:
+            folder = self.uploads.open(str(given.get("upload", ""))[:100])
+            model = self.models.offer(folder, str(given.get("name", "") or "your model")[:80])
+            self.models.get(model)
+            return model
+
+        with as_toast():
+            model = Work(lambda *_: load()).result()
+        return model, "<p class='soft'>It is the working model now: Predict uses it.</p>"
 
     def piece(self, asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
         """Give a piece of a model folder as a zip file: `{piece, size}`, or `{refused}`."""

@@ -84,6 +84,7 @@ def build_training_tab(shelves: Shelves, sessions: Sessions, working: WorkingSet
     )
     used = [working.model, parts.status]
     parts.run.use(events.use, None, used, **SEVERAL)
+    parts.run.opened(events.opened, None, used, **SEVERAL)
     parts.run.beside(events.use, None, used, **SEVERAL).success(
         lambda: gr.Tabs(selected="compare"), None, tab.parent, queue=False, **PRIVATE
     )
@@ -113,15 +114,18 @@ def _lay_out(events: TrainingEvents) -> Parts:
     def act(asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
         return events.act(asked)
 
+    def put(asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
+        return events.put(asked)
+
     def piece(asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
         return events.piece(asked)
 
     run = gr.HTML(
         shipped_run(),
         html_template='<div class="thaw-picture" id="train-picture"></div>',
-        js_on_load="thaw.training(element, props, watch, server, (what, token) => "
-        "trigger(what === 'use' ? 'use' : 'beside', {token}))",
-        server_functions=[look, act, piece],  # Gradio marks them, which a method does not bear
+        js_on_load="thaw.training(element, props, watch, server, (what, told) => "
+        "trigger({use: 'use', beside: 'beside', opened: 'opened'}[what], told))",
+        server_functions=[look, act, piece, put],  # Gradio marks them, which a method does not bear
         elem_id="train-run",
         elem_classes="picture",
         apply_default_css=False,

@@ -152,9 +152,15 @@
     const strip = h("div", { class: "train-strip" }), steer = steering(tell);
     const loss = curves({ title: "Loss, nats: thin on the training rows, with dots on validation" });
     const scores = curves({ title: "Accuracy on the validation rows (entities: strict F1)", percent: true, hint: "One point an epoch." });
+    const told = h("span", { class: "soft", role: "status" });
+    const chosen = h("input", { type: "file", accept: ".zip", class: "hidden-text", "aria-label": "Zip of a model folder", onchange: async () => {
+      if (chosen.files[0]) await tell.open(chosen.files[0], (text) => { told.textContent = text; });
+      chosen.value = "";
+    } });
+    const bring = h("p", { class: "soft bring" }, "A model folder downloaded earlier? ", h("button", { type: "button", class: "link", onclick: () => chosen.click() }, "Open its zip"), chosen, " ", told);
     const watch = h("div", {}), confused = h("div", { class: "confusions" }), table = h("div", { class: "scroll" }), after = h("div", { class: "downloads after" });
     host.replaceChildren(
-      h("section", { class: "card answer" }, h("div", { "aria-live": "polite" }, big), bar, rest, said, controls, after),
+      h("section", { class: "card answer" }, h("div", { "aria-live": "polite" }, big), bar, rest, said, controls, after, bring),
       h("section", { class: "card train-live" }, h("div", {}, h("h3", {}, "The network"), strip, window.thaw.stripLegend(), h("p", { class: "soft" }, "A block fills as its weights move away from where they began."), steer.node), h("div", {}, loss.node, scores.node)),
       h("section", { class: "card" }, h("h3", {}, "Watched sentences"), watch),
       h("section", { class: "card" }, h("h3", {}, "Where it confuses labels"), confused,
@@ -248,9 +254,10 @@
       },
       change: async (change) => { run.refused = (await server.act({ token, what: "change", change })).refused; again(0); },
       toggle: (part, block) => tell.change({ [block.state === "frozen" ? "thawed" : "frozen"]: [part] }),
+      open: bring,
       extra: () => [
-        h("button", { type: "button", class: "thaw-primary", onclick: () => leave("use", token) }, "Use this model in every tab"),
-        h("button", { type: "button", class: "thaw-button", onclick: () => leave("beside", token) }, "Compare with the pretrained one"),
+        h("button", { type: "button", class: "thaw-primary", onclick: () => leave("use", { token }) }, "Use this model in every tab"),
+        h("button", { type: "button", class: "thaw-button", onclick: () => leave("beside", { token }) }, "Compare with the pretrained one"),
         h("button", { type: "button", class: "thaw-button", onclick: (e) => download(e.target, "model") }, "Model folder, ZIP"),
         h("button", { type: "button", class: "thaw-button", title: "Whole, for sentence-transformers and others", onclick: (e) => download(e.target, "export") }, "For sentence-transformers, ZIP")],
     };
@@ -272,6 +279,24 @@
         }
         window.thaw.save(`${kind}.zip`, "application/zip", new Blob(parts));
       } finally { button.disabled = false; button.textContent = name; }
+    }
+
+    const PIECE = 1500000;
+    const base64 = (blob) => new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+      reader.onerror = () => reject(reader.error);
+      reader.readAsDataURL(blob);
+    });
+    async function bring(file, say) {
+      let upload = "";
+      for (let at = 0; at < file.size || !upload; at += PIECE) {
+        const found = await server.put({ upload, size: file.size, piece: await base64(file.slice(at, at + PIECE)) });
+        if (found.refused) { say(found.refused); return; }
+        upload = found.upload;
+        say(`${Math.min(100, Math.round(100 * (at + PIECE) / file.size))} %`);
+        if (found.whole) { say(""); leave("opened", { upload, name: file.name }); return; }
+      }
     }
 
     function draw() {

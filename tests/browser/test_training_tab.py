@@ -129,9 +129,13 @@ def test_a_trained_model_is_used_taken_away_and_read_by_others(
     assert theirs.encode(sentence) == pytest.approx(
         ours.encoder.embed([sentence])[0].numpy(), abs=1e-5
     )
+    page.get_by_role("button", name="Back to the page's own model").click()
+    expect(page.locator("#working-model")).to_contain_text("the page's own")
+    page.get_by_label("Zip of a model folder").set_input_files(tmp_path / "model.zip")
+    expect(page.locator("#working-model")).to_contain_text("model.zip", timeout=LONG)
     press(page, "Compare with the pretrained one")
     expect(page.locator("#result-picture .matrices.three")).to_be_visible(timeout=LONG)
-    expect(page.locator("#result-picture")).to_contain_text("your model")
+    expect(page.locator("#result-picture")).to_contain_text("trained here")
     page.get_by_role("tab", name="Predict", exact=True).click()
     page.locator("#predict-box textarea").fill("The nurse gave him two tablets for the fever.")
     page.get_by_role("button", name="Predict", exact=True).click()
