@@ -62,9 +62,9 @@ class Estimates:
         if key not in self._of:
             some = texts[:MEASURED_SENTENCES]
             tokens = sum(len(each.ids) for each in encoder.tokenizer.encode(some))
-            encoder.embed(some[:4])  # what a first call pays for is no part of it
+            encoder.encode(some[:4])  # what a first call pays for is no part of it
             started = time.perf_counter()
-            encoder.embed(some)
+            encoder.encode(some)
             self._of[key] = (time.perf_counter() - started) / tokens / encoder.layers
         return self._of[key]
 

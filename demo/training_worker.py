@@ -137,7 +137,7 @@ def similarity_agreement(encoder: "Encoder") -> float:
     """Give Spearman's correlation of an encoder's similarities with the probe's grades."""
     with PROBE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    first, second = (encoder.embed([row[side] for row in rows]) for side in ("a", "b"))
+    first, second = (encoder.encode([row[side] for row in rows]).vectors for side in "ab")
     # (pairs, dimension) each
     cosine = (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))  # (pairs,)
     return rank_agreement(np.array([float(row["grade"]) for row in rows]), cosine.numpy())
