@@ -20,7 +20,8 @@ from demo.map_drawing import (
     predicted,
     prepare,
 )
-from demo.maps import SHIPPED, DrawnMap, MapShelf, Shown, column_view, map_view, point_view
+from demo.map_views import Shown, column_view, map_view, point_view
+from demo.maps import SHIPPED, DrawnMap, MapShelf
 from demo.models import OWN_MODEL, WorkingModel
 from demo.questions import whole_number
 from demo.toasts import as_toast

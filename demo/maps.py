@@ -5,11 +5,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice, MapSettings
-from demo.charts import View, shorten
 from demo.encoders import EncoderShelf, name_of
 from demo.map_examples import SETTINGS, same_sentences, shipped_map
 from demo.models import OWN_MODEL, ModelShelf, WorkingModel
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from core.map_changes import Changes
-    from core.map_worker import MapWorker
+    from core.map_process import MapWorker
 
 MOST_POINTS = 10_000
 """Of more rows a sample of so many is drawn."""
@@ -30,8 +29,6 @@ MOST_MAPS, MOST_BYTES = 40, 300_000_000
 WAITING = 4
 """How many maps are worked on, or wait for their turn, before others wait in silence."""
 
-NEAREST = 10
-HOVER_CHARACTERS = 160
 SHIPPED = "corpus"
 PREDICTED = ", predicted"
 
@@ -145,7 +142,7 @@ class MapShelf:
         """The process that draws; it starts when it is first asked or told to."""
         with self._lock:
             if self._worker is None:
-                from core.map_worker import MapWorker
+                from core.map_process import MapWorker
 
                 self._worker = MapWorker()
             return self._worker
@@ -254,146 +251,3 @@ def predicted_columns(
                 )
             )
     return columns
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What a map's page needs to know beside the map.
-
-    Attributes:
-        key: Under which it is kept.
-        colour: The column it opens with; empty keeps the page's.
-        notes: What else to say now.
-        final: False for a first picture that another one follows.
-    """
-
-    key: str
-    colour: str = ""
-    notes: tuple[str, ...] = field(default=())
-    final: bool = True
-
-
-def map_view(drawn: DrawnMap, shown: Shown) -> View:
-    """Lay out a map for the browser: numbers and text, never HTML."""
-    from core.map_document import quality_in_words
-
-    after = None
-    all_places = [drawn.places] if drawn.after is None else [drawn.places, drawn.after[1]]
-    size = max(float(abs(places).max()) for places in all_places) or 1.0
-    if drawn.after is not None:
-        after = {"places": _axes(drawn.after[1], size), "told": _quality_after(drawn.after[2])}
-    return {
-        "key": shown.key,
-        "final": shown.final,
-        "lead": _lead(drawn),
-        "title": _title(drawn),
-        "told": quality_in_words(drawn.fields),
-        "notes": [*drawn.notes, *shown.notes],
-        "dimensions": drawn.settings.dimensions,
-        "method": drawn.settings.method,
-        "texts": [
-            text if len(text) <= HOVER_CHARACTERS else text[: HOVER_CHARACTERS - 1] + "…"
-            for text in drawn.texts
-        ],
-        "places": _axes(drawn.places, size),
-        "after": after,
-        "placed": drawn.placed,
-        "columns": [column_view(column) for column in drawn.columns],
-        "colour": shown.colour,
-        "moved": None if drawn.changes is None else moved_view(drawn),
-    }
-
-
-def column_view(column: Column) -> View:
-    """Lay out a column for the browser."""
-    return {
-        "name": column.name,
-        "kind": column.kind,
-        "labels": [label[:80] for label in column.labels],
-        "codes": list(column.codes),
-    }
-
-
-def moved_view(drawn: DrawnMap) -> View:
-    """Lay out what moved most between before and after."""
-    found = drawn.changes
-    if found is None:
-        return {}
-    least = sorted(range(len(found.kept)), key=lambda i: (float(found.kept[i]), i))[:12]
-
-    def pair(moved: Any) -> View:  # noqa: ANN401 (a MovedPair)
-        return {"a": moved.a, "b": moved.b, "before": moved.before, "after": moved.after}
-
-    return {
-        "neighbours": found.neighbours,
-        "kept": float(found.kept.mean()),
-        "least": [{"i": i, "kept": float(found.kept[i])} for i in least],
-        "apart": [pair(each) for each in found.apart[:8]],
-        "together": [pair(each) for each in found.together[:8]],
-    }
-
-
-def point_view(drawn: DrawnMap, point: int) -> View:
-    """Lay out one point: its text, what is known of it, and its nearest by true cosine."""
-    near = nearest_points(drawn.vectors, point)
-    view: View = {
-        "point": point,
-        "text": drawn.texts[point],
-        "facts": [
-            {"name": column.name, "value": value}
-            for column in drawn.columns
-            if column.kind != "verdict" and not column.name.endswith(PREDICTED)
-            if (value := column.value(point)) is not None
-        ],
-        "near": [{"i": i, "text": shorten(drawn.texts[i]), "score": s} for i, s in near],
-        "after": None,
-        "predictions": [],
-    }
-    if drawn.after is not None:
-        later = nearest_points(drawn.after[0], point)
-        kept = len({i for i, _ in near} & {i for i, _ in later})
-        view["after"] = {
-            "near": [{"i": i, "text": shorten(drawn.texts[i]), "score": s} for i, s in later],
-            "kept": kept,
-        }
-    return view
-
-
-def nearest_points(vectors: "np.ndarray[Any, Any]", point: int) -> list[tuple[int, float]]:
-    """Find the ten others most like a point, by cosine in the embedding space, best first."""
-    import numpy as np
-
-    lengths = np.linalg.norm(vectors, axis=1)  # (points,)
-    cosines = vectors @ vectors[point] / np.maximum(lengths * lengths[point], 1e-12)  # (points,)
-    cosines[point] = -np.inf
-    order = np.argsort(-cosines, kind="stable")[: min(NEAREST, len(vectors) - 1)]
-    return [(int(i), float(cosines[i])) for i in order]
-
-
-def _axes(places: "np.ndarray[Any, Any]", size: float) -> list[list[float]]:
-    """Write places as rounded axes, (dimensions, points); `size` is the farthest of them."""
-    return [[round(float(value), 4) for value in axis] for axis in (places / size * 10).T]
-
-
-def _quality_after(fields: dict[str, Any]) -> str:
-    return (
-        f"After: trustworthiness {fields['trustworthiness']:.3f}, "
-        f"continuity {fields['continuity']:.3f}."
-    )
-
-
-def _lead(drawn: DrawnMap) -> str:
-    how = "PCA" if drawn.settings.method == "pca" else "UMAP"
-    both = ", before and after fine-tuning" if drawn.after is not None else ""
-    return f"{len(drawn.texts):,} sentences by {how}{both}: what lies near is alike."
-
-
-def _title(drawn: DrawnMap) -> str:
-    settings, fields = drawn.settings, drawn.fields
-    axes = f"{settings.dimensions}-D"
-    if settings.method == "pca":
-        how = f"{axes}, showing {sum(fields['explained'] or []):.0%} of the variance"
-    else:
-        how = f"{axes}, {fields['neighbours']} neighbours, spread {settings.spread:g}"
-        how += f", seed {settings.seed}"
-    return f"{drawn.made_with}; {settings.metric}; {how}."

@@ -121,6 +121,8 @@ READING_ORDER = [
     "projection",
     "map_changes",
     "map_groups",
+    "map_messages",
+    "map_process",
     "map_worker",
     "export",
     "tokenizer_export",

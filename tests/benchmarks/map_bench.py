@@ -87,7 +87,7 @@ def show(size: int, way: str, found: dict[str, object]) -> tuple[float, float]:
 def worker(paths: list[Path], seed: int) -> None:
     """Time what the page does: a worker gets ready, and then draws its first maps."""
     from core.config import MapSettings
-    from core.map_worker import MapWorker
+    from core.map_process import MapWorker
 
     asked = MapWorker()
     began = time.perf_counter()

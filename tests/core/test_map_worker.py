@@ -12,7 +12,8 @@ import pytest
 
 from core.config import MapSettings
 from core.map_changes import project_pair
-from core.map_worker import ROOT, MapWorker, receive, send
+from core.map_messages import receive, send
+from core.map_process import ROOT, MapWorker
 from core.near import StoppedMapError
 from core.projection import place, project
 

@@ -27,17 +27,8 @@ from demo.map_drawing import (
 from demo.map_endpoint import map_with
 from demo.map_events import MapEvents
 from demo.map_examples import same_sentences, shipped_map
-from demo.maps import (
-    MOST_MAPS,
-    SHIPPED,
-    Column,
-    DrawnMap,
-    MapShelf,
-    Shown,
-    map_view,
-    nearest_points,
-    point_view,
-)
+from demo.map_views import Shown, map_view, nearest_points, point_view
+from demo.maps import MOST_MAPS, SHIPPED, Column, DrawnMap, MapShelf
 from demo.models import OWN_MODEL, ModelShelf
 from demo.working_data import DataShelf, WorkingData
 from tests.core.conftest import labelled_rows, write_rows
