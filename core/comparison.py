@@ -174,7 +174,7 @@ class _Comparison:
         self.notes: list[str] = [note for deal in deals.values() for note in deal.notes]
         self.running: dict[Worker, _Run] = {}
         self.idle: list[Worker] = []
-        self.spent = self.expected = 0.0
+        self.beyond: list[float] = []  # by run that has ended, its seconds beyond the estimate
         self.standing: Standing | None = None
         self.over_budget = False
         self.shared = self._worker(do_shared)
@@ -550,27 +550,36 @@ class _Comparison:
     def _finish(self, run: _Run, message: FinishedRun, waiting: Sequence[_Run]) -> RunFinished:
         """Keep what a worker gave, and say what is left."""
         self._finished(run.variant)[message.key] = message
-        self.spent += message.record.wall_seconds
-        self.expected += self.estimate(run)
-        left = sum(self.estimate(each) for each in waiting)
-        left += sum(self.estimate(each) for each in self.running.values()) / 2
+        self.beyond.append(message.record.wall_seconds - self.estimate(run))
+        left = sum(map(self._expect, waiting))
+        left += sum(map(self._expect, self.running.values())) / 2
         if run.variant == TOGETHER_ALL:
             left += sum(
-                self.estimate(each)
+                self._expect(each)
                 for variant, there in self.further.items()
                 for each in self._order(variant)
                 if each.place not in there
             )
-        ratio = self.spent / self.expected if self.expected else 1.0
         so_far = tuple(self.finished.values())
         return RunFinished(
             record=message.record,
             held_out=message.held_out,
             part=run.variant.name,
             done=len(so_far) + sum(map(len, self.further.values())),
-            seconds_left=left * ratio / self.jobs,
+            seconds_left=left / self.jobs,
             report=lambda: self.document(so_far),
         )
+
+    def _expect(self, run: _Run) -> float:
+        """Expect of a run what the strategy's others took, else the estimate and what comes to it.
+
+        That is its start, its evaluations and its files, as the runs that have ended show.
+        """
+        there = self._finished(run.variant).values()
+        own = [r.record.wall_seconds for r in there if r.record.strategy == run.scenario.name]
+        if own:
+            return sum(own) / len(own)
+        return self.estimate(run) + max(0.0, sum(self.beyond) / max(1, len(self.beyond)))
 
     def document(self, runs: Sequence[FinishedRun]) -> dict[str, Any]:
         """Report on some finished runs."""
