@@ -57,11 +57,17 @@ def weight_drift(
             continue
         part = str(group["part"])
         for name in (by_id[id(weight)] for weight in group["params"]):
-            # In fp64: weights that a rate blew up are finite still, their squares are not.
-            moved = float((trained[name] - begun[name]).double().square().sum())
-            far[part] = far.get(part, 0.0) + moved
-            size[part] = size.get(part, 0.0) + float(begun[name].square().sum())
+            far[part] = far.get(part, 0.0) + _square(trained[name] - begun[name])
+            size[part] = size.get(part, 0.0) + _square(begun[name])
     return {part: math.sqrt(far[part] / (size[part] or 1.0)) for part in far}
+
+
+def _square(weight: Tensor) -> float:
+    """Give the sum of a tensor's squares."""
+    norm = float(torch.linalg.vector_norm(weight))
+    if not math.isfinite(norm):  # weights that a rate blew up are finite still, their squares not
+        norm = float(torch.linalg.vector_norm(weight.double()))
+    return norm**2
 
 
 def watch(
