@@ -72,7 +72,7 @@ class ComparingEvents:
         """Start the server of worker processes, so that a first comparison need not wait for it."""
 
         def begin() -> None:
-            from core.comparison import PRELOAD
+            from core.comparison_plan import PRELOAD
             from core.workers import warm_up
 
             warm_up(PRELOAD)

@@ -113,6 +113,7 @@ READING_ORDER = [
     "comparison_work",
     "comparison_events",
     "comparison_report",
+    "comparison_plan",
     "comparison",
     "comparison_best",
     "near",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.comparison import compare, split_cores
+from core.comparison import compare
 from core.comparison_choice import ComparisonChoice, default_strategies
 from core.comparison_events import (
     ComparisonDone,
@@ -17,6 +17,7 @@ from core.comparison_events import (
     RunStarted,
 )
 from core.comparison_folds import compared_data
+from core.comparison_plan import split_cores
 from core.comparison_runs import read_runs
 from core.comparison_variants import Variant, variants_of
 from core.config import DataChoice, EncoderChoice, TrainingChoice

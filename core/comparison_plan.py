@@ -1,0 +1,328 @@
+"""What a comparison knows before its runs: what is there, where heads read, what it will take."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.comparison_choice import RAY, ComparisonChoice
+from core.comparison_cost import Measured, highest_read
+from core.comparison_events import (
+    ComparisonEvent,
+    ComparisonPlan,
+    ComparisonStage,
+    PlannedRun,
+)
+from core.comparison_folds import ComparedData, Deal
+from core.comparison_runs import ComparisonFolder, FinishedRun
+from core.comparison_shared import (
+    About,
+    Failed,
+    FloorJob,
+    Known,
+    MeasureJob,
+    Profiled,
+    ProfileJob,
+    Question,
+    Setting,
+    do_shared,
+)
+from core.comparison_variants import TOGETHER_ALL, Variant, variants_of
+from core.config import EncoderChoice, TrainingChoice
+from core.encoder import CancelledError
+from core.freezing import frozen_depth, lowest_read
+from core.machine import usable_cores, versions
+from core.race import Standing
+from core.runs import PACKAGES
+from core.scenario import AUTO, Scenario
+from core.workers import Worker, wait_for_any
+
+PRELOAD = ("core.comparison_work",)
+"""What the server of processes imports, so that no worker has to."""
+
+LOOK_SECONDS = 0.1
+"""How often it is asked whether to stop, while there is nothing else to do."""
+
+CORES_A_JOB = 4
+"""Matrix products of a step are small: past so many threads, another run gains more."""
+
+_OF_A_RUN = frozenset({"epochs", "patience", "seed", "encoder_rate", "head_rate", "threads"})
+"""Choices that are each strategy's or each seed's own."""
+
+SCRATCH = "thaw-compare-"
+"""What the folder of temporary files begins with; the number of its process follows."""
+
+RATE_STEP = 3.0
+"""How far apart the learning rates lie that a run may choose from."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedRun:
+    """A run to be done."""
+
+    scenario: Scenario
+    seed: int
+    variant: Variant = TOGETHER_ALL
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.scenario.name, self.seed
+
+
+class Planned:
+    """A comparison before its runs: its workers, its folder, and what is known of what will run."""
+
+    def __init__(
+        self,
+        data: ComparedData,
+        deals: dict[int, Deal],
+        encoder: EncoderChoice,
+        choice: ComparisonChoice,
+        command: str,
+        began: float,
+        cancelled: Callable[[], bool] | None,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self.data, self.deals, self.encoder, self.choice = data, deals, encoder, choice
+        self.command, self.began, self.cancelled, self.stack = command, began, cancelled, stack
+        self.jobs, self.threads = split_cores(choice)
+        remove_stale_scratch()
+        scratch = stack.enter_context(
+            tempfile.TemporaryDirectory(
+                prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True
+            )
+        )
+        self.setting = Setting(
+            data=data,
+            encoder=encoder,
+            threads=self.threads,
+            memory_bytes=choice.training.prefix_megabytes * 1e6,
+            scratch=scratch,
+            command=command,
+        )
+        self.finished: dict[tuple[str, int], FinishedRun] = {}
+        self.further: dict[Variant, dict[tuple[str, int], FinishedRun]] = {}
+        self.failed: dict[str, list[str]] = {}
+        self.failed_places: dict[Variant, set[tuple[str, int]]] = {}
+        self.profiles: dict[tuple[int, ...], Profiled] = {}
+        self.kept: ComparisonFolder | None = None
+        self.floor: dict[str, dict[str, Any] | None] = {}
+        self.notes: list[str] = [note for deal in deals.values() for note in deal.notes]
+        self.running: dict[Worker, WantedRun] = {}
+        self.idle: list[Worker] = []
+        self.beyond: list[float] = []  # by run that has ended, its seconds beyond the estimate
+        self.standing: Standing | None = None
+        self.over_budget = False
+        self.shared = self._worker(do_shared)
+
+    def _worker(self, work: Callable[..., None]) -> Worker:
+        worker = Worker(work, self.setting, preload=PRELOAD)
+        self.stack.callback(worker.stop)
+        return worker
+
+    def _check(self) -> None:
+        if self.cancelled is not None and self.cancelled():
+            raise CancelledError(f"stopped with {len(self.finished)} runs done")
+
+    def _ask(self, message: Question, kind: type[Answer]) -> Answer:
+        """Ask the worker that does what all runs share, and wait for its answer."""
+        self.shared.send(message)
+        while not wait_for_any([self.shared], LOOK_SECONDS):
+            self._check()
+        answer = self.shared.receive()
+        if isinstance(answer, Failed):
+            raise RuntimeError(answer.reason) if answer.fault else ValueError(answer.reason)
+        assert isinstance(answer, kind)
+        return answer
+
+    def begin(self, folder: Path | None) -> None:
+        """Load the encoder once, open the folder, and find what is there already."""
+        self.known = self._ask(About(), Known)
+        if folder is None:
+            return
+        self.kept = self.stack.enter_context(ComparisonFolder(folder, self.identity()))
+        self.finished = self._there(TOGETHER_ALL)
+
+    def _there(self, variant: Variant) -> dict[tuple[str, int], FinishedRun]:
+        """Find the runs of a variant that were finished before, as far as they are asked for."""
+        if self.kept is None:
+            return {}
+        wanted = {each.name: dict(each.strategy.settings) for each in self.choice.strategies}
+        return {
+            run.key: run
+            for run in self.kept.finished(variant.name)
+            if run.record.seed in self.deals
+            and wanted.get(run.record.strategy) == run.record.settings
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Say what all runs must share to stand beside each other."""
+        training = asdict(self.choice.training)
+        return {
+            "data": self.data.dataset.fingerprint,
+            "encoder": {
+                "name": self.encoder.name,
+                "pooling": self.known.pooling,
+                "normalized": self.known.normalized,
+                "weights": self.known.fingerprint,
+            },
+            "folds": self.data.folds,
+            "epochs": self.choice.epochs,
+            "rates": self.choice.rates,
+            "training": {n: each for n, each in training.items() if n not in _OF_A_RUN},
+            "versions": versions(PACKAGES),
+        }
+
+    def prepare(self) -> Iterator[ComparisonEvent]:
+        """Find the floor, the layers to read for the first seed, and what steps take."""
+        yield ComparisonStage(what="scoring the floor")
+        self.floor = self._ask(FloorJob(deals=tuple(self._floor_deals())), dict)
+        if any(scenario.read == AUTO for scenario in self.choice.strategies):
+            yield ComparisonStage(what="profiling the layers")
+            self._profile(0)
+        yield ComparisonStage(what="measuring steps")
+        batch = self.choice.training.batch
+        self.measured = self._ask(MeasureJob(deal=self.deals[0], batch=batch), Measured)
+
+    def _floor_deals(self) -> Iterator[Deal]:
+        """Give the deals of the first repetition: each row is held out once at most."""
+        for deal in self.deals.values():
+            if deal.repetition == 0 and (deal.fold is not None or deal.seed == 0):
+                yield deal
+
+    def _profile(self, seed: int) -> Profiled:
+        rows = self.deals[seed].training
+        if rows not in self.profiles:
+            self.profiles[rows] = self._ask(ProfileJob(rows=rows), Profiled)
+        return self.profiles[rows]
+
+    def _read(self, scenario: Scenario, seed: int) -> tuple[dict[str, int | str], float, list[str]]:
+        """Find where heads read, what finding it cost, and what to say of it."""
+        layers = self.known.layers
+        names = [task.name for task in self.data.dataset.tasks]
+        if scenario.read != AUTO:
+            read = layers if scenario.read is None else scenario.read
+            return dict.fromkeys(names, read), 0.0, []
+        found = self._profile(seed)
+        if found.profile is None:
+            note = f"seed {seed}: @{AUTO} finds no layer, so the last is read: {found.reason}"
+            return dict.fromkeys(names, layers), found.seconds, [note]
+        best = found.profile.best_from(lowest_read(scenario.strategy, layers))
+        return {name: best.get(name, layers) for name in names}, found.seconds, []
+
+    def _choices(self, run: WantedRun) -> tuple[TrainingChoice, ...]:
+        """Say how a run trains: its epochs, and the rates that its validation rows choose from."""
+        strategy, training = run.scenario.strategy, self.choice.training
+        epochs = self.choice.epochs or strategy.epochs
+        own = replace(
+            training,
+            epochs=epochs,
+            patience=strategy.patience if self.choice.epochs is None else epochs,
+            seed=run.seed,
+            threads=self.threads,
+            balance=run.variant.balance or training.balance,
+        )
+        depth = frozen_depth(strategy, self.known.layers)
+        name = "head_rate" if depth == self.known.layers else "encoder_rate"
+        if self.choice.rates == 1 or not self.deals[run.seed].validation:
+            return (own,)
+        powers = sorted(range(-(self.choice.rates // 2), self.choice.rates // 2 + 1), key=abs)
+        tuned = getattr(strategy, name)
+        rates = [tuned * RATE_STEP**power for power in powers[: self.choice.rates]]
+        return tuple(replace(own, **{name: min(1.0, rate)}) for rate in rates)
+
+    def estimate(self, run: WantedRun) -> float:
+        """Estimate what a run will take, from measured steps."""
+        layers, scenario, seed = self.known.layers, run.scenario, run.seed
+        if scenario.read == AUTO and self.deals[seed].training not in self.profiles:
+            seed = 0  # where it reads there stands for all
+        read, _, _ = self._read(scenario, seed)
+        deal = run.variant.deal(self.data, self.deals[run.seed])
+        choices, highest = self._choices(run), highest_read(read, layers)
+        one = self.measured.seconds(scenario.strategy, highest, layers, deal, choices[0])
+        return one * len(choices)
+
+    def plan(self) -> ComparisonPlan:
+        """Say what will run, in which order, and what it will take."""
+        variants = variants_of(self.choice, self.data, self.deals)
+        self.further = {variant: self._there(variant) for variant in variants}
+        runs = []
+        for run in [*self._order(TOGETHER_ALL), *(r for v in variants for r in self._order(v))]:
+            done = run.place in self._finished(run.variant)
+            runs.append(
+                PlannedRun(
+                    strategy=run.scenario.name,
+                    seed=run.seed,
+                    part=run.variant.name,
+                    seconds=0.0 if done else self.estimate(run),
+                    done=done,
+                )
+            )
+        seconds = sum(run.seconds for run in runs) / self.jobs
+        budget = self.choice.budget_seconds
+        return ComparisonPlan(
+            runs=tuple(runs),
+            seconds=seconds if budget is None else min(seconds, budget),
+            rows=len(self.data.dataset.examples),
+            folds=self.data.folds,
+            jobs=self.jobs,
+            threads=self.threads,
+            floor={name: each for name, each in self.floor.items() if each is not None},
+            notes=(*self.data.notes, *self.notes),
+        )
+
+    def _finished(self, variant: Variant) -> dict[tuple[str, int], FinishedRun]:
+        return self.finished if variant == TOGETHER_ALL else self.further[variant]
+
+    def _order(self, variant: Variant) -> list[WantedRun]:
+        """List all runs of a variant: seed by seed, the cheapest strategy first."""
+        able = [each for each in self.choice.strategies if variant.takes(each)]
+        cheap_first = sorted(able, key=lambda each: self.estimate(WantedRun(scenario=each, seed=0)))
+        return [
+            WantedRun(scenario=scenario, seed=seed, variant=variant)
+            for seed in self.deals
+            for scenario in cheap_first
+        ]
+
+
+def split_cores(choice: ComparisonChoice) -> tuple[int, int]:
+    """Decide how many runs go side by side, and on how many threads each, by rule.
+
+    Raises:
+        ValueError: If more jobs are asked for than there are threads, or there is no Ray cluster.
+    """
+    if choice.engine == RAY:
+        from core.ray_workers import connect_ray
+
+        threads = choice.threads or 1
+        return choice.jobs or max(1, connect_ray() // threads), threads
+    threads = choice.threads or usable_cores()
+    jobs = choice.jobs or max(1, threads // CORES_A_JOB)
+    if jobs > threads:
+        raise ValueError(
+            f"jobs is {jobs}, must be 1 to {threads}, the threads there are: more would slow "
+            "each other down"
+        )
+    return jobs, threads // jobs
+
+
+def remove_stale_scratch() -> None:
+    """Remove the temporary files of comparisons that were killed: nobody else does."""
+    if os.name != "posix":  # elsewhere asking whether a process is there may end it
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        number = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        if not number.isdigit():
+            continue
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, OverflowError):
+            continue
