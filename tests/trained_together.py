@@ -26,14 +26,14 @@ SLOW: dict[str, Any] = {"encoder_rate": 1e-4, "head_rate": 1e-4}
 CASES: dict[str, dict[str, Any]] = {
     "full": {"balance": "dwa", "epochs": 4},
     "full@mix": {"accumulate": 2, "smoothing": 0.1},
-    "lower:2": {"balance": "uncertainty", "class_weights": "balanced"},
+    "lower:2": {"balance": "uncertainty", "class_weights": "balanced", "head_rate": 1e-3},
     "heads": {"epochs": 4},
     "gradual": {"epochs": 4, "prefix_megabytes": 0.0},
     "lora": {"balance": "kind=2+mood=0.5"},
     "layerwise-lr": {"clip": 0.1},
     "lp-ft@2": {"epochs": 4},
 }
-"""By strategy, what else is set."""
+"""By strategy, what else is set: of `lower:2` a rate at which a penalty counted twice is seen."""
 
 STOPPED = "gradual"
 """The strategy that is also trained with dropout, stopped and resumed."""
