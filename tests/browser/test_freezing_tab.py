@@ -214,6 +214,7 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
 
     check_accessible(page)
     page.evaluate("document.body.classList.add('dark')")
+    page.wait_for_timeout(1_000)  # colours are on their way
     check_accessible(page)
     page.evaluate("document.body.classList.remove('dark')")
     page.set_viewport_size({"width": 390, "height": 844})
