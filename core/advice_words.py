@@ -117,12 +117,12 @@ def _risk(verdict: Verdict, chosen: Candidate, rival: Candidate | None, cost: st
     if verdict.rival in verdict.cheaper:
         paid = dearer or "more"
         also = f"; {forgets}" if forgets else ""
-        most = max(0.0, gap.interval.high)
+        most = min(1.0, max(0.0, gap.interval.high))
         return (
             f"Choosing {chosen.name} may pay for nothing ({paid}){also}; choosing {rival.name} "
             f"may lose up to {_points(most)}."
         )
-    most = max(0.0, -gap.interval.low)
+    most = min(1.0, max(0.0, -gap.interval.low))
     return f"Choosing {chosen.name} may lose up to {_points(most)} against {rival.name}."
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.drift import spearman
+
 if TYPE_CHECKING:
     from core.token_table import TokenTable
 
@@ -105,21 +107,10 @@ def difference_in_words(first: "np.ndarray", second: "np.ndarray", *, comparable
     moved = f"from {signed(before[most])} to {signed(after[most])}"
     text = f"Side by side: {pair} change most, {moved}"
     if len(change) > 2:
-        text += f"; their order agrees by {signed(rank_agreement(before, after))} (1: the same)"
+        text += f"; their order agrees by {signed(spearman(before, after))} (1: the same)"
     if not comparable:
         text += ". The two score on different scales: compare the order, not the size"
     return text + "."
-
-
-def rank_agreement(first: "np.ndarray", second: "np.ndarray") -> float:
-    """Return Spearman's rank correlation of two lists of scores, ties sharing their rank."""
-    both = (first, second)
-    ranks = [np.unique(scores, return_inverse=True, return_counts=True) for scores in both]
-    means = [(np.cumsum(counts) - (counts - 1) / 2)[inverse] for _, inverse, counts in ranks]
-    spread = means[0].std() * means[1].std()
-    if spread == 0:
-        return 0.0
-    return float(((means[0] - means[0].mean()) * (means[1] - means[1].mean())).mean() / spread)
 
 
 def token_view(table: "TokenTable", texts: tuple[str, str], places: tuple[int, int]) -> View:

@@ -4,7 +4,6 @@ It imports core alone: a worker never holds the page.
 """
 
 import contextlib
-import csv
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.config import ASSETS, EncoderChoice, TrainingChoice
-from demo.charts import rank_agreement
+from core.config import EncoderChoice, TrainingChoice
+from core.drift import spearman
+from core.probe import load_probe
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.dataset import Dataset
@@ -33,8 +33,6 @@ WHOLE_STEPS = 40
 
 NICENESS = 5
 """The page's own answers go before a run."""
-
-PROBE = ASSETS / "probe" / "pairs.tsv"
 
 Document = dict[str, Any]
 
@@ -135,12 +133,13 @@ def _moved_parts(run: "Run") -> set[str]:
 
 def similarity_agreement(encoder: "Encoder") -> float:
     """Give Spearman's correlation of an encoder's similarities with the probe's grades."""
-    with PROBE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    first, second = (encoder.encode([row[side] for row in rows]).vectors for side in "ab")
+    probe = load_probe()
+    first, second = (
+        encoder.encode([pair[side] for pair in probe.pairs]).vectors for side in (0, 1)
+    )
     # (pairs, dimension) each
     cosine = (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))  # (pairs,)
-    return rank_agreement(np.array([float(row["grade"]) for row in rows]), cosine.numpy())
+    return spearman(np.array(probe.grades), cosine.double().numpy())
 
 
 def _command(job: TrainingJob) -> str:

@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
 
 from core.documents import similarity_document
 from core.encoder import Encoder
@@ -24,16 +23,6 @@ def test_a_view_is_plain_json_with_numbers_and_text_only(tiny_encoder: Encoder) 
     view = charts.compare_view(document, label="tiny", seconds=0.01)
     assert json.loads(json.dumps(view, allow_nan=False)) == view
     assert view["sentences"] == ["<b>a</b>", "b"], "drawn as text, so never escaped twice"
-
-
-def test_rank_agreement_is_spearmans() -> None:
-    first, second = np.array([3.0, 1.0, 2.0, 2.0, 5.0]), np.array([1.0, 1.0, 4.0, 2.0, 9.0])
-    expected = spearmanr(first, second).statistic
-    assert charts.rank_agreement(first, second) == pytest.approx(expected)
-
-
-def test_scores_without_spread_have_no_order_to_agree_with() -> None:
-    assert charts.rank_agreement(np.ones(3), np.arange(3.0)) == 0.0
 
 
 def test_the_difference_names_the_pair_that_changed_most() -> None:
