@@ -61,7 +61,7 @@ class Session:
         log: All that the run has told.
         seen: When its visitor last asked for anything.
         acted: When it last changed its state.
-        wish: What to tell the process once it is the run's turn: `go` or `step`.
+        wish: What to tell the process once it is the run's turn: `go`, `step` or `pause`.
         away: Whether it was paused because its visitor was away.
         worker: Its process, if it has one.
     """
@@ -191,6 +191,8 @@ class Sessions:
                 session.wish = what
                 session.enter(WAITING)
                 self._sessions[token] = self._sessions.pop(token)  # behind those who wait
+            elif session.state == WAITING and session.worker is None:
+                session.wish = "go"  # not paused before its first step after all
 
     def remove(self, token: str) -> None:
         """End a run if it is not over, and remove all that it left."""
@@ -302,6 +304,8 @@ class Sessions:
     def _pause(self, session: Session) -> None:
         if session.state == WAITING and session.worker is not None:  # it waits for its turn again
             session.enter(PAUSED)
+        elif session.state == WAITING:  # it pauses before its first step, once it is its turn
+            session.wish = "pause"
         elif session.state in (STARTING, RUNNING):
             session.enter(PAUSING)
             if session.worker is not None:
@@ -348,7 +352,9 @@ class Sessions:
         with self._lock:
             if session.state in (STARTING, PAUSING):
                 session.worker = worker
-                if session.state == PAUSING:
+                if session.state == PAUSING or session.wish == "pause":
+                    session.wish = "go"
+                    session.enter(PAUSING)
                     worker.send("pause")
                 return
         worker.stop()  # it was stopped meanwhile

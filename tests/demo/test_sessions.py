@@ -118,6 +118,16 @@ def test_a_run_pauses_steps_changes_and_goes_on(sessions: Sessions, jobs: Jobs) 
     wait(sessions, token, "running")
 
 
+def test_a_run_that_is_paused_before_its_turn_waits_before_its_first_step(
+    sessions: Sessions, jobs: Jobs
+) -> None:
+    token = sessions.start(jobs(epochs=2))
+    sessions.act(token, "pause")  # at once: no thread has looked at the queue yet
+    assert steps(wait(sessions, token, "paused", "done")) == 0
+    sessions.act(token, "go")
+    wait(sessions, token, "done")
+
+
 def test_stopping_is_immediate_and_ends_the_process(sessions: Sessions, jobs: Jobs) -> None:
     token = sessions.start(jobs(epochs=LONG))
     wait(sessions, token, "running")
