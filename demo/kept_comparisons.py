@@ -38,10 +38,10 @@ def run_folder(folder: Path, strategy: str, seed: int) -> Path:
 
 def kept_comparisons(runs: Path | None) -> list[Path]:
     """List the comparisons in a folder: itself, or those in it; the newest first."""
+    if runs is None:
+        return []  # without torch, which is behind the next line: the page is up before it
     from core.comparison_runs import INDEX
 
-    if runs is None:
-        return []
     found = [runs] if (runs / INDEX).is_file() else [p.parent for p in runs.glob(f"*/{INDEX}")]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 

@@ -177,6 +177,10 @@ def test_the_cpu_build_of_torch_has_the_range_of_the_requirements_everywhere() -
     assert runs[0].replace("--no-cache-dir ", "") == f"{command} {index}"
 
 
+OPTIONAL = {"ray"}
+"""Imported only where it is asked for by name, with a sentence that says how to install it."""
+
+
 @pytest.mark.parametrize("package", ["core", "demo"])
 def test_every_package_that_the_program_imports_stands_in_its_requirements(package: str) -> None:
     imported = set()
@@ -186,7 +190,7 @@ def test_every_package_that_the_program_imports_stands_in_its_requirements(packa
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 imported.add(node.module.partition(".")[0])
-    foreign = imported - set(sys.stdlib_module_names) - {"core", "demo"}
+    foreign = imported - set(sys.stdlib_module_names) - {"core", "demo"} - OPTIONAL
     assert "torch" in foreign or package == "demo", "finds what is imported"
     bring = packages_distributions()
     named = set(requirements("requirements.txt"))

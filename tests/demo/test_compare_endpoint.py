@@ -112,7 +112,7 @@ def test_a_comparison_streams_to_its_report_and_a_worker_holds_no_gradio(
     [
         ({"strategies": ["lowest"]}, "must be one of: frozen, heads"),
         ({"seeds": 0}, "Seeds is 0, must be 1 to 12"),
-        ({"score": "f7"}, "Score is .*f7, must be one of"),
+        ({"score": "f7"}, "Score is .*f7.*, must be one of"),
         ({"encoder": "/etc"}, "There is no encoder"),
         ({"rows": "many"}, "Rows is many, must be 1 to 2,000"),
     ],

@@ -63,7 +63,7 @@ def test_what_is_shipped_is_of_this_corpus_and_this_encoder(default_encoder: Any
 
 @pytest.mark.slow
 def test_the_shipped_profile_is_what_the_encoder_gives_of_some_rows(default_encoder: Any) -> None:  # noqa: ANN401
-    """On a sample the scores lie near those of all rows: within both intervals."""
+    """On a sample the scores lie near those of all rows, or below: fewer rows teach less."""
     from core.layer_profile import profile_document
 
     sample = profile_document(
@@ -72,7 +72,7 @@ def test_the_shipped_profile_is_what_the_encoder_gives_of_some_rows(default_enco
     for mine, shipped_score in zip(
         sample["tasks"]["topic"], shipped()["profile"]["tasks"]["topic"], strict=True
     ):
-        low, high = mine["accuracy"]["low"] - 0.08, mine["accuracy"]["high"] + 0.08
+        low, high = mine["accuracy"]["low"] - 0.08, mine["accuracy"]["high"] + 0.2
         assert low < shipped_score["accuracy"]["mean"] < high, COMMAND
 
 

@@ -318,7 +318,7 @@ def test_the_first_map_on_a_page_is_the_shipped_one_and_starts_getting_ready(
 @pytest.mark.slow
 def test_stop_ends_a_map_that_is_laid_out_and_what_was_drawn_stays(shelf: MapShelf) -> None:
     events, stopped = MapEvents(shelf), False
-    fields = [OWN, "\n".join(f"{text} {n}" for n in range(120) for text in TEXTS), PRETRAINED]
+    fields = [OWN, "\n".join(f"{text} {n}" for n in range(400) for text in TEXTS), PRETRAINED]
     layout = ("UMAP", "2-D", 0, 1.0, "cosine", 0)
     default = shelf.encoders.default
     updates = []
@@ -327,7 +327,7 @@ def test_stop_ends_a_map_that_is_laid_out_and_what_was_drawn_stays(shelf: MapShe
         if "progress" in str(update[2]) and drawn_views(updates) and not stopped:
             stopped = True  # PCA is drawn, and UMAP on its way
             events.stop(PAGE)
-    assert stopped
+    assert stopped, [each[2] for each in updates]
     assert "Stopped" in str(updates[-1][2])
     [(view, key)] = drawn_views(updates)
     assert view["method"] == "pca"
