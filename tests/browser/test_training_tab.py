@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 pytestmark = pytest.mark.browser
 
@@ -48,14 +48,20 @@ def choose(page: Page, label: str, value: str) -> None:
     field.press("Enter")
 
 
-def start_small(page: Page, strategy: str = "heads", epochs: str = "2") -> None:
+def start_small(page: Page, strategy: str = "heads", epochs: str = "2", rows: str = "40") -> None:
     """Start a run of few rows whose head alone trains, in small steps."""
     page.locator("#train-strategy input").fill(strategy)
     page.locator("#train-strategy input").press("Enter")
-    choose(page, "Rows", "40")
+    choose(page, "Rows", rows)
     choose(page, "Epochs", epochs)
     page.get_by_label("sentiment", exact=True).uncheck()
     page.get_by_role("button", name="Start", exact=True).click()
+    begun = "#train-picture:not([data-state=example])"
+    try:
+        page.wait_for_selector(begun, timeout=8000)
+    except TimeoutError:  # a click in the moment in which Gradio draws the form anew is lost
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.wait_for_selector(begun)
 
 
 def test_the_tab_opens_on_a_run_that_was_made_earlier(train_page: Open) -> None:
@@ -70,7 +76,7 @@ def test_the_tab_opens_on_a_run_that_was_made_earlier(train_page: Open) -> None:
 
 def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page: Open) -> None:
     page = train_page()
-    start_small(page, epochs="4")
+    start_small(page, epochs="20", rows="300")  # enough to be paused in time
     press(page, "Pause")  # while its process loads the encoder: it waits before its first step
     wait_for(page, "paused")
     before = int(page.locator("#train-picture").get_attribute("data-steps") or 0)
