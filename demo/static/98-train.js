@@ -177,7 +177,7 @@
       rest.replaceChildren(...((seen.summary && seen.summary.rest) || []).map((line) => h("p", { class: "soft" }, line)));
       said.textContent = run.refused;
       said.hidden = !run.refused;
-      const shown = { pause: ["running", "starting"], go: ["paused"], step: ["paused"], stop: ["running", "starting", "waiting", "paused", "pausing"], forget: OVER };
+      const shown = { pause: ["running", "starting", "waiting"], go: ["paused"], step: ["paused"], stop: ["running", "starting", "waiting", "paused", "pausing"], forget: OVER };
       for (const each of controls.children) each.hidden = Boolean(example) || !shown[each.dataset.what].includes(seen.state);
       host.dataset.state = example ? "example" : seen.state;
       host.dataset.steps = String(run.steps.length);
@@ -312,7 +312,7 @@
       const mine = token;
       try {
         const found = await server.look({ token, since: next });
-        if (mine === token) hear(found);
+        if (mine === token) hear(found); else again(0); // another run is followed by now
       } catch { again(2000); } finally { asking = false; }
     }
 
@@ -323,7 +323,7 @@
       next = found.next;
       seen = { ...found, summary: found.summary || seen.summary, events: null };
       requestAnimationFrame(draw);
-      again(OVER.includes(seen.state) ? RARELY : ["running", "starting", "pausing"].includes(seen.state) ? OFTEN : SELDOM);
+      again(OVER.includes(seen.state) ? RARELY : ["running", "starting", "pausing"].includes(seen.state) || seen.place === 1 ? OFTEN : SELDOM);
     }
 
     function follow(wanted) {
