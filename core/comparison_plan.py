@@ -1,8 +1,6 @@
 """What a comparison knows before its runs: what is there, where heads read, what it will take."""
 
 import contextlib
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -39,6 +37,7 @@ from core.machine import usable_cores, versions
 from core.race import Standing
 from core.runs import PACKAGES
 from core.scenario import AUTO, Scenario
+from core.scratch import own_prefix
 from core.workers import Worker, wait_for_any
 
 PRELOAD = ("core.comparison_work",)
@@ -92,11 +91,8 @@ class Planned:
         self.data, self.deals, self.encoder, self.choice = data, deals, encoder, choice
         self.command, self.began, self.cancelled, self.stack = command, began, cancelled, stack
         self.jobs, self.threads = split_cores(choice)
-        remove_stale_scratch()
         scratch = stack.enter_context(
-            tempfile.TemporaryDirectory(
-                prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True
-            )
+            tempfile.TemporaryDirectory(prefix=own_prefix(SCRATCH), ignore_cleanup_errors=True)
         )
         self.setting = Setting(
             data=data,
@@ -310,19 +306,3 @@ def split_cores(choice: ComparisonChoice) -> tuple[int, int]:
             "each other down"
         )
     return jobs, threads // jobs
-
-
-def remove_stale_scratch() -> None:
-    """Remove the temporary files of comparisons that were killed: nobody else does."""
-    if os.name != "posix":  # elsewhere asking whether a process is there may end it
-        return
-    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
-        number = folder.name.removeprefix(SCRATCH).partition("-")[0]
-        if not number.isdigit():
-            continue
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (PermissionError, OverflowError):
-            continue

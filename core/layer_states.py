@@ -11,6 +11,7 @@ from torch import Tensor
 from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
 from core.pooling import mean_pool
 from core.prefix import MEMORY_BYTES, TOKENS_PER_BATCH, TemporaryStore, reserve
+from core.scratch import own_prefix
 from core.tokenizer import Pieces
 
 
@@ -104,7 +105,7 @@ def _make_room(states: LayerStates, highest: int, hidden: int, memory_bytes: int
     if 2 * shape[0] * shape[1] * shape[2] <= memory_bytes:
         states.tokens = torch.empty(shape, dtype=torch.float16)  # (layers + 1, tokens, hidden)
         return
-    states._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
+    states._folder = tempfile.TemporaryDirectory(prefix=own_prefix("thaw-states-"))
     path = Path(states._folder.name) / "tokens.f16"
     reserve(path, 2 * shape[0] * shape[1] * shape[2])
     mapped = np.memmap(path, dtype=np.float16, mode="r+", shape=shape)

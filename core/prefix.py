@@ -25,6 +25,7 @@ from core.backbone import eval_mode
 from core.bert import Bert
 from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
 from core.heads import pool_packed
+from core.scratch import own_prefix
 from core.tokenizer import Tokens
 
 TOKENS_PER_BATCH = 2048
@@ -323,7 +324,7 @@ class Prefix(TemporaryStore):
 
     def _in_folder(self) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="thaw-states-")
+            self._folder = tempfile.TemporaryDirectory(prefix=own_prefix("thaw-states-"))
         return Path(self._folder.name)
 
     def _rows(self, states: States) -> int:

@@ -1,7 +1,6 @@
 """Comparisons that the page runs: one at a time, in worker processes, kept within a disk budget."""
 
 import contextlib
-import os
 import secrets
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
-from demo.working_data import remove_left_behind
+from core.scratch import own_prefix
 
 if TYPE_CHECKING:  # torch is behind them
     from core.comparison_choice import ComparisonChoice
@@ -206,8 +205,7 @@ class ComparisonShelf:
 
     def _own_folder(self) -> Path:
         if self._folder is None:
-            remove_left_behind(Path(tempfile.gettempdir()))
-            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder
 

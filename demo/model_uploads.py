@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import os
 import secrets
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from core.catalogue import find_spec
-from demo.working_data import remove_left_behind
+from core.scratch import own_prefix
 
 MOST_BYTES = 120_000_000
 """Of a zip file, and of what is in it: the largest catalogue encoder's changes are not taken."""
@@ -139,8 +138,7 @@ class ModelUploads:
 
     def _own_folder(self) -> Path:
         if self._root is None:
-            remove_left_behind(Path(tempfile.gettempdir()), PREFIX)
-            self._root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+            self._root = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
             weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
         return self._root
 

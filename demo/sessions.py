@@ -5,7 +5,6 @@ soon as somebody else waits, and is removed when nobody came back.
 """
 
 import contextlib
-import os
 import secrets
 import shutil
 import tempfile
@@ -17,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.scratch import own_prefix
 from demo.training_worker import TrainingJob, serve_training
-from demo.working_data import remove_left_behind
 
 if TYPE_CHECKING:  # processes are not needed before the first run
     from core.workers import Worker
@@ -239,8 +238,7 @@ class Sessions:
 
     def _own_folder(self) -> Path:
         if self._root is None:
-            remove_left_behind(Path(tempfile.gettempdir()), PREFIX)
-            self._root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+            self._root = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
             weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
         return self._root
 

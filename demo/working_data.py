@@ -1,7 +1,6 @@
 """Which labelled data a visitor works with: the corpus, or a file of theirs that is kept here."""
 
 import contextlib
-import os
 import secrets
 import shutil
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import DataChoice
+from core.scratch import own_prefix
 
 if TYPE_CHECKING:  # the page is on screen before data is read
     from core.dataset import Dataset
@@ -211,9 +211,8 @@ class DataShelf:
 
     def _own_folder(self) -> Path:
         if self._folder is None:
-            remove_left_behind(Path(tempfile.gettempdir()))
             # For this user alone.
-            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder
 
@@ -247,26 +246,6 @@ class DataShelf:
         for key in [key for key in self._held if key[1].id == name]:
             del self._held[key]
         shutil.rmtree(file.path.parent, ignore_errors=True)
-
-
-def remove_left_behind(folder: Path, prefix: str = PREFIX) -> None:
-    """Remove what servers left that ended without tidying up, as one that is killed does."""
-    if os.name != "posix":  # elsewhere asking whether a process lives may end it
-        return
-    for left in folder.glob(f"{prefix}*-*"):
-        process = left.name.removeprefix(prefix).partition("-")[0]
-        if process.isdecimal() and not _lives(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is somebody else's
-        return True
-    return True
 
 
 def _size_of(made: Any) -> int:  # noqa: ANN401 (whatever was made)

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READING_ORDER = [
     "config",
     "launch",
+    "scratch",
     "sentences",
     "task",
     "catalogue",

@@ -1,8 +1,5 @@
 """Which data a visitor works with: kept apart, bounded, and gone when they are."""
 
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,11 +10,9 @@ from core.dataset import read_dataset
 from demo import working_data
 from demo.working_data import (
     CORPUS,
-    PREFIX,
     DataShelf,
     TooMuchError,
     WorkingData,
-    remove_left_behind,
 )
 
 CSV = "text,mood\nIt rains.,bad\nThe sun is out.,good\nSnow again.,bad\nA mild day.,good\n"
@@ -173,16 +168,3 @@ def test_a_file_taken_away_meanwhile_is_told(tmp_path: Path) -> None:
 def test_the_corpus_has_no_folder_to_write_to() -> None:
     with pytest.raises(ValueError, match="ships with Thaw"):
         DataShelf().folder_of(WorkingData())
-
-
-def test_what_a_killed_server_left_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    dead, alive = (tmp_path / f"{PREFIX}{pid}-x" for pid in (ended.pid, os.getpid()))
-    other = tmp_path / f"{PREFIX}mine"
-    for folder in (dead, alive, other):
-        folder.mkdir()
-    remove_left_behind(tmp_path)
-    assert not dead.exists()
-    assert alive.exists()
-    assert other.exists()
