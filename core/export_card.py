@@ -12,6 +12,8 @@ from core.model_card import figure_cells, limit_lines, plain, table, task_lines
 
 FORMATS = ("sentence-transformers", "onnx")
 MAX_FACT_CHARACTERS = 2_000
+MAX_PARTS = 200
+"""Lines of the plan's table: more than any encoder has layers and a model has heads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,6 +284,22 @@ def _origin(about: Mapping[str, Any]) -> Iterator[str]:
         return
     rows = [[name, plain(str(fact)[:MAX_FACT_CHARACTERS])] for name, fact in known.items()]
     yield from table(["what", ""], rows)
+    parts = [*_parts(plan)]
+    if parts:
+        yield "Of each part so many weights were trained, the rest is as it came:"
+        yield ""
+        yield from table(["part", "trained", "weights"], parts)
+
+
+def _parts(plan: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Lay out what the plan froze and what it trained, where it has the form it should have."""
+    found = plan.get("parts")
+    for each in found[:MAX_PARTS] if isinstance(found, list) else ():
+        try:
+            name, trained, every = each["part"], each["trainable"], each["parameters"]
+            yield [plain(str(name)[:MAX_FACT_CHARACTERS]), f"{trained:,d}", f"{every:,d}"]
+        except (KeyError, TypeError, ValueError):
+            continue
 
 
 def _part(about: Mapping[str, Any], name: str) -> Mapping[str, Any]:

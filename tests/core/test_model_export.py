@@ -293,9 +293,15 @@ def test_text_from_people_is_no_markup_in_the_card(family_folder: Folder, tmp_pa
     task = Task(name="kind", kind="sentence", labels=labels)
     encoder = load_encoder(str(family_folder("minilm")), threads=1)
     model = MultiTaskModel(encoder, [HeadShape(task=task, read=1)])
-    about = {"data": {"name": "```\n<script>x</script>"}, "command": "a | b <c>", "seed": "[x](y)"}
+    about = {
+        "data": {"name": "```\n<script>x</script>"},
+        "command": "a | b <c>",
+        "seed": "[x](y)",
+        "plan": {"parts": [{"part": "<i>a | b", "trainable": 0, "parameters": 1200}]},
+    }
     export_model(model, tmp_path / "out", about, WHOLE)
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "a \\| b | 0 | 1,200 |" in card, "what the plan trained of each part"
     prose = re.sub(r"```python\n.*?```", "", card, flags=re.S)
     prose = re.sub(r"\\.", "", prose)  # what is escaped is no markup
     assert [
@@ -310,6 +316,7 @@ def test_text_from_people_is_no_markup_in_the_card(family_folder: Folder, tmp_pa
         {"data": "corpus", "plan": None, "versions": [], "figures": {"kind": 3, "x": {}}},
         {"figures": {"kind": {"rows": "many", "accuracy": "high"}}, "data": [1, 2], "seed": {}},
         {"figures": [1], "plan": {"trainable_parameters": "all"}, "command": 7},
+        {"plan": {"parts": [3, {}, {"part": 1, "trainable": "x", "parameters": 2}]}},
     ],
 )
 def test_what_a_manifest_leaves_out_or_garbles_is_left_out(
