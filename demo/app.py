@@ -19,6 +19,7 @@ from demo.data_tab import build_data_tab
 from demo.encoders import EncoderShelf
 from demo.endpoints import build_endpoints
 from demo.freezing_tab import build_freezing_tab
+from demo.layer_profiles import ProfileShelf
 from demo.map_endpoint import build_map_endpoint
 from demo.map_tab import build_map_tab
 from demo.maps import MapShelf
@@ -63,6 +64,7 @@ def build_app(
     sessions = sessions or Sessions(shipped_similarity())
     shelf.models = models
     shelves = Shelves(encoders=shelf, models=models, data=data, comparisons=comparisons)
+    profiles = ProfileShelf(shelf, data)
     maps = maps or MapShelf(shelf, models, data)
     with gr.Blocks(
         title="Thaw",
@@ -79,8 +81,8 @@ def build_app(
         with gr.Tabs():
             compared = build_compare_tab(app, shelf, working.choice, working.model)
             build_predict_tab(app, models, working.model)
-            build_freezing_tab(app, shelves, working)
-            build_training_tab(shelves, sessions, working)
+            build_freezing_tab(app, shelves, profiles, working)
+            build_training_tab(shelves, profiles, sessions, working)
             build_map_tab(app, maps, working, compared)
             build_data_tab(app, data, working.choice, working.data, working.data_line)
     return app

@@ -11,8 +11,9 @@ from demo.charts import View
 from demo.data_form import as_page_says
 from demo.freeze_examples import shipped
 from demo.layer_profiles import ProfileShelf, profile_view
-from demo.layer_strip import Network, reading, strip_view, toggled
+from demo.layer_strip import Network, strip_view
 from demo.strategy_cards import MOST_CHOSEN, cards_view, default_names
+from demo.strip_clicks import clicked, name_in
 from demo.toasts import as_toast
 from demo.work import RunningWork, Work, progress_line
 from demo.working_data import WorkingData
@@ -25,7 +26,6 @@ Updates = tuple[Any, ...]
 SKIP = gr.skip()
 CORPUS_DATA = WorkingData()
 STOPPED = '<p class="progress">Stopped; the strip works without a profile.</p>'
-LONGEST_NAME = 200
 
 
 class FreezingEvents:
@@ -155,7 +155,7 @@ class FreezingEvents:
             return default_names(network.layers)
         if "remove" in given:
             return [name for name in names if name != given["remove"]]
-        name = network.parse(_name_in(given, "add")).name
+        name = network.parse(name_in(given, "add")).name
         if name in names:
             return names
         if len(names) >= MOST_CHOSEN:
@@ -174,16 +174,7 @@ class FreezingEvents:
         given: dict[str, Any],
     ) -> tuple[str, View]:
         network = self.profiles.network(working, choice)
-        scenario, said = network.parse(drawn), ""
-        try:
-            if "part" in given:
-                scenario = toggled(network, scenario, str(given["part"])[:LONGEST_NAME])
-            elif "read" in given:
-                scenario = reading(network, scenario, _read_in(given["read"]))
-            elif "name" in given:
-                scenario = network.parse(_name_in(given, "name"))
-        except ValueError as error:
-            said = f"{str(error)[:1].upper()}{str(error)[1:]}."
+        scenario, said = clicked(network, drawn, given)
         view = self._view(network, scenario, chosen, working, choice)
         view["strip"]["said"] = said
         return scenario.name, view
@@ -230,19 +221,3 @@ def shown_button() -> dict[str, Any]:
 def hidden() -> dict[str, Any]:
     """Make the Stop button go."""
     return gr.update(visible=False)
-
-
-def _name_in(given: dict[str, Any], key: str) -> str:
-    name = given.get(key)
-    if not isinstance(name, str) or len(name) > LONGEST_NAME:
-        raise ValueError(f"a strategy's name is text of up to {LONGEST_NAME} characters")
-    return name
-
-
-def _read_in(given: object) -> int | str:
-    """Take where the heads are to read, from the browser."""
-    if given in ("auto", "mix"):
-        return str(given)
-    if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
-        raise ValueError(f"heads read a layer, auto or mix, not {str(given)[:40]!r}")
-    return int(given)

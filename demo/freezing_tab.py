@@ -30,15 +30,18 @@ class Parts(NamedTuple):
     chosen: gr.State
 
 
-def build_freezing_tab(app: gr.Blocks, shelves: Shelves, working: WorkingSet) -> None:
+def build_freezing_tab(
+    app: gr.Blocks, shelves: Shelves, profiles: ProfileShelf, working: WorkingSet
+) -> None:
     """Lay out the tab and wire its events; call inside `app`.
 
     Args:
         app: The page, whose closing is told to what is running.
         shelves: Where encoders, data, models and comparisons come from.
+        profiles: What is known of the data by layer.
         working: What the visitor works with.
     """
-    encoders, profiles = shelves.encoders, ProfileShelf(shelves.encoders, shelves.data)
+    encoders = shelves.encoders
     comparing = ComparingEvents(shelves.comparisons, profiles, shelves.models, local=encoders.local)
     with gr.Tab("Freeze", id="freeze") as tab:
         advice, shown = lay_out_advice(comparing)

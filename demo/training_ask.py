@@ -60,8 +60,8 @@ class TrainingAsk:
             strategy=str(strategy or "").strip(),
             epochs=_whole("epochs", epochs, 1, MOST_EPOCHS),
             batch=_whole("batch", batch, 1, MOST_BATCH),
-            encoder_rate=_rate("the layers' rate", encoder_rate),
-            head_rate=_rate("the heads' rate", head_rate),
+            encoder_rate=rate_in("the layers' rate", encoder_rate),
+            head_rate=rate_in("the heads' rate", head_rate),
             balance=str(balance or "sum"),
             seed=_whole("seed", seed, 0, 2**31 - 1),
         )
@@ -165,7 +165,12 @@ def _whole(name: str, given: object, least: int, most: int) -> int:
     return int(number)
 
 
-def _rate(name: str, given: object) -> float:
+def rate_in(name: str, given: object) -> float:
+    """Read a learning rate as it is typed; 0 where nothing is.
+
+    Raises:
+        ValueError: If it is no number, or out of range.
+    """
     if given is None or given == "":
         return 0.0
     try:

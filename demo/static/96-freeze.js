@@ -1,24 +1,6 @@
 /* Freeze: the strip with the layer profile along it, and the strategies to choose from. */
 (() => {
   const { h, words, number } = window.thaw;
-  const EXTRA = [["auto", "each task's best"], ["mix", "a mix of all layers"]];
-
-  /* ---- the column that says where the heads read */
-  function readers(view, onRead) {
-    const read = Object.values(view.readOf);
-    const chosen = view.read === null ? view.layers : view.read;
-    const host = h("div", { class: "readers strip-layers", role: "radiogroup", "aria-label": "The layer that the heads read" });
-    for (let k = view.layers; k >= 0; k--) {
-      const tasks = Object.keys(view.readOf).filter((task) => view.readOf[task] === k);
-      const here = view.read === "mix" || tasks.length > 0;
-      const name = k ? `layer ${k}` : "the embeddings";
-      const said = tasks.length && tasks.length < read.length ? `${name}, read by ${tasks.join(", ")}` : name;
-      host.append(h("button", { type: "button", role: "radio", class: here ? "reader here" : "reader", "data-k": k, tabindex: k === (Number.isInteger(chosen) ? chosen : view.layers) ? "0" : "-1",
-        "aria-checked": String(chosen === k), "aria-label": said, title: `Heads read ${said}`, onclick: () => onRead(k) }, h("span", { "aria-hidden": "true" }, here ? "◀" : "")));
-    }
-    window.thaw.roving(host, ".reader");
-    return host;
-  }
 
   /* ---- the profile, one panel a task, each layer beside its block */
   function panel(task, view, onRead) {
@@ -47,6 +29,12 @@
   const joint = (from, to) => window.thaw.svg("svg", { class: "joint", viewBox: "0 0 100 1", preserveAspectRatio: "none" },
     window.thaw.svg("line", { x1: from, y1: 1, x2: to, y2: 0, "vector-effect": "non-scaling-stroke" }));
 
+  function panelsOf(profile, strip, on) {
+    const panels = profile.tasks.map((task) => panel(task, strip, (read) => on.draw({ read })));
+    return panels.length > 0 && h("div", { class: "panels-scroll", tabindex: "0", role: "group", "aria-label": `Layer profile. ${profile.lead}` },
+      panels.map((each) => h("div", { class: "panel-column" }, each.title, each.body, each.axis)));
+  }
+
   function profileTable(profile, layers) {
     const names = Array.from({ length: layers + 1 }, (_, k) => k ? `layer ${k}` : "embeddings");
     return h("details", { class: "as-table" }, h("summary", {}, "As a table"), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scores by layer" },
@@ -55,27 +43,6 @@
           const [mean, low, high] = task.scores[k];
           return h("td", {}, k === task.best ? h("b", {}, number(mean, 3)) : number(mean, 3), ` (${number(low, 3)}–${number(high, 3)})`);
         })))))));
-  }
-
-  /* ---- the strip, the readers and the panels, aligned row by row */
-  function along(strip, profile, on) {
-    const parts = window.thaw.stripParts(strip, (part) => on.draw({ part }));
-    const onRead = (read) => on.draw({ read });
-    const panels = profile ? profile.tasks.map((task) => panel(task, strip, onRead)) : [];
-    const host = h("div", { class: `along${strip.layers > 12 ? " deep" : ""}`, style: { "--panels": String(Math.max(1, panels.length)) } },
-      h("div", { class: "layer-strip", role: "group", "aria-label": `Layer strip: ${strip.title}` }, parts.heads, parts.pooling, parts.layers),
-      h("div", { class: "read-column" }, h("span", { class: "soft", "aria-hidden": "true" }, "read"), readers(strip, onRead)),
-      panels.length > 0 && h("div", { class: "panels-scroll", tabindex: "0", role: "group", "aria-label": `Layer profile. ${profile.lead}` },
-        panels.map((each) => h("div", { class: "panel-column" }, each.title, each.body, each.axis))));
-    window.thaw.startWalking(host);
-    host.addEventListener("mouseover", (e) => light(host, e.target.closest("[data-k]")));
-    host.addEventListener("mouseleave", () => light(host, null));
-    return host;
-  }
-
-  function light(host, at) {
-    for (const each of host.querySelectorAll("[data-k].lit")) each.classList.remove("lit");
-    if (at) for (const each of host.querySelectorAll(`[data-k="${at.dataset.k}"]`)) each.classList.add("lit");
   }
 
   function typed(strip, on) {
@@ -96,15 +63,11 @@
   function stripCard(view, on) {
     const { strip, profile } = view;
     const added = view.chosen.includes(strip.name);
-    const extra = h("div", { class: "ways", role: "group", "aria-label": "Or have the heads read" }, EXTRA.map(([read, label]) =>
-      h("button", { type: "button", "data-read": read, "aria-pressed": String(strip.read === read), onclick: () => on.draw({ read: strip.read === read ? strip.layers : read }) }, label)));
     return h("section", { class: "card strip-card" },
       h("div", { class: "bar" }, h("h3", {}, "Strategy: ", words(strip.title.charAt(0).toLowerCase() + strip.title.slice(1))), typed(strip, on)),
-      along(strip, profile, on),
-      h("div", { class: "strip-foot" },
-        h("div", {}, window.thaw.stripLegend(), h("p", { class: "soft" }, "Click a block to freeze or thaw it, and a place under “read” to have the heads read there. Arrow keys walk, space changes.")),
-        h("div", { class: "reads" }, h("span", { class: "soft" }, "Or read"), extra)),
-      h("p", { class: "told", role: "status" }, strip.said ? h("span", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), words(strip.said)) : [h("span", {}, strip.does), " ", h("span", { class: "soft" }, strip.told)]),
+      window.thaw.along(strip, on, profile && panelsOf(profile, strip, on)),
+      window.thaw.stripFoot(strip, on),
+      h("p", { class: "told", role: "status" }, strip.said ? window.thaw.refusal(strip) : [h("span", {}, strip.does), " ", h("span", { class: "soft" }, strip.told)]),
       h("div", { class: "apply" }, h("button", { type: "button", class: "thaw-button", "data-add": "", disabled: added, onclick: () => on.choose({ add: strip.name }) },
         added ? "✓ in the comparison" : "Add to the comparison")));
   }
@@ -118,15 +81,13 @@
 
   function drawStrip(host, given, on) {
     const view = JSON.parse(JSON.stringify(given));
-    const focused = document.activeElement && host.contains(document.activeElement) ? document.activeElement : null;
-    const key = focused && ["part", "read", "add"].find((name) => focused.dataset[name] !== undefined);
-    const selector = !focused ? null : key ? `[data-${key}="${CSS.escape(focused.dataset[key])}"]` : focused.matches(".reader") ? `.reader[data-k="${focused.dataset.k}"]` : null;
     const open = host.querySelector("details")?.open, left = host.querySelector(".panels-scroll")?.scrollLeft;
-    host.replaceChildren(...[view.profile && profileAnswer(view.profile), stripCard(view, on)].filter(Boolean));
-    if (view.profile) host.querySelector(".strip-card").append(profileTable(view.profile, view.strip.layers));
-    if (open) host.querySelector("details").open = true;
-    if (left) host.querySelector(".panels-scroll").scrollLeft = left;
-    if (selector) host.querySelector(selector)?.focus({ preventScroll: true });
+    window.thaw.refocused(host, () => {
+      host.replaceChildren(...[view.profile && profileAnswer(view.profile), stripCard(view, on)].filter(Boolean));
+      if (view.profile) host.querySelector(".strip-card").append(profileTable(view.profile, view.strip.layers));
+      if (open) host.querySelector("details").open = true;
+      if (left) host.querySelector(".panels-scroll").scrollLeft = left;
+    });
   }
 
   /* ---- the cards */
@@ -134,8 +95,7 @@
     const added = chosen.includes(offer.name);
     return h("li", { class: "strategy" },
       h("div", { class: "bar" }, h("h4", {}, words(offer.title)), window.thaw.dots(offer.parts)),
-      h("p", {}, offer.does),
-      h("dl", {}, ["good", "bad", "when"].map((what) => [h("dt", {}, { good: "For", bad: "Against", when: "When" }[what]), h("dd", {}, offer[what])])),
+      window.thaw.strategyWords(offer),
       h("p", { class: "soft fine" }, h("code", {}, words(offer.pattern)), " · ", offer.source),
       h("div", { class: "apply" },
         h("button", { type: "button", class: "thaw-button", "aria-label": `Draw ${offer.name} on the strip`, onclick: () => on.draw({ name: offer.name }) }, "Draw it"),

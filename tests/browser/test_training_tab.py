@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 pytestmark = pytest.mark.browser
 
@@ -82,6 +82,43 @@ def test_the_tab_opens_on_a_run_that_was_made_earlier(train_page: Open) -> None:
     expect(page.locator("#train-estimate")).to_contain_text("About", timeout=LONG)
 
 
+def test_the_strip_and_the_field_say_the_same_strategy(train_page: Open) -> None:
+    page = train_page()
+    field = page.locator("#train-strategy input")
+
+    def block(part: str) -> Locator:
+        return page.locator(f"#choose-strip .slab[data-part='{part}']")
+
+    block("layer 6").click()
+    expect(field).to_have_value("freeze:0-4+6")
+    expect(page.locator("#choose-card h4")).to_have_text("Embeddings, layers 1 to 4 and 6 frozen")
+    block("layer 5").focus()
+    page.keyboard.press("Space")
+    expect(field).to_have_value("heads: the encoder frozen")
+    expect(block("layer 5")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("freeze:0-3+5-6")
+    page.locator("#choose-strip .reader[data-k='4']").click()
+    expect(field).to_have_value("freeze:0-3+5-6@4")
+
+    field.fill("bitfit@5")
+    field.press("Enter")
+    expect(page.locator("#choose-strip .slab.p")).to_have_count(6)
+    expect(page.locator("#choose-card h4")).to_have_text("Biases only, read at layer 5")
+    field.fill("<b>lowest</b>")
+    field.press("Enter")
+    expect(page.locator("#choose-strip .told")).to_contain_text("'<b>lowest</b>', must be one of")
+    page.get_by_label("sentiment", exact=True).uncheck()
+    expect(block("head sentiment")).to_have_count(0)
+
+    page.get_by_role("button", name="Rates, batch, balance, seed").click()
+    rate = page.get_by_label("Layers' learning rate")
+    rate.press_sequentially("0.03", delay=40)
+    expect(page.get_by_text("A learning rate this high usually")).to_be_visible()
+    expect(rate).to_have_value("0.03")
+
+
 def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page: Open) -> None:
     page = train_page()
     start_small(page, epochs="20", rows="300")  # enough to be paused in time
@@ -91,8 +128,8 @@ def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page
     press(page, "One step")
     page.wait_for_selector(f"#train-picture[data-state=paused][data-steps='{before + 1}']")
 
-    page.locator(".slab[data-part='layer 6']").click()
-    expect(page.locator(".slab[data-part='layer 6']")).to_have_attribute(
+    page.locator("#train-picture .slab[data-part='layer 6']").click()
+    expect(page.locator("#train-picture .slab[data-part='layer 6']")).to_have_attribute(
         "aria-label", re.compile("layer 6: trains"), timeout=LONG
     )
     page.get_by_label("Heads' rate").fill("0.02")
@@ -106,7 +143,7 @@ def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page
     press(page, "Resume")
     wait_for(page, "done")
     expect(page.locator("#train-picture .big")).to_contain_text("Topic: accuracy")
-    expect(page.locator(".slab[data-part='layer 6']")).to_have_attribute(
+    expect(page.locator("#train-picture .slab[data-part='layer 6']")).to_have_attribute(
         "aria-label", re.compile("moved by")
     )
     press(page, "Start over")

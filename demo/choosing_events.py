@@ -1,0 +1,182 @@
+"""What the Train tab's strip, strategy and notes do: they always say the same strategy."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+
+from core.config import EncoderChoice
+from demo.charts import View
+from demo.layer_profiles import ProfileShelf
+from demo.layer_strip import Network, strip_view
+from demo.strategy_cards import small_picture
+from demo.strategy_words import title_of
+from demo.strip_clicks import LONGEST_NAME, as_sentence, clicked
+from demo.toasts import as_toast
+from demo.training_ask import CORPUS_DATA
+from demo.training_choices import choices, first_choice, followed
+from demo.training_notes import Controls, notes
+from demo.work import Work
+from demo.working_data import WorkingData
+
+if TYPE_CHECKING:  # torch is behind it
+    from core.scenario import Scenario
+
+Updates = tuple[Any, ...]
+SKIP = gr.skip()
+
+FIRST_LAYERS = 6
+"""The depth of the built-in encoder, for which the strategy's list is laid out at first."""
+
+
+class Drawn(NamedTuple):
+    """What is drawn on the strip.
+
+    Attributes:
+        name: The strategy's.
+        layers: How many layers the encoder has; 0 while nothing is drawn.
+        encoder: Its name.
+        data: Whose tasks the heads are of.
+    """
+
+    name: str = ""
+    layers: int = 0
+    encoder: str = ""
+    data: WorkingData = CORPUS_DATA
+
+
+class ChoosingEvents:
+    """The callbacks.
+
+    Args:
+        profiles: What is known of the working data, and what strategies would train.
+    """
+
+    def __init__(self, profiles: ProfileShelf) -> None:
+        self.profiles = profiles
+
+    def open(
+        self,
+        drawn: Drawn,
+        typed: str | None,
+        tasks: Sequence[str] | None,
+        working: WorkingData,
+        choice: EncoderChoice,
+    ) -> Updates:
+        """Draw what the strategy's field says: returns drawn, strip, card, the field.
+
+        On an encoder of another depth the field's list and its choice follow. What is no strategy
+        is said under the strip, which stays.
+        """
+
+        def draw() -> Updates:
+            network = self._network(tasks, working, choice)
+            name, field = str(typed or "").strip(), SKIP
+            before = drawn.layers or FIRST_LAYERS
+            if network.layers != before:
+                name = followed(name, before, network.layers)
+                field = gr.update(choices=choices(network.layers), value=name)
+            scenario, said = _read(network, name, drawn.name)
+            now = Drawn(scenario.name, network.layers, choice.name, working)
+            return now, *_views(network, scenario, said), field
+
+        with as_toast():
+            return Work(lambda *_: draw()).result()
+
+    def follow(self, drawn: Drawn, *given: Any) -> Updates:  # noqa: ANN401 (as `open`)
+        """Draw anew, as `open`, once the tab was opened; before that nothing is loaded for it."""
+        return self.open(drawn, *given) if drawn.layers else (SKIP,) * 4
+
+    def click(
+        self,
+        drawn: Drawn,
+        typed: str | None,
+        tasks: Sequence[str] | None,
+        working: WorkingData,
+        choice: EncoderChoice,
+        asked: gr.EventData,
+    ) -> Updates:
+        """Change what is drawn as a click on the strip asks: returns as `open`."""
+        given: dict[str, Any] = asked._data or {}
+
+        def draw() -> Updates:
+            network = self._network(tasks, working, choice)
+            shown, _ = _read(network, str(typed or ""), drawn.name)
+            scenario, said = clicked(network, shown.name, given)
+            now = Drawn(scenario.name, network.layers, choice.name, working)
+            return now, *_views(network, scenario, said), gr.update(value=scenario.name)
+
+        with as_toast():
+            return Work(lambda *_: draw()).result()
+
+    def notes(self, drawn: Drawn, *fields: Any) -> Updates:  # noqa: ANN401 (the fields)
+        """Say a sentence beside each control, of the value chosen.
+
+        Returns an update for tasks, epochs, batch, both rates, balance and seed.
+        """
+        if not drawn.layers:
+            return (SKIP,) * 7
+        _, tasks, _, epochs, batch, encoder_rate, head_rate, balance, seed = fields
+        controls = {"epochs": epochs, "batch": batch, "balance": str(balance), "seed": seed}
+
+        def say() -> dict[str, str]:
+            from core.freezing import Part
+            from core.scenario import parse_strategy
+
+            scenario = parse_strategy(drawn.name, drawn.layers)
+            layers = [Part(layer=layer) for layer in range(drawn.layers + 1)]
+            return notes(
+                Controls(
+                    strategy=scenario.strategy,
+                    moves=any(map(scenario.strategy.trains, layers)),
+                    tasks=[str(task) for task in tasks or ()],
+                    encoder_rate=encoder_rate,
+                    head_rate=head_rate,
+                    **controls,
+                )
+            )
+
+        return tuple(gr.update(info=text) for text in Work(lambda *_: say()).result().values())
+
+    def _network(
+        self, tasks: Sequence[str] | None, working: WorkingData, choice: EncoderChoice
+    ) -> Network:
+        """Return what would be trained: heads of the tasks ticked, of all where none is."""
+        network = self.profiles.network(working, choice)
+        ticked = tuple(task for task in network.tasks if task.name in (tasks or ()))
+        return replace(network, tasks=ticked or network.tasks)
+
+
+def _read(network: Network, typed: str, before: str) -> "tuple[Scenario, str]":
+    """Read the field; what is no strategy leaves what was drawn, and is said."""
+    try:
+        if len(typed) > LONGEST_NAME:
+            raise ValueError(f"a strategy's name is text of up to {LONGEST_NAME} characters")
+        return network.parse(typed), ""
+    except ValueError as error:
+        said = as_sentence(error)
+    for name in (before, first_choice(network.layers)):
+        try:
+            return network.parse(name), said
+        except ValueError:  # of another encoder, or of tasks that are not ticked any more
+            continue
+    raise RuntimeError("the first choice is a strategy of every encoder")
+
+
+def _views(network: Network, scenario: "Scenario", said: str) -> tuple[View, View]:
+    """Lay out the strip and the strategy's card."""
+    strategy, strip = scenario.strategy, strip_view(network, scenario)
+    strip["said"] = said
+    card = {
+        "name": scenario.name,
+        "title": title_of(scenario),
+        "does": strategy.does,
+        "good": strategy.good,
+        "bad": strategy.bad,
+        "when": strategy.when,
+        "source": strategy.source,
+        "parts": small_picture(network, scenario),
+        "told": strip["told"],
+    }
+    return strip, card
