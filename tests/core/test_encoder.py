@@ -130,7 +130,7 @@ def test_the_same_weights_read_left_to_right_where_nothing_asks_for_both_ways(
     encoder = load_encoder(str(folder))
     _, left = encoder.token_states("The ferry left")
     _, sang = encoder.token_states("The ferry sang")
-    assert torch.equal(left[0], sang[0])
+    assert torch.allclose(left[0], sang[0], atol=1e-5), "the first token sees none after it"
 
 
 def test_stella_equals_transformers_own_states_pooled_and_projected_by_hand(
