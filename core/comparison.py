@@ -245,10 +245,7 @@ class _Comparison(Planned):
         depth = frozen_depth(scenario.strategy, self.known.layers)
         if depth == self.known.layers:  # nothing moves: that needs no computing
             return Prepared(folder=None, seconds=0.0)
-        if self.choice.engine != LOCAL:  # the probe's states lie on this machine
-            return None
-        hurry = self.choice.budget_seconds is not None
-        if hurry and self.choice.advice.cost != "forgetting":
+        if not self.measures_retention:
             return None
         return self._ask(RetentionJob(depth=depth), Prepared)
 

@@ -10,8 +10,10 @@ from core.comparison_folds import ComparedData, Deal
 from core.config import EncoderChoice, TrainingChoice
 from core.dealing import DealtRows
 from core.encoder import load_encoder
+from core.forgetting import Yardstick
 from core.freezing import Full, Heads, Lower, Moment, Part, Strategy, frozen_depth
 from core.heads import MIX
+from core.probe import load_probe
 from core.runs import Run
 from core.scenario import Scenario
 from core.training_events import StepEvent
@@ -31,6 +33,7 @@ class Measured:
         layer: Seconds of a trained layer, for each token of a step.
         embeddings: Seconds that a step takes more where the embeddings train too.
         tokens: By row of the data, its tokens.
+        probe: Tokens of all that drift and forgetting are measured on.
     """
 
     load: float
@@ -38,6 +41,7 @@ class Measured:
     layer: float
     embeddings: float
     tokens: tuple[int, ...]
+    probe: int = 0
 
     def seconds(
         self, strategy: Strategy, highest: int, layers: int, deal: Deal, choice: TrainingChoice
@@ -69,6 +73,20 @@ class Measured:
                 total += steps * self.embeddings
         return total + forward * ((training + validation) * deepest + tested * highest)
 
+    def retention(self, strategy: Strategy, layers: int, *, pretrained: bool) -> float:
+        """Estimate what measuring drift and forgetting takes, of one run.
+
+        Args:
+            strategy: What trains.
+            layers: How many layers the encoder has.
+            pretrained: Whether the pretrained encoder is yet to be run, for all runs.
+        """
+        depth = frozen_depth(strategy, layers)
+        if depth == layers:  # nothing moves, and nothing is run
+            return 0.0
+        run = layers - (depth or 0) + (layers if pretrained else 0)
+        return self.layer / (1 + BACKWARD) * self.probe * run
+
 
 def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: int) -> Measured:
     """Measure steps of three depths of training on some rows of the data.
@@ -94,26 +112,30 @@ def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: 
         layer=max(0.0, upper - heads) / (encoder.layers * max(1.0, each)),
         embeddings=max(0.0, full - upper),
         tokens=tokens,
+        probe=sum(map(len, Yardstick(load_probe(), texts, encoder.tokenizer).ids)),
     )
 
 
 def _step_seconds(
     data: ComparedData, choice: EncoderChoice, rows: Sequence[int], batch: int, strategy: Strategy
 ) -> float:
-    """Train a few steps, and give the quickest after the first: others use the machine too."""
+    """Train on some rows twice, and give the mean step of the second time.
+
+    Each step has other tokens, and the first ones pay for what is set up once.
+    """
     encoder = load_encoder(choice, threads=torch.get_num_threads())
     training = tuple(data.dataset.examples[row] for row in rows)
     dealt = DealtRows(training=training, validation=(), notes=())
     read: dict[str, int | str] = {task.name: encoder.layers for task in data.dataset.tasks}
-    settings = TrainingChoice(epochs=2 if len(rows) <= batch else 1, batch=batch)
+    settings = TrainingChoice(epochs=2, batch=batch)
     run = Run(data.dataset, dealt, encoder, Scenario(strategy=strategy), settings, read)
     found, before = [], time.perf_counter()
     for event in run.train():
         now = time.perf_counter()
-        if isinstance(event, StepEvent):
+        if isinstance(event, StepEvent) and event.epoch == settings.epochs:
             found.append(now - before)
         before = now
-    return min(found[1:] or found)
+    return sum(found) / len(found)
 
 
 def highest_read(read: Mapping[str, int | str], layers: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.comparison_choice import RAY, ComparisonChoice
+from core.comparison_choice import LOCAL, RAY, ComparisonChoice
 from core.comparison_cost import Measured, highest_read
 from core.comparison_events import (
     ComparisonEvent,
@@ -244,19 +244,34 @@ class Planned:
         one = self.measured.seconds(scenario.strategy, highest, layers, deal, choices[0])
         return one * len(choices)
 
+    @property
+    def measures_retention(self) -> bool:
+        """Whether the first run of each strategy tells its drift and forgetting."""
+        if self.choice.engine != LOCAL:  # the probe's states lie on this machine
+            return False
+        hurry = self.choice.budget_seconds is not None
+        return not hurry or self.choice.advice.cost == "forgetting"
+
     def plan(self) -> ComparisonPlan:
         """Say what will run, in which order, and what it will take."""
         variants = variants_of(self.choice, self.data, self.deals)
         self.further = {variant: self._there(variant) for variant in variants}
-        runs = []
+        runs, tuned = [], 0.0
+        seen = {name for name, _ in self.finished}
         for run in [*self._order(TOGETHER_ALL), *(r for v in variants for r in self._order(v))]:
             done = run.place in self._finished(run.variant)
+            seconds = 0.0 if done else self.estimate(run)
+            if self.measures_retention and run.scenario.name not in seen:
+                strategy, layers = run.scenario.strategy, self.known.layers
+                more = self.measured.retention(strategy, layers, pretrained=not tuned)
+                seconds, tuned = seconds + more, tuned + more
+            seen.add(run.scenario.name)
             runs.append(
                 PlannedRun(
                     strategy=run.scenario.name,
                     seed=run.seed,
                     part=run.variant.name,
-                    seconds=0.0 if done else self.estimate(run),
+                    seconds=seconds,
                     done=done,
                 )
             )

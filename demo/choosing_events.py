@@ -46,6 +46,33 @@ class Drawn(NamedTuple):
     data: WorkingData = CORPUS_DATA
 
 
+class Chosen(NamedTuple):
+    """What is chosen, as the fields hold it.
+
+    Attributes:
+        typed: The strategy's name.
+        tasks: The tasks ticked.
+        epochs: How many.
+        working: The working data.
+        choice: The working encoder.
+    """
+
+    typed: str | None
+    tasks: Sequence[str] | None
+    epochs: float | None
+    working: WorkingData
+    choice: EncoderChoice
+
+    @property
+    def name(self) -> str:
+        """The strategy's name, as it may be typed."""
+        return str(self.typed or "").strip()
+
+    def drawn(self, scenario: "Scenario", network: Network) -> Drawn:
+        """Say what is drawn of it."""
+        return Drawn(scenario.name, network.layers, self.choice.name, self.working)
+
+
 class ChoosingEvents:
     """The callbacks.
 
@@ -56,14 +83,7 @@ class ChoosingEvents:
     def __init__(self, profiles: ProfileShelf) -> None:
         self.profiles = profiles
 
-    def open(
-        self,
-        drawn: Drawn,
-        typed: str | None,
-        tasks: Sequence[str] | None,
-        working: WorkingData,
-        choice: EncoderChoice,
-    ) -> Updates:
+    def open(self, drawn: Drawn, *given: Any) -> Updates:  # noqa: ANN401 (as in `Chosen`)
         """Draw what the strategy's field says: returns drawn, strip, card, the field.
 
         On an encoder of another depth the field's list and its choice follow. What is no strategy
@@ -71,15 +91,14 @@ class ChoosingEvents:
         """
 
         def draw() -> Updates:
-            network = self._network(tasks, working, choice)
-            name, field = str(typed or "").strip(), SKIP
+            chosen = Chosen(*given)
+            network, name, field = self._network(chosen), chosen.name, SKIP
             before = drawn.layers or FIRST_LAYERS
             if network.layers != before:
                 name = followed(name, before, network.layers)
                 field = gr.update(choices=choices(network.layers), value=name)
             scenario, said = _read(network, name, drawn.name)
-            now = Drawn(scenario.name, network.layers, choice.name, working)
-            return now, *_views(network, scenario, said), field
+            return chosen.drawn(scenario, network), *_views(network, scenario, chosen, said), field
 
         with as_toast():
             return Work(lambda *_: draw()).result()
@@ -88,24 +107,17 @@ class ChoosingEvents:
         """Draw anew, as `open`, once the tab was opened; before that nothing is loaded for it."""
         return self.open(drawn, *given) if drawn.layers else (SKIP,) * 4
 
-    def click(
-        self,
-        drawn: Drawn,
-        typed: str | None,
-        tasks: Sequence[str] | None,
-        working: WorkingData,
-        choice: EncoderChoice,
-        asked: gr.EventData,
-    ) -> Updates:
+    def click(self, drawn: Drawn, asked: gr.EventData, *given: Any) -> Updates:  # noqa: ANN401
         """Change what is drawn as a click on the strip asks: returns as `open`."""
-        given: dict[str, Any] = asked._data or {}
+        what: dict[str, Any] = asked._data or {}
 
         def draw() -> Updates:
-            network = self._network(tasks, working, choice)
-            shown, _ = _read(network, str(typed or ""), drawn.name)
-            scenario, said = clicked(network, shown.name, given)
-            now = Drawn(scenario.name, network.layers, choice.name, working)
-            return now, *_views(network, scenario, said), gr.update(value=scenario.name)
+            chosen = Chosen(*given)
+            network = self._network(chosen)
+            shown, _ = _read(network, chosen.name, drawn.name)
+            scenario, said = clicked(network, shown.name, what)
+            views = _views(network, scenario, chosen, said)
+            return chosen.drawn(scenario, network), *views, gr.update(value=scenario.name)
 
         with as_toast():
             return Work(lambda *_: draw()).result()
@@ -139,12 +151,10 @@ class ChoosingEvents:
 
         return tuple(gr.update(info=text) for text in Work(lambda *_: say()).result().values())
 
-    def _network(
-        self, tasks: Sequence[str] | None, working: WorkingData, choice: EncoderChoice
-    ) -> Network:
+    def _network(self, chosen: "Chosen") -> Network:
         """Return what would be trained: heads of the tasks ticked, of all where none is."""
-        network = self.profiles.network(working, choice)
-        ticked = tuple(task for task in network.tasks if task.name in (tasks or ()))
+        network = self.profiles.network(chosen.working, chosen.choice)
+        ticked = tuple(task for task in network.tasks if task.name in (chosen.tasks or ()))
         return replace(network, tasks=ticked or network.tasks)
 
 
@@ -164,9 +174,10 @@ def _read(network: Network, typed: str, before: str) -> "tuple[Scenario, str]":
     raise RuntimeError("the first choice is a strategy of every encoder")
 
 
-def _views(network: Network, scenario: "Scenario", said: str) -> tuple[View, View]:
+def _views(network: Network, scenario: "Scenario", chosen: Chosen, said: str) -> tuple[View, View]:
     """Lay out the strip and the strategy's card."""
-    strategy, strip = scenario.strategy, strip_view(network, scenario)
+    epochs = max(1, int(chosen.epochs or 1))
+    strategy, strip = scenario.strategy, strip_view(network, scenario, epochs)
     strip["said"] = said
     card = {
         "name": scenario.name,
@@ -177,6 +188,5 @@ def _views(network: Network, scenario: "Scenario", said: str) -> tuple[View, Vie
         "when": strategy.when,
         "source": strategy.source,
         "parts": small_picture(network, scenario),
-        "told": strip["told"],
     }
     return strip, card

@@ -73,12 +73,13 @@ class Network:
         return found
 
 
-def strip_view(network: Network, scenario: "Scenario") -> View:
+def strip_view(network: Network, scenario: "Scenario", epochs: int | None = None) -> View:
     """Lay out a strategy: its blocks, where the heads read, and all of it in words.
 
     Args:
         network: What it would train.
         scenario: The strategy, and where its heads read.
+        epochs: For how many; None for the strategy's own most, which is said then.
     """
     from core.model import MultiTaskModel, default_shapes
     from core.thawing import planned_sizes
@@ -88,9 +89,13 @@ def strip_view(network: Network, scenario: "Scenario") -> View:
     model = MultiTaskModel(network.encoder, default_shapes(network.encoder, network.tasks, read))
     sizes, strategy = planned_sizes(model, scenario.strategy), scenario.strategy
     top = model.highest_read
+    told = _counted(sizes, top, network.layers)
+    if epochs is None and any(trained for trained, _ in sizes.values()):
+        told += f" At most {plural(strategy.epochs, 'epoch')} unless you say otherwise."
+    epochs = epochs or strategy.epochs
     blocks = []
     for part, (trained, every) in sizes.items():
-        found = part_state(strategy, part, (trained, every), epochs=strategy.epochs, top=top)
+        found = part_state(strategy, part, (trained, every), epochs=epochs, top=top)
         blocks.append(
             {
                 "part": str(part),
@@ -113,7 +118,7 @@ def strip_view(network: Network, scenario: "Scenario") -> View:
         "readOf": read,
         "pooling": "mean pooling" if any(t.kind == "sentence" for t in network.tasks) else TOKENS,
         "blocks": blocks,
-        "told": _told(scenario, sizes, top, network.layers),
+        "told": told,
         "said": "",
     }
 
@@ -177,9 +182,7 @@ def _read_of(read: Mapping[str, int | str], part: "Part") -> str:
     return "a mix of all layers" if isinstance(layer, str) else layer_name(layer)
 
 
-def _told(
-    scenario: "Scenario", sizes: Mapping["Part", tuple[int, int]], top: int, layers: int
-) -> str:
+def _counted(sizes: Mapping["Part", tuple[int, int]], top: int, layers: int) -> str:
     """Say how much trains, and what is not run."""
     trained, every = (sum(counts) for counts in zip(*sizes.values(), strict=True))
     moving = [part for part, (some, _) in sizes.items() if some]
@@ -194,8 +197,7 @@ def _told(
         said += f" {above.capitalize()} {'is' if layers - top == 1 else 'are'} not run."
     if not trained:
         return "Nothing trains: this measures the model as it is."
-    first = scenario.strategy.epochs
-    return f"{said} At most {plural(first, 'epoch')} unless you say otherwise."
+    return said
 
 
 def _listed(

@@ -114,6 +114,10 @@ class Sessions:
 
         warm_up(PRELOAD)
 
+    def knows(self, fingerprint: str) -> bool:
+        """Tell whether what an encoder's similarities come to is known before any run."""
+        return fingerprint in self._known_similarity
+
     def start(self, job: TrainingJob) -> str:
         """Put a run into the queue.
 

@@ -37,7 +37,7 @@ class TrainingEvents:
         self.shelf, self.data, self.models = shelves.encoders, shelves.data, shelves.models
         self.sessions = sessions
         self.uploads = ModelUploads(local=self.shelf.local)
-        self.estimates = Estimates()
+        self.estimates = Estimates(sessions.knows)
         self._running = RunningWork()
 
     def start(

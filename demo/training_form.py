@@ -155,13 +155,13 @@ def wire_form(tab: gr.Tab, form: Form, events: ChoosingEvents, working: WorkingS
         working: What is trained.
     """
     fields = form.fields
-    asked = [form.drawn, fields.strategy, fields.tasks, working.data, working.choice]
+    chosen: list[Any] = [fields.strategy, fields.tasks, fields.epochs]
+    asked = [form.drawn, *chosen, working.data, working.choice]
     shown = [form.drawn, form.strip, form.card, fields.strategy]
     latest: dict[str, Any] = {"trigger_mode": "always_last", **SEVERAL}
     tab.select(events.open, asked, shown, **latest)
-    follows = [fields.strategy.change, fields.tasks.change]
     gr.on(
-        [*follows, working.choice.change, working.data.change],
+        [*(field.change for field in chosen), working.choice.change, working.data.change],
         events.follow,
         asked,
         shown,

@@ -44,7 +44,7 @@ def click(what: dict[str, Any]) -> Any:  # noqa: ANN401 (as Gradio hands it on)
 def test_on_another_depth_the_list_and_the_choice_follow(
     events: ChoosingEvents, choice: EncoderChoice
 ) -> None:
-    now, strip, card, field = events.open(Drawn(), "lower:4", ["topic"], DATA, choice)
+    now, strip, card, field = events.open(Drawn(), "lower:4", ["topic"], 3, DATA, choice)
     assert now == drawn("lower:2", choice), "the upper third of three layers, as of six"
     assert strip["layers"] == LAYERS
     assert strip["name"] == card["name"] == field["value"] == "lower:2"
@@ -55,21 +55,33 @@ def test_on_another_depth_the_list_and_the_choice_follow(
 def test_a_click_changes_the_field_the_strip_and_the_card_alike(
     events: ChoosingEvents, choice: EncoderChoice
 ) -> None:
-    given = (drawn("lower:2", choice), "lower:2", ["topic", "sentiment"], DATA, choice)
-    now, strip, card, field = events.click(*given, click({"part": "layer 2"}))
+    given = (drawn("lower:2", choice), "lower:2", ["topic", "sentiment"], 3, DATA, choice)
+    now, strip, card, field = events.click(given[0], click({"part": "layer 2"}), *given[1:])
     assert now.name == strip["name"] == card["name"] == field["value"] == "lower:1"
-    now, strip, _, field = events.click(*given, click({"read": 2}))
+    now, strip, _, field = events.click(given[0], click({"read": 2}), *given[1:])
     assert now.name == strip["name"] == field["value"] == "heads@2"
-    now, strip, _, field = events.click(*given, click({"part": "<b>"}))
+    now, strip, _, field = events.click(given[0], click({"part": "<b>"}), *given[1:])
     assert now.name == field["value"] == "lower:2"
     assert "There is no '<b>' here" in strip["said"]
+
+
+def test_what_thaws_late_is_drawn_for_the_epochs_chosen(
+    events: ChoosingEvents, choice: EncoderChoice
+) -> None:
+    for epochs, first in ((2, 1), (12, 2)):
+        given = ("gradual", ["topic"], epochs, DATA, choice)
+        _, strip, _, _ = events.open(drawn("gradual", choice), *given)
+        thaws = {block["part"]: block["from"] for block in strip["blocks"]}
+        assert (thaws["head topic"], thaws["embeddings"] > first) == (1, True)
+        assert thaws["embeddings"] <= epochs
+        assert "At most" not in strip["told"]
 
 
 @pytest.mark.parametrize("typed", ["", None, "<b>lowest</b>", "lower:9", "x" * 9_000])
 def test_what_is_no_strategy_is_said_and_leaves_what_was_drawn(
     typed: str | None, events: ChoosingEvents, choice: EncoderChoice
 ) -> None:
-    now, strip, _, _ = events.open(drawn("full", choice), typed, [], DATA, choice)
+    now, strip, _, _ = events.open(drawn("full", choice), typed, [], None, DATA, choice)
     assert now.name == strip["name"] == "full"
     assert strip["said"].endswith(".")
     assert len(strip["said"]) < 500
@@ -79,14 +91,14 @@ def test_a_head_whose_task_is_not_ticked_any_more_is_no_strategy(
     events: ChoosingEvents, choice: EncoderChoice
 ) -> None:
     name = "freeze-head:topic"
-    now, strip, _, _ = events.open(drawn(name, choice), name, ["sentiment"], DATA, choice)
+    now, strip, _, _ = events.open(drawn(name, choice), name, ["sentiment"], 3, DATA, choice)
     assert now.name == strip["name"] == "lower:2"
     assert "must be of: sentiment" in strip["said"]
 
 
 def test_nothing_is_loaded_before_the_tab_is_opened(choice: EncoderChoice) -> None:
     events = ChoosingEvents(None)  # type: ignore[arg-type]  # it would fail to be asked
-    assert len(events.follow(Drawn(), "full", [], DATA, choice)) == 4
+    assert len(events.follow(Drawn(), "full", [], 3, DATA, choice)) == 4
     assert len(events.notes(Drawn(), *[None] * 9)) == 7
 
 

@@ -1,0 +1,159 @@
+"""How right the times are that are said before anything is trained.
+
+    python tests/benchmarks/estimate_bench.py [--rows 300] [--epochs 3] [--part train] [--cpu]
+
+Prints estimate, truth and their ratio for several strategies: of the Train tab
+(`demo.training_estimate`), where the truth is a run from its start to its model, and of the
+comparison (`core.comparison_cost`), where it is a finished run with its figures. With --cpu all of
+it runs in this process on one thread, and every clock is the processor's, so that what else the
+machine does counts little; without, the comparison runs in worker processes as it does for people.
+"""
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing import Pipe
+from pathlib import Path
+
+import torch
+
+from core.comparison import compare
+from core.comparison_choice import ComparisonChoice
+from core.comparison_cost import highest_read, measure_steps
+from core.comparison_events import ComparisonPlan, RunFinished
+from core.comparison_folds import compared_data
+from core.comparison_runs import FinishedRun
+from core.comparison_shared import Prepared, Setting
+from core.comparison_work import Job, do_run
+from core.config import DataChoice, EncoderChoice, TrainingChoice
+from core.dataset import Dataset, read_dataset
+from core.encoder import load_encoder
+from core.scenario import parse_strategy
+from demo.training_estimate import Estimates
+from demo.training_example import shipped_similarity
+from demo.training_worker import TrainingJob, serve_training
+
+STRATEGIES = "heads,lower:4,lower:2@4,full,gradual,bitfit,lora"
+RIGHT = 0.30
+"""An estimate within this share of the truth is right."""
+
+Timed = tuple[str, float, float]
+"""A strategy, its estimate and the truth, seconds."""
+
+
+def live_runs(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> Iterator[Timed]:
+    """Train as the Train tab does, and hold each run against what was said before."""
+    encoder = load_encoder(EncoderChoice(), threads=torch.get_num_threads())
+    known = shipped_similarity()
+    estimates = Estimates(known.__contains__)
+    for name in names:
+        job = TrainingJob(
+            dataset=data,
+            encoder=EncoderChoice(),
+            strategy=name,
+            choice=choice,
+            known_similarity=known,
+        )
+        scenario = parse_strategy(name, encoder.layers, [task.name for task in data.tasks])
+        said, begun = estimates.seconds(encoder, scenario, job), time.perf_counter()
+        ours, theirs = Pipe()
+        with tempfile.TemporaryDirectory() as folder:
+            given = (theirs, job, str(Path(folder) / "model"))
+            thread = threading.Thread(target=serve_training, args=given)
+            thread.start()
+            while (told := ours.recv())["event"] not in ("saved", "failed"):
+                pass
+            thread.join()
+        if told["event"] == "failed":
+            raise SystemExit(told["text"])
+        yield name, said, time.perf_counter() - begun
+
+
+def compared_runs(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> Iterator[Timed]:
+    """Compare as people do, and hold each run, and all of them, against the plan."""
+    tasks = [task.name for task in data.tasks]
+    layers = load_encoder(EncoderChoice()).layers
+    wanted = ComparisonChoice(
+        strategies=tuple(parse_strategy(name, layers, tasks) for name in names),
+        seeds=3,
+        epochs=choice.epochs,
+    )
+    plan, begun, sums = None, 0.0, dict.fromkeys(names, 0.0)
+    for event in compare(data, EncoderChoice(), wanted):
+        if isinstance(event, ComparisonPlan):
+            plan, begun = event, time.perf_counter()
+        elif isinstance(event, RunFinished):
+            sums[event.record.strategy] += event.record.wall_seconds
+    took = time.perf_counter() - begun
+    assert plan is not None, "a comparison has a plan"
+    for name in names:
+        yield name, sum(run.seconds for run in plan.runs if run.strategy == name), sums[name]
+    yield "all of it", plan.seconds, took
+
+
+def compared_here(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> Iterator[Timed]:
+    """Run a comparison's runs in this process, each on its own, nothing shared or kept."""
+    rows, encoder = compared_data(data), EncoderChoice()
+    deal, layers = rows.deal(0), load_encoder(encoder).layers
+    tasks = tuple(task.name for task in rows.dataset.tasks)
+    measured = measure_steps(rows, encoder, deal, choice.batch)
+    setting = Setting(
+        data=rows, encoder=encoder, threads=1, memory_bytes=1e9, scratch="", command=""
+    )
+    for name in names:
+        scenario = parse_strategy(name, layers, tasks)
+        read = dict.fromkeys(tasks, layers if scenario.read is None else scenario.read)
+        said = measured.seconds(scenario.strategy, highest_read(read, layers), layers, deal, choice)
+        job = Job(
+            scenario=scenario,
+            deal=deal,
+            read=read,
+            choices=(choice,),
+            profile_seconds=0.0,
+            prefix=Prepared(folder=None, seconds=0.0),
+            tasks=tasks,
+            measure=False,
+            retention=None,
+            folder=None,
+        )
+        begun = time.perf_counter()
+        (run,) = (each for each in do_run(setting, job, {}) if isinstance(each, FinishedRun))
+        yield run.record.strategy, said, time.perf_counter() - begun
+
+
+def main() -> None:
+    """Print a table for each of the two estimates."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--strategies", default=STRATEGIES)
+    parser.add_argument("--part", choices=("train", "compare"))
+    parser.add_argument("--cpu", action="store_true")
+    given = parser.parse_args()
+    if given.cpu:
+        torch.set_num_threads(1)
+        time.perf_counter = time.process_time  # every clock of the project's, in this process
+    data = read_dataset(DataChoice(source="corpus", rows=given.rows))
+    choice = TrainingChoice(
+        epochs=given.epochs,
+        batch=given.batch,
+        patience=given.epochs,
+        threads=1 if given.cpu else None,
+    )
+    parts = {"train": live_runs, "compare": compared_here if given.cpu else compared_runs}
+    for part, runs in parts.items():
+        if given.part not in (None, part):
+            continue
+        print(f"{part}: {given.rows} rows, {given.epochs} epochs, batches of {given.batch}")
+        right = []
+        for name, said, true in runs(data, given.strategies.split(","), choice):
+            right.append(abs(said / true - 1) <= RIGHT)
+            print(f"  {name:12} said {said:7.1f} s  took {true:7.1f} s  ratio {said / true:.2f}")
+        print(f"  within {RIGHT:.0%}: {sum(right)} of {len(right)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
