@@ -15,6 +15,7 @@ from core.command_input import load_chosen, on_threads, read_data
 from core.compare_options import (
     Balances,
     Budget,
+    Code,
     CostName,
     Engine,
     Epochs,
@@ -83,6 +84,7 @@ def compare(
     engine: Engine = "local",
     out: Out = None,
     html: Html = None,
+    code: Code = None,
     predictions: Predictions = None,
     train_best: TrainBest = None,
     single_task: SingleTask = False,
@@ -109,7 +111,7 @@ def compare(
         data, text_column, label_column, task, renames, split_column, group_column, rows
     )
     wanted = AdviceChoice(margin=margin, score=score, cost=cost)
-    targets = _Targets(out, html, predictions)
+    targets = _Targets(out, html, predictions, code)
     with terminal.waiting("looking around"):
         from core.comparison_choice import ComparisonChoice, default_strategies
         from core.scenario import parse_strategy
@@ -212,7 +214,9 @@ def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool, other: bool
 class _Targets:
     """The files that are asked for, checked before anything is computed."""
 
-    def __init__(self, out: str | None, html: str | None, predictions: str | None) -> None:
+    def __init__(
+        self, out: str | None, html: str | None, predictions: str | None, code: str | None
+    ) -> None:
         from core.comparison_files import PREDICTIONS_SUFFIXES
 
         wanted = ((out, "--out", (".json",)), (html, "--html", (".html", ".htm")))
@@ -228,10 +232,16 @@ class _Targets:
             )
         )
 
+        self.code = None if code is None else Path(code).expanduser().resolve()
+        if self.code is not None and self.code.exists() and not self.code.is_dir():
+            raise ValueError(f"--code {code} is a file, must be a folder for the scripts")
+        self.scripts: list[Path] = []
+
     @property
     def names(self) -> list[str]:
         """All of them."""
-        return [str(each) for each in (self.out, self.html, self.predictions) if each is not None]
+        files = (self.out, self.html, self.predictions, *self.scripts)
+        return [str(each) for each in files if each is not None]
 
     def write(self, document: dict[str, Any], dataset: "Dataset", runs: Sequence[Any]) -> None:
         """Write what was asked for."""
@@ -247,6 +257,10 @@ class _Targets:
 
             with replaced_whole(self.html) as file:
                 file.write(comparison_html(document).encode(errors="replace"))
+        if self.code is not None:
+            from core.code_to_take import write_scripts
+
+            self.scripts = write_scripts(document, self.code)
         if self.predictions is not None:
             write_predictions(self.predictions, dataset, runs)
 

@@ -82,6 +82,15 @@ Html = Annotated[
         "--html", metavar="F.html", help="Write the report as one page that needs nothing else."
     ),
 ]
+Code = Annotated[
+    str | None,
+    typer.Option(
+        "--code",
+        metavar="DIR",
+        help="Write the advised strategy as scripts of plain transformers and of plain "
+        "sentence-transformers, which need no Thaw.",
+    ),
+]
 Predictions = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,9 @@ All that people wrote (labels, texts, names, the command) is escaped; the page r
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
+from core.code_to_take import scripts_of
 from core.comparison_pictures import cost_picture, curves_picture, forgetting_picture
 from core.sentences import clean
 
@@ -24,6 +26,8 @@ th:first-child, td:first-child, td.text { text-align: left; }
 .wide td, .wide th { white-space: nowrap; }
 td.text { overflow-wrap: anywhere; unicode-bidi: isolate; }
 tr.best { background: #eef5fa; } tr.floor, small, dt { color: #4a6072; }
+pre { overflow-x: auto; background: #f4f7fa; padding: .8rem; font-size: .8rem; max-height: 32rem;
+  user-select: all; } summary { cursor: pointer; }
 dt { float: left; clear: left; min-width: 9rem; } dd { margin-left: 9.5rem;
   overflow-wrap: anywhere; }
 """
@@ -42,6 +46,7 @@ def comparison_html(document: Mapping[str, Any]) -> str:
         f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
         f"<h1>{_text(title)}</h1>",
         *_advice(document),
+        *_code(document),
         "<h2>Strategies</h2>",
         '<div class="wide" tabindex="0" role="region" aria-label="Strategies">',
         *_strategies(document),
@@ -77,6 +82,25 @@ def _advice(document: Mapping[str, Any]) -> Iterator[str]:
     yield f'<p class="advice">{_text(advice["text"])}</p>'
     for name, each in advice["tasks"].items():
         yield f"<p>{_text(name)}: {_text(each['text'])}</p>"
+
+
+def _code(document: Mapping[str, Any]) -> Iterator[str]:
+    """Show the advised strategy as code; the page runs no script, so a click selects all of it."""
+    try:
+        scripts = scripts_of(document)
+    except ValueError:  # a report that says too little of it, as one of an older version
+        return
+    yield "<h2>The same, without Thaw</h2>"
+    for each in scripts:
+        note = f"<p>{_text(each.note)}</p>" if each.note else ""
+        if not each.text:
+            yield f"<p>Plain {_text(each.library)}: {_text(each.note)}</p>"
+            continue
+        link = f"data:text/x-python;charset=utf-8,{quote(each.text)}"
+        yield f"<details><summary>As a script of plain {_text(each.library)}</summary>{note}"
+        yield f'<p><a download="{_text(each.file)}" href="{link}">Download {_text(each.file)}</a>'
+        yield "or click into it, which selects all of it, and copy.</p>"
+        yield f'<pre tabindex="0"><code>{escape(each.text)}</code></pre></details>'
 
 
 def _strategies(document: Mapping[str, Any]) -> Iterator[str]:

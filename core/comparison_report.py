@@ -22,6 +22,11 @@ from core.runs import PACKAGES
 from core.task import Task
 
 HEADS = "heads"
+_SHARED = (
+    *("batch", "weight_decay", "warmup", "clip", "schedule"),
+    *("balance", "class_weights", "smoothing"),
+)
+"""Of how all runs train, what a report holds: enough to train again without Thaw."""
 SHOWN_ROWS = 50
 """Of the rows that every strategy gets wrong, a task's report holds this many with their text."""
 
@@ -93,7 +98,9 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
         "tasks": {
             task.name: {"kind": task.kind, "labels": list(task.labels)} for task in dataset.tasks
         },
+        "columns": {"text": dataset.text_column, "labels": dict(dataset.label_columns)},
         "encoder": dict(about.encoder),
+        "training": {name: getattr(about.choice.training, name) for name in _SHARED},
         "seeds": about.choice.seeds,
         "folds": about.data.folds,
         "epochs": about.choice.epochs,

@@ -76,6 +76,8 @@ class Known:
     hidden: int
     pooling: str
     normalized: bool
+    max_tokens: int
+    both_ways: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +214,8 @@ class _Shared:
             hidden=self.encoder.hidden,
             pooling=self.encoder.pooling,
             normalized=self.encoder.normalized,
+            max_tokens=self.encoder.max_tokens,
+            both_ways=self.encoder.is_told_both_ways,
         )
 
     def _profile(self, job: ProfileJob) -> Profiled:

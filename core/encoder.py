@@ -128,6 +128,12 @@ class Encoder(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    @property
+    def is_told_both_ways(self) -> bool:
+        """Whether it is a decoder's family that was told to read in both directions."""
+        config = getattr(getattr(self.backbone, "model", None), "config", None)
+        return getattr(config, "is_causal", True) is False
+
     def with_pooling(self, pooling: str | None, normalize: bool | None = None) -> "Encoder":
         """Return this encoder with another pooling or normalisation; the weights are shared.
 

@@ -196,5 +196,4 @@ def read_back(encoder: Encoder, folder: Path) -> Encoder:
 
 def reads_both_ways(encoder: Encoder) -> bool:
     """Tell whether an encoder is a decoder's family read in both directions."""
-    config = getattr(getattr(encoder.backbone, "model", None), "config", None)
-    return getattr(config, "is_causal", True) is False
+    return encoder.is_told_both_ways

@@ -137,6 +137,8 @@ READING_ORDER = [
     "comparison_files",
     "map_document",
     "report",
+    "code_blocks",
+    "code_to_take",
     "comparison_pictures",
     "comparison_page",
     "documents",

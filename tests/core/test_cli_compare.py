@@ -1,5 +1,7 @@
 """`python -m core compare`, run as a person runs it."""
 
+import ast
+import html
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -37,7 +40,7 @@ def finished(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             "compare",
             *("--data", str(data), "--encoder", tiny, "--runs", str(folder / "runs")),
-            *("--train-best", str(folder / "best")),
+            *("--train-best", str(folder / "best"), "--code", str(folder / "code")),
             *given,
             *THREE,
             *FEW,
@@ -136,6 +139,26 @@ def test_the_page_of_the_report_needs_nothing_else(finished: Path) -> None:
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
     for name in ("heads@auto", "lower:1@2", "floor: lexical", "python -m core compare"):
         assert name in page
+
+
+def test_the_advice_is_there_as_code_in_the_page_and_in_files(
+    finished: Path, report: dict[str, Any]
+) -> None:
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    for name in ("train_transformers.py", "train_sentence_transformers.py"):
+        text = (finished / "code" / name).read_text(encoding="utf-8")
+        assert html.escape(text) in page
+        assert quote(text) in page
+        found = {
+            node.targets[0].id: ast.literal_eval(node.value)
+            for node in ast.parse(text).body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id.isupper()
+        }
+        assert found["STRATEGY"] == report["advice"]["strategy"]
+        assert HOSTILE_LABEL in found["TASKS"]["kind"]
+        assert found["COLUMN"]["kind"] == "kind"
 
 
 def test_what_people_wrote_is_only_text_in_the_page(finished: Path) -> None:
