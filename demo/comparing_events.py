@@ -174,11 +174,14 @@ class ComparingEvents:
 
     def save(self, current: str, asked: gr.EventData, request: gr.Request) -> str:
         """Write the report for a download: `{name, kind, text}` as JSON."""
-        kind = str((asked._data or {}).get("kind"))
+        given: dict[str, Any] = asked._data or {}
+        kind = str(given.get("kind"))
         with as_toast():
             document = self._document(current, request)
 
             def write() -> dict[str, str]:
+                if kind == "code":
+                    return code_of(document, str(given.get("strategy")), given.get("library"))
                 from core.comparison_page import comparison_html
 
                 if kind == "html":
@@ -335,6 +338,20 @@ def best_seed(report: dict[str, Any], strategy: str) -> int:
     if not runs:
         raise ValueError(f"there is no run of {strategy[:60]}")
     return int(max(runs, key=lambda run: (validated(run), -run["seed"]))["seed"])
+
+
+def code_of(document: dict[str, Any], strategy: str, library: object) -> dict[str, str]:
+    """Write a strategy as a script for a download: `{name, kind, text}`.
+
+    Raises:
+        ValueError: If there is none; it says why.
+    """
+    from core.code_to_take import scripts_of
+
+    script = next((s for s in scripts_of(document, strategy) if s.library == library), None)
+    if script is None or not script.text:
+        raise ValueError(script.note if script else f"there is no code for {str(library)[:40]}")
+    return {"name": script.file, "kind": "text/x-python", "text": script.text}
 
 
 def clock(at: float) -> str:

@@ -48,6 +48,7 @@ def result_view(document: Document, *, name: str, made: str, usable: bool) -> Vi
         "data": shorten(document["data"]),
         "facts": _facts(document),
         "advice": _advice(document),
+        "code": _code(document),
         "tasks": tasks,
         "floor": _mean_floor(tasks),
         "strategies": strategies,
@@ -215,6 +216,18 @@ def _advice(document: Document) -> View | None:
             for task, each in advice["tasks"].items()
         ],
     }
+
+
+def _code(document: Document) -> list[View]:
+    """Write the advised strategy as scripts; none where there is no advice to write down."""
+    from core.code_to_take import scripts_of
+
+    if document["advice"] is None:
+        return []
+    try:
+        return [vars(script).copy() for script in scripts_of(document)]
+    except ValueError:  # a report that says too little of it, as one of an older version
+        return []
 
 
 def _facts(document: Document) -> str:

@@ -22,9 +22,27 @@
         advice.tasks.length > 1 && h("details", { class: "by-task" }, h("summary", {}, "Task by task"), h("ul", { class: "plain" }, advice.tasks.map((task) =>
           h("li", {}, h("b", {}, words(title(task.name))), ", ", h("code", {}, words(task.strategy)), " ", h("span", { class: `verdict ${task.status}` }, task.statusText), ": ", words(task.text)))))]
           : h("p", { class: "big" }, "No advice yet: it takes two strategies that have finished a run."),
+        advice && (view.code || []).length > 0 && h("details", { class: "by-task as-code" }, h("summary", {}, "Take it home as code"),
+          h("p", { class: "soft" }, "The same freezing, rates and epochs, on all rows, without Thaw."), view.code.map(script)),
         h("p", { class: "soft" }, words(view.facts), ". ", words(view.made))),
       advice && view.usable && h("div", { class: "answer-side" },
         h("button", { type: "button", class: "thaw-button", onclick: () => on.use({ strategy: advice.strategy, seed: view.seed }) }, "Use this model"))));
+  }
+
+  /* A script to take home: shown as text, copied, downloaded. */
+  function script(each) {
+    if (!each.text) return h("p", {}, h("b", {}, `Plain ${each.library}: `), words(each.note));
+    const code = h("code", {}, each.text), told = h("span", { class: "soft", role: "status" });
+    const shown = h("pre", { tabindex: "0", role: "region", "aria-label": each.file, dir: "ltr" }, code);
+    const select = () => { const range = document.createRange(); range.selectNodeContents(code); const now = getSelection(); now.removeAllRanges(); now.addRange(range); };
+    const copy = async () => {
+      try { await navigator.clipboard.writeText(each.text); told.textContent = "Copied."; }
+      catch { shown.parentElement.open = true; select(); told.textContent = "Selected: copy it with the keyboard."; } // a page without https has no clipboard
+    };
+    return h("div", { class: "script" }, h("p", { class: "saves" }, h("b", {}, `Plain ${each.library}`),
+      h("button", { type: "button", class: "link", "aria-label": `Copy ${each.file}`, onclick: copy }, "Copy"),
+      h("button", { type: "button", class: "link", "aria-label": `Download ${each.file}`, onclick: () => window.thaw.save(each.file, "text/x-python", each.text) }, "Download .py"), told),
+      each.note && h("p", { class: "soft" }, words(each.note)), h("details", {}, h("summary", {}, "Read it"), shown));
   }
 
   /* ---- how far it is */
@@ -209,7 +227,9 @@
         h("thead", {}, h("tr", {}, ["Run", ...tasks.map((task) => words(title(task))), "Best epoch", "Steps", "Seconds", view.usable ? "" : null].filter((x) => x !== null).map((head) => h("th", { scope: "col" }, head || h("span", { class: "hidden-text" }, "Use"))))),
         h("tbody", {}, each.runs.map((run) => h("tr", {}, h("th", { scope: "row" }, `seed ${run.seed}`), tasks.map((task) => h("td", { class: "n" }, run.scores[task] === null || run.scores[task] === undefined ? "–" : percent(run.scores[task]))),
           h("td", { class: "n" }, `${run.epoch} of ${run.epochs}`), h("td", { class: "n" }, run.steps), h("td", { class: "n" }, number(run.seconds, 1)),
-          view.usable && h("td", {}, h("button", { type: "button", class: "link", "aria-label": `Use ${each.name}, seed ${run.seed}, as the working model`, onclick: () => on.use({ strategy: each.name, seed: run.seed }) }, "use this model"))))))));
+          view.usable && h("td", {}, h("button", { type: "button", class: "link", "aria-label": `Use ${each.name}, seed ${run.seed}, as the working model`, onclick: () => on.use({ strategy: each.name, seed: run.seed }) }, "use this model"))))))),
+      h("p", { class: "saves" }, h("span", { class: "soft" }, "As code"), ["transformers", "sentence-transformers"].map((library) =>
+        h("button", { type: "button", class: "link", "aria-label": `${each.name} as a script of plain ${library}`, onclick: () => on.save({ kind: "code", strategy: each.name, library }) }, `plain ${library}`))));
   }
 
   function classes(task, rows, before) {

@@ -182,6 +182,17 @@ def check_a_page_with_these_runs(folder: Path) -> None:
         "<html"
         in json.loads(page.save(name, gr.EventData(None, {"kind": "html"}), REQUEST))["text"]
     )
+    assert [each["file"] for each in view["code"]] == [
+        "train_transformers.py",
+        "train_sentence_transformers.py",
+    ]
+    asked = {"kind": "code", "strategy": "lower:1", "library": "transformers"}
+    script = json.loads(page.save(name, gr.EventData(None, asked), REQUEST))
+    assert script["name"] == "train_transformers.py"
+    assert "STRATEGY = 'lower:1'" in script["text"]
+    for strange in ({"library": "jax"}, {"strategy": "full"}, {"strategy": None}):
+        with pytest.raises(gr.Error, match="There is no code for|The report says too little"):
+            page.save(name, gr.EventData(None, {**asked, **strange}), REQUEST)
     with pytest.raises(gr.Error, match="open to others"):
         page.remove(name, gr.EventData(None, {"name": name}), REQUEST)
     for strange in ("kept-..", "../../etc", "x", "", "None"):
