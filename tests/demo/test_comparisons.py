@@ -191,7 +191,7 @@ def check_a_page_with_these_runs(folder: Path) -> None:
     assert script["name"] == "train_transformers.py"
     assert "STRATEGY = 'lower:1'" in script["text"]
     for strange in ({"library": "jax"}, {"strategy": "full"}, {"strategy": None}):
-        with pytest.raises(gr.Error, match="There is no code for|The report says too little"):
+        with pytest.raises(gr.Error, match=r"There is no code for|The report says too little"):
             page.save(name, gr.EventData(None, {**asked, **strange}), REQUEST)
     with pytest.raises(gr.Error, match="open to others"):
         page.remove(name, gr.EventData(None, {"name": name}), REQUEST)
