@@ -187,6 +187,9 @@ def targets(*, token: bool, both_ways: bool) -> list[str]:
         "",
         f"targets = {{task: [{some}",
         "                  for row in range(len(rows))] for task in TASKS}",
+        "for task, found in targets.items():  # a label under another name would count for nothing",
+        "    known = sum(bool((each != -100).any()) for each in found)",
+        '    print(f"{task}: {known} of {len(rows)} rows are labelled")',
     ]
 
 

@@ -201,6 +201,8 @@ def test_a_script_runs_where_there_is_no_thaw(family_folder: Folder, tmp_path: P
     )
     assert done.returncode == 0, done.stderr
     assert f"epoch {EPOCHS} of {EPOCHS}: loss" in done.stdout
+    labelled = sum(example.labels.get("kind") is not None for example in EXAMPLES)
+    assert f"kind: {labelled} of {len(EXAMPLES)} rows are labelled" in done.stdout
     written = json.loads((tmp_path / "out" / "heads.json").read_text("utf-8"))
     assert written["tasks"] == {"kind": list(KIND.labels), "mood": list(MOOD.labels)}
     assert (tmp_path / "out" / "heads.safetensors").is_file()
