@@ -15,7 +15,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from core.model import MultiTaskModel, default_shapes  # noqa: E402
 from core.prediction import predict  # noqa: E402
 from core.prefix import prefix_of  # noqa: E402
 from core.scenario import parse_strategy  # noqa: E402
-from core.task import IGNORED, Example, Task  # noqa: E402
+from core.task import IGNORED, Example, Task, tags_of  # noqa: E402
 from core.training import train  # noqa: E402
 
 TESTED = 1_000
@@ -63,7 +63,9 @@ class Session:
         epochs: Passes over the rows.
         batch: Rows in a step.
         threads: torch threads.
-        tasks: Sentence tasks of the corpus, a head each.
+        tasks: Tasks of the corpus, a head each; Trainer's may be token tasks too.
+        read: By task, the layer that Trainer's head reads, where it is not the last. What lies
+            above the highest one read is cut off, as a careful user would do it.
         profile: Whether to tell where the time goes; it costs some.
         tested: Of the rows that no way sees, how many it is judged on at the end.
     """
@@ -77,6 +79,7 @@ class Session:
     batch: int = 16
     threads: int = 2
     tasks: tuple[str, ...] = ("topic", "sentiment")
+    read: Mapping[str, int] = field(default_factory=dict)
     profile: bool = False
     tested: int = TESTED
 
@@ -202,23 +205,36 @@ def matrix_flop(session: Session, rows: Rows, encoder: Encoder) -> float:
 class TrainersModel(nn.Module):
     """The same network and heads, as one writes them for Trainer."""
 
-    def __init__(self, body: nn.Module, tasks: Sequence[Task]) -> None:
+    def __init__(self, body: nn.Module, tasks: Sequence[Task], read: Mapping[str, int]) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.tasks = body, tuple(tasks)
+        layers = len(body.encoder.layer)
+        self.read = {task.name: read.get(task.name, layers) for task in tasks}
+        body.encoder.layer = body.encoder.layer[: max(self.read.values())]
         hidden = body.config.hidden_size
-        self.scores = nn.ModuleDict({t.name: nn.Linear(hidden, len(t.labels)) for t in tasks})
+        self.scores = nn.ModuleDict({t.name: nn.Linear(hidden, len(t.classes)) for t in tasks})
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, **labels: Tensor
     ) -> dict[str, Tensor]:
-        states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask[:, :, None].to(states.dtype)  # (batch, tokens, 1)
-        pooled = (states * mask).sum(dim=1) / mask.sum(dim=1)  # (batch, hidden)
-        pooled = nn.functional.dropout(pooled, 0.1, self.training)
-        scores = {name: score(pooled) for name, score in self.scores.items()}
-        losses = [
-            nn.functional.cross_entropy(scores[n], labels[n], ignore_index=IGNORED) for n in scores
-        ]
+        layers = self.body(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        ).hidden_states
+        mask = attention_mask[:, :, None].to(layers[0].dtype)  # (batch, tokens, 1)
+        scores, losses = {}, []
+        for task in self.tasks:
+            states = layers[self.read[task.name]]  # (batch, tokens, hidden)
+            if task.kind == "sentence":
+                states = (states * mask).sum(dim=1) / mask.sum(dim=1)  # (batch, hidden)
+            states = nn.functional.dropout(states, 0.1, self.training)
+            scores[task.name] = self.scores[task.name](states)  # (batch, [tokens,] classes)
+            losses.append(
+                nn.functional.cross_entropy(
+                    scores[task.name].flatten(0, -2),  # (batch [* tokens], classes)
+                    labels[task.name].flatten(),  # (batch [* tokens],)
+                    ignore_index=IGNORED,
+                )
+            )
         return {"loss": torch.stack(losses).sum(), **scores}
 
 
@@ -236,7 +252,7 @@ def train_with_trainer(
     steps = session.epochs * -(-len(training) // session.batch)
     for seed in session.seeds:
         torch.manual_seed(seed)
-        model = TrainersModel(copy.deepcopy(base), rows.tasks)
+        model = TrainersModel(copy.deepcopy(base), rows.tasks, session.read)
         optimizer = frozen_and_optimized(model, session.strategy)
         with tempfile.TemporaryDirectory() as folder:
             arguments = TrainingArguments(
@@ -277,10 +293,29 @@ def tokenized(
     examples: Sequence[Example], tasks: Sequence[Task], tokenizer: Tokenizer
 ) -> list[dict[str, Any]]:
     """Give rows as Trainer takes them."""
-    read = tokenizer([e.text for e in examples], truncation=True, max_length=256)["input_ids"]
+    read = tokenizer(
+        [example.text for example in examples],
+        truncation=True,
+        max_length=256,
+        return_offsets_mapping=True,
+    )
     return [
-        {"input_ids": ids, **{t.name: number_of(example, t) for t in tasks}}
-        for ids, example in zip(read, examples, strict=True)
+        {"input_ids": ids, **{task.name: numbers_of(example, task, spans) for task in tasks}}
+        for ids, spans, example in zip(
+            read["input_ids"], read["offset_mapping"], examples, strict=True
+        )
+    ]
+
+
+def numbers_of(example: Example, task: Task, spans: Sequence[tuple[int, int]]) -> int | list[int]:
+    """Give the number of a row's label, or of each token's; `IGNORED` where there is none."""
+    if task.kind == "sentence":
+        return number_of(example, task)
+    label = example.labels.get(task.name)
+    tags = tags_of(spans, label if isinstance(label, tuple) else ())
+    return [
+        IGNORED if label is None or start == end else task.classes.index(tag)
+        for tag, (start, end) in zip(tags, spans, strict=True)
     ]
 
 
@@ -297,7 +332,13 @@ def collated(
     padded = tokenizer.pad(
         [{"input_ids": each["input_ids"]} for each in given], return_tensors="pt"
     )
-    labels = {task.name: torch.tensor([each[task.name] for each in given]) for task in tasks}
+    longest = padded["input_ids"].shape[1]
+    labels = {}
+    for task in tasks:
+        own = [each[task.name] for each in given]
+        if task.kind == "token":
+            own = [each + [IGNORED] * (longest - len(each)) for each in own]
+        labels[task.name] = torch.tensor(own)  # (batch,) or (batch, tokens)
     return {"input_ids": padded["input_ids"], "attention_mask": padded["attention_mask"], **labels}
 
 
@@ -306,7 +347,7 @@ def accuracies(found: Predictions) -> dict[str, float]:
     scores = found.predictions if isinstance(found.predictions, tuple) else (found.predictions,)
     labels = found.label_ids if isinstance(found.label_ids, tuple) else (found.label_ids,)
     return {
-        f"accuracy_{number}": float((score.argmax(axis=1) == label)[label != IGNORED].mean())
+        f"accuracy_{number}": float((score.argmax(axis=-1) == label)[label != IGNORED].mean())
         for number, (score, label) in enumerate(zip(scores, labels, strict=True))
     }
 
@@ -314,7 +355,7 @@ def accuracies(found: Predictions) -> dict[str, float]:
 def frozen_and_optimized(model: TrainersModel, name: str) -> torch.optim.Optimizer:
     """Freeze what the strategy freezes, and give the rest Thaw's rates and decay."""
     layers = model.body.encoder.layer
-    strategy = parse_strategy(name, len(layers)).strategy
+    strategy = parse_strategy(name, model.body.config.num_hidden_layers).strategy
     choice = TrainingChoice()
     if isinstance(strategy, Heads):
         model.body.requires_grad_(False)
@@ -337,13 +378,14 @@ def frozen_and_optimized(model: TrainersModel, name: str) -> torch.optim.Optimiz
 def trainers_labels(
     model: TrainersModel, tasks: Sequence[Task], tokenizer: Tokenizer, texts: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Predict with a model that Trainer trained."""
+    """Predict sentence labels with a model that Trainer trained; token heads only run."""
     model.eval()
-    found: dict[str, list[str]] = {task.name: [] for task in tasks}
+    sentence = [task for task in tasks if task.kind == "sentence"]
+    found: dict[str, list[str]] = {task.name: [] for task in sentence}
     rows = tokenized([Example(text=text, labels={}) for text in texts], tasks, tokenizer)
     for start in range(0, len(rows), EVALUATION_BATCH):
         scores = model(**collated(rows[start : start + EVALUATION_BATCH], tasks, tokenizer))
-        for task in tasks:
+        for task in sentence:
             best = scores[task.name].argmax(dim=1).tolist()
             found[task.name] += [task.labels[number] for number in best]
     return found
