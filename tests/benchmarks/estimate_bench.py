@@ -6,14 +6,14 @@ Prints estimate, truth and their ratio for several strategies: of the Train tab
 (`demo.training_estimate`), where the truth is a run from its start to its model, and of the
 comparison (`core.comparison_cost`), where it is a finished run with its figures. With --cpu all of
 it runs in this process on one thread, and every clock is the processor's, so that what else the
-machine does counts little; without, the comparison runs in worker processes as it does for people.
+machine does counts little; without, all of it runs in worker processes as it does for people.
 """
 
 import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.dataset import Dataset, read_dataset
 from core.encoder import load_encoder
 from core.scenario import parse_strategy
+from core.workers import warm_up
+from demo.sessions import DONE, OVER, PRELOAD, Sessions
 from demo.training_estimate import Estimates
 from demo.training_example import shipped_similarity
 from demo.training_worker import TrainingJob, serve_training
@@ -42,12 +44,43 @@ RIGHT = 0.30
 Timed = tuple[str, float, float]
 """A strategy, its estimate and the truth, seconds."""
 
+Runs = Callable[[Dataset, Sequence[str], TrainingChoice], Iterator[Timed]]
+SESSIONS = Sessions(shipped_similarity())
 
-def live_runs(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> Iterator[Timed]:
+
+def train_here(job: TrainingJob) -> None:
+    """Train as a run's own process does, in this one."""
+    ours, theirs = Pipe()
+    with tempfile.TemporaryDirectory() as folder:
+        given = (theirs, job, str(Path(folder) / "model"))
+        thread = threading.Thread(target=serve_training, args=given)
+        thread.start()
+        while (told := ours.recv())["event"] not in ("saved", "failed"):
+            pass
+        thread.join()
+    if told["event"] == "failed":
+        raise SystemExit(told["text"])
+
+
+def train_there(job: TrainingJob) -> None:
+    """Train in a process of its own, as the page does."""
+    token = SESSIONS.start(job)
+    while (state := SESSIONS.look(token)["state"]) not in OVER:
+        time.sleep(0.02)
+    if state != DONE:
+        raise SystemExit(f"a run is {state}")
+    SESSIONS.remove(token)
+
+
+def live_runs(
+    data: Dataset,
+    names: Sequence[str],
+    choice: TrainingChoice,
+    train: Callable[[TrainingJob], None] = train_there,
+) -> Iterator[Timed]:
     """Train as the Train tab does, and hold each run against what was said before."""
     encoder = load_encoder(EncoderChoice(), threads=torch.get_num_threads())
-    known = shipped_similarity()
-    estimates = Estimates(known.__contains__)
+    known, estimates = shipped_similarity(), Estimates(SESSIONS.knows)
     for name in names:
         job = TrainingJob(
             dataset=data,
@@ -58,17 +91,13 @@ def live_runs(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> It
         )
         scenario = parse_strategy(name, encoder.layers, [task.name for task in data.tasks])
         said, begun = estimates.seconds(encoder, scenario, job), time.perf_counter()
-        ours, theirs = Pipe()
-        with tempfile.TemporaryDirectory() as folder:
-            given = (theirs, job, str(Path(folder) / "model"))
-            thread = threading.Thread(target=serve_training, args=given)
-            thread.start()
-            while (told := ours.recv())["event"] not in ("saved", "failed"):
-                pass
-            thread.join()
-        if told["event"] == "failed":
-            raise SystemExit(told["text"])
+        train(job)
         yield name, said, time.perf_counter() - begun
+
+
+def live_runs_here(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> Iterator[Timed]:
+    """Do as `live_runs`, in this process."""
+    return live_runs(data, names, choice, train_here)
 
 
 def compared_runs(data: Dataset, names: Sequence[str], choice: TrainingChoice) -> Iterator[Timed]:
@@ -136,6 +165,8 @@ def main() -> None:
     if given.cpu:
         torch.set_num_threads(1)
         time.perf_counter = time.process_time  # every clock of the project's, in this process
+    else:
+        warm_up(PRELOAD)  # as the page does once its Train tab is opened
     data = read_dataset(DataChoice(source="corpus", rows=given.rows))
     choice = TrainingChoice(
         epochs=given.epochs,
@@ -143,7 +174,9 @@ def main() -> None:
         patience=given.epochs,
         threads=1 if given.cpu else None,
     )
-    parts = {"train": live_runs, "compare": compared_here if given.cpu else compared_runs}
+    everywhere: dict[str, Runs] = {"train": live_runs, "compare": compared_runs}
+    here: dict[str, Runs] = {"train": live_runs_here, "compare": compared_here}
+    parts = here if given.cpu else everywhere
     for part, runs in parts.items():
         if given.part not in (None, part):
             continue
@@ -153,6 +186,7 @@ def main() -> None:
             right.append(abs(said / true - 1) <= RIGHT)
             print(f"  {name:12} said {said:7.1f} s  took {true:7.1f} s  ratio {said / true:.2f}")
         print(f"  within {RIGHT:.0%}: {sum(right)} of {len(right)}", flush=True)
+    SESSIONS.close()
 
 
 if __name__ == "__main__":
