@@ -203,6 +203,12 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(page.locator("#freeze-comparisons")).to_contain_text("done", timeout=LONG)
     expect(page.locator("#freeze-advice .big")).to_contain_text("What to freeze:")
     expect(page.locator("#freeze-advice")).to_contain_text("36 rows of own.csv")
+    page.locator("#freeze-advice .as-code > summary").click()
+    taken = page.locator("#freeze-advice .script").first
+    with page.expect_download() as download:
+        taken.get_by_role("button", name="Download train_transformers.py").click()
+    taken.locator("summary").click()
+    expect(taken.locator("pre")).to_have_text(download.value.path().read_text("utf-8"))
     expect(page.locator("#freeze-result .compared tr[data-strategy]")).to_have_count(2)
 
     mark = page.locator("#freeze-result .mark[data-strategy='lower:4']").first
