@@ -3,11 +3,9 @@
 The committed outputs are made by `jupyter execute --inplace demo/tour.ipynb`.
 """
 
-import getpass
 import json
 import re
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -37,10 +35,9 @@ def test_the_committed_notebook_is_small_and_was_run_from_top_to_bottom() -> Non
     assert streams == {"stdout"}, "no warning in it"
 
 
-def test_the_committed_outputs_name_no_machine_person_or_folder() -> None:
+def test_the_committed_outputs_name_no_folder_of_a_machine() -> None:
     told = json.dumps([cell["outputs"] for cell in code_cells()])
-    private = {str(ROOT), str(Path.home()), socket.gethostname(), getpass.getuser()} - {"root"}
-    assert [name for name in private if len(name) > 3 and name in told] == []
+    assert str(ROOT) not in told
     assert re.findall(r"(?:/home/|/Users/|/root/|/tmp/|[A-Z]:\\\\)\w*", told) == []
 
 
