@@ -49,7 +49,9 @@ LOOK_SECONDS = 0.1
 CORES_A_JOB = 4
 """Matrix products of a step are small: past so many threads, another run gains more."""
 
-_OF_A_RUN = frozenset({"epochs", "patience", "seed", "encoder_rate", "head_rate", "threads"})
+_OF_A_RUN = frozenset(
+    {"epochs", "patience", "seed", "encoder_rate", "head_rate", "head_penalty", "threads"}
+)
 """Choices that are each strategy's or each seed's own."""
 
 SCRATCH = "thaw-compare-"

@@ -110,6 +110,8 @@ class TrainingChoice:
         encoder_rate: Learning rate of what trains in the encoder; None is the strategy's own.
         head_rate: Learning rate of the heads; None is the strategy's own.
         batch: Sentences in a step.
+        head_penalty: L2 penalty on the heads' matrices, in nats per squared weight; None is the
+            strategy's own.
         weight_decay: AdamW's, on weight matrices alone.
         warmup: The share of the steps over which the rates rise.
         clip: The largest norm of the gradient.
@@ -135,6 +137,7 @@ class TrainingChoice:
     encoder_rate: float | None = None
     head_rate: float | None = None
     batch: int = 32
+    head_penalty: float | None = None
     weight_decay: float = 0.01
     warmup: float = 0.1
     clip: float = 1.0
@@ -166,6 +169,8 @@ class TrainingChoice:
             raise ValueError(f"prefix_megabytes is {self.prefix_megabytes}, must be 0 or more")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}, must be a share from 0 to 1")
+        if self.head_penalty is not None and not self.head_penalty >= 0:
+            raise ValueError(f"head_penalty is {self.head_penalty}, must be 0 or more")
         if not (self.weight_decay >= 0 and self.clip > 0):
             raise ValueError("weight_decay must be 0 or more, clip above 0")
 

@@ -48,6 +48,29 @@ class StepLoss:
             found[name] = weights.to(self.model.encoder.device)
         return found
 
+    def penalty(self, strength: float) -> Tensor | float:
+        """Give what the matrices of the heads that train cost by themselves.
+
+        It is in no task's loss. Unlike AdamW's decay it is divided by the gradient's scale as the
+        losses are, so that the two find the balance of a penalised regression.
+
+        Args:
+            strength: Nats per squared weight, halved.
+
+        Source:
+            Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4; Loshchilov &
+            Hutter 2019, section 2, for the difference (arXiv:1711.05101).
+        """
+        if not strength:
+            return 0.0
+        matrices = [
+            weight
+            for head in self.model.task_heads.values()
+            for weight in head.parameters()
+            if weight.ndim > 1 and weight.requires_grad
+        ]
+        return strength / 2 * sum(matrix.square().sum() for matrix in matrices)
+
     def losses(
         self, rows: Sequence[int], share_of: Sequence[int], start: int | None
     ) -> dict[str, Tensor]:

@@ -148,6 +148,8 @@ class _Training:
             raise ValueError("there is no row to learn from")
         self.model, self.scenario, self.choice, self.folder = model, scenario, choice, folder
         self.strategy, self.processes = scenario.strategy, processes
+        own = self.strategy.head_penalty
+        self.head_penalty = own if choice.head_penalty is None else choice.head_penalty
         self.top = model.highest_read
         self.rows = len(examples)
         self.targets = read_targets(model, [*examples, *validation])
@@ -408,6 +410,7 @@ class _Training:
                 total = torch.stack(weighed).sum()
                 if start == 0 and self.processes.is_main:
                     total = total + self.balance.penalty()
+                    total = total + self.step_loss.penalty(self.head_penalty)
                 if total.requires_grad:  # everything may have been frozen since it began
                     total.backward()
                 for name in losses:

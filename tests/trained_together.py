@@ -26,7 +26,12 @@ SLOW: dict[str, Any] = {"encoder_rate": 1e-4, "head_rate": 1e-4}
 CASES: dict[str, dict[str, Any]] = {
     "full": {"balance": "dwa", "epochs": 4},
     "full@mix": {"accumulate": 2, "smoothing": 0.1},
-    "lower:2": {"balance": "uncertainty", "class_weights": "balanced", "head_rate": 1e-3},
+    "lower:2": {
+        "balance": "uncertainty",
+        "class_weights": "balanced",
+        "head_rate": 1e-3,
+        "head_penalty": 0.3,
+    },
     "heads": {"epochs": 4},
     "gradual": {"epochs": 4, "prefix_megabytes": 0.0},
     "lora": {"balance": "kind=2+mood=0.5"},

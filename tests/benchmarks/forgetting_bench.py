@@ -1,6 +1,7 @@
 """Do drift and forgetting show what they should? Strategies by learning rates on few rows.
 
     python tests/benchmarks/forgetting_bench.py [--seeds 2] [--rates 3e-5,1e-4,3e-4,1e-3]
+        [--strategies heads,lower:4,full]
     python tests/benchmarks/forgetting_bench.py --table    prints the table of what is done
 
 Each finished run is appended to docs/figures/forgetting.jsonl with the corpus' hash, so that it
@@ -37,6 +38,8 @@ from core.splits import sample_rows  # noqa: E402
 KEPT = ROOT / "docs/figures/forgetting.jsonl"
 TABLE = ROOT / "docs/figures/forgetting.md"
 STRATEGIES = ("heads", "lower:4", "full")
+"""Those that run unless others are named."""
+
 RATES = ("3e-5", "1e-4", "3e-4", "1e-3")
 ROWS, TESTED, EPOCHS, BATCH = 200, 400, 4, 16
 INTRO = """\
@@ -101,8 +104,9 @@ def run(dataset: Dataset, strategy: str, rate: str, seed: int) -> dict[str, Any]
 def table(runs: list[dict[str, Any]]) -> str:
     """Lay out what is done, a line for each strategy and rate."""
     lines = []
-    for strategy in STRATEGIES:
-        for rate in RATES:
+    names = dict.fromkeys([*STRATEGIES, *(r["strategy"] for r in runs)])
+    for strategy in names:
+        for rate in sorted({r["rate"] for r in runs}, key=float):
             some = [r for r in runs if (r["strategy"], r["rate"]) == (strategy, rate)]
             if some:
                 probe = [r["drift"]["probe"] for r in some]
@@ -134,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--rates", default=",".join(RATES))
+    parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -142,7 +147,7 @@ def main() -> None:
     runs = [each for each in map(json.loads, lines) if each["corpus"] == dataset.fingerprint[:16]]
     done = {(each["strategy"], each["rate"], each["seed"]) for each in runs}
     for seed in range(0 if given.table else given.seeds):
-        for strategy in STRATEGIES:
+        for strategy in given.strategies.split(","):
             # The encoder's rate is nothing to heads alone: one run stands for all.
             for rate in given.rates.split(",")[: 1 if strategy == "heads" else None]:
                 if (strategy, rate, seed) not in done:

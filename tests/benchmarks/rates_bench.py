@@ -1,6 +1,7 @@
 """Which learning rates suit each strategy: a sweep on the corpus, heads and encoder apart.
 
     python tests/benchmarks/rates_bench.py [--minutes 60]    goes on where it stopped
+    python tests/benchmarks/rates_bench.py --penalties       heads alone with L2 penalties, no more
     python tests/benchmarks/rates_bench.py --table           writes the tables of what is done
 
 Each run is one of `core.runs`, as `python -m core train` makes it of so many training rows of the
@@ -58,6 +59,10 @@ JUDGED = 400
 ROWS = 300
 MANY = 1_200
 EPOCHS_OF_HEADS = (30, 100)
+PENALISED_EPOCHS, PENALISED_RATE = 40, 3e-2
+"""Of heads alone where an L2 penalty is chosen: what the penalty decides, not the steps."""
+
+HEAD_PENALTIES = (0.0, 3e-3, 1e-3, 1e-2)
 HEAD_RATE = 1e-2
 """Of the heads, while the encoder's rate is chosen."""
 
@@ -65,15 +70,15 @@ LADDER = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 FIRST = {  # strategy → the rates tried first, by which it is chosen where to go on
     "heads": (1e-3, 3e-3, 1e-2),
     "heads@4": (1e-3, 3e-3, 1e-2),
-    "lower:4": (3e-4, 1e-3, 3e-3),
+    "lower:4": (1e-4, 3e-4, 1e-3, 3e-3),
     "full": (1e-4, 3e-4, 1e-3),
-    "lower:2@4": (3e-4, 1e-3, 3e-3),
+    "lower:2@4": (1e-4, 3e-4, 1e-3, 3e-3),
     "lora": (1e-3, 3e-3, 1e-2),
     "bitfit": (1e-3, 3e-3, 1e-2),
     "layerwise-lr": (3e-4, 1e-3),
     "lp-ft": (3e-4, 1e-3),
     "gradual": (3e-4, 1e-3),
-    "lower:2": (3e-4, 1e-3),
+    "lower:2": (1e-4, 3e-4, 1e-3),
 }
 EPOCHS = 6
 """Of every run where the encoder trains, gradual unfreezing aside; a rate needs no more to show."""
@@ -125,6 +130,7 @@ class Setup:
         bf16: Whether matrix products of training ran in bfloat16; judging is in fp32.
         batch: Sentences in a step.
         seed: Draws rows, heads, order and dropout.
+        head_penalty: L2 penalty on the heads' matrices.
     """
 
     strategy: str
@@ -135,6 +141,7 @@ class Setup:
     bf16: bool = True
     batch: int = 32
     seed: int = 0
+    head_penalty: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -184,6 +191,7 @@ class Sweep:
         for seed in (1, 2):
             yield from self._best_two(MANY_OF, seed=seed, rows=MANY)
         yield from references()
+        yield from penalised()
 
     def _best_two(self, names: Iterable[str], **changes: Any) -> Iterator[Setup]:  # noqa: ANN401
         for setup in self._best(names, 2):
@@ -254,6 +262,17 @@ def references() -> list[Setup]:
     ]  # fmt: skip
 
 
+def penalised() -> list[Setup]:
+    """Name the runs by which the penalty of heads alone is chosen."""
+    return [
+        Setup(strategy=name, rows=ROWS, encoder_rate=None, head_rate=PENALISED_RATE, bf16=False,
+              epochs=PENALISED_EPOCHS, head_penalty=penalty, seed=seed)
+        for penalty in HEAD_PENALTIES
+        for seed in (0, 1, 2)
+        for name in ("heads", "heads@4")
+    ]  # fmt: skip
+
+
 def _changed(setup: Setup, **changes: Any) -> Setup:  # noqa: ANN401 (any field of it)
     return Setup(**{**asdict(setup), **changes})
 
@@ -296,6 +315,7 @@ def make_run(setup: Setup, rows: Rows) -> dict[str, Any]:
         patience=strategy.patience if setup.encoder_rate else setup.epochs,
         encoder_rate=setup.encoder_rate,
         head_rate=setup.head_rate,
+        head_penalty=setup.head_penalty,
         seed=setup.seed,
         bf16=setup.bf16,
         batch=setup.batch,
@@ -440,6 +460,7 @@ def tables(runs: Sequence[dict[str, Any]]) -> str:
         if own:
             said = f"{epochs} epochs" if epochs else "logistic regression"
             parts += [f"{said}:", "", *_table(own, some, "strategy", "head_rate"), ""]
+    parts += _penalties(runs)
     many = [s for s in tuned if s.rows == MANY]
     if many:
         parts += [f"## {MANY:,} rows", "", *_table(many, some, "strategy", "encoder_rate")]
@@ -463,6 +484,28 @@ def _table(setups: Sequence[Setup], scores: dict[Setup, float], row: str, column
             cells.append(interval([scores[s] for s in own]) if own else "")
         lines.append(f"| `{each}` | " + " | ".join(cells) + " |")
     return lines
+
+
+def _penalties(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Lay out how heads alone do by their penalty, beside logistic regression, task by task."""
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in runs:
+        setup = Setup(**run["setup"])
+        if setup in penalised():
+            cells.setdefault((setup.strategy, f"{setup.head_penalty:g}"), []).append(run)
+        elif setup in references():
+            layer = setup.strategy.partition("@")[2]
+            name = "heads" if int(layer) == LAYERS else f"heads@{layer}"
+            cells.setdefault((name, "logistic regression"), []).append(run)
+    lines = ["## Heads alone by their L2 penalty", ""]
+    lines += [f"{PENALISED_EPOCHS} epochs at {PENALISED_RATE:g}, never stopped early:", ""]
+    lines += ["| | penalty | seeds | topic | sentiment | entities | score |", "|---" * 7 + "|"]
+    for (name, penalty), own in sorted(cells.items()):
+        found = [interval([run["scores"][task] for run in own])
+                 for task in ("topic", "sentiment", "entities")]  # fmt: skip
+        found.append(interval([run["score"] for run in own]))
+        lines.append(f"| `{name}` | {penalty} | {len(own)} | " + " | ".join(found) + " |")
+    return [*lines, ""]
 
 
 def _common(setups: Sequence[Setup], scores: dict[Setup, float]) -> list[str]:
@@ -521,6 +564,8 @@ def main() -> None:
     """Run what is missing for so long, then write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--penalties", action="store_true")
+    parser.add_argument("--only", metavar="STRATEGY", help="of what is missing, this strategy's")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -528,7 +573,10 @@ def main() -> None:
     sweep = Sweep(rows.corpus)
     end = time.monotonic() + 60 * options.minutes
     while not options.table and time.monotonic() < end:
-        setup = next(sweep.waiting(), None)
+        penalties = (each for each in penalised() if each not in sweep.scores)
+        missing = penalties if options.penalties else sweep.waiting()
+        some = (each for each in missing if options.only in (None, each.strategy))
+        setup = next(some, None)
         if setup is None:
             break
         reference = setup.strategy.startswith(LOGISTIC)

@@ -143,6 +143,7 @@ def learning_choice(session: Session, seed: int) -> TrainingChoice:
         seed=seed,
         threads=session.threads,
         patience=session.epochs,
+        head_penalty=0.0,  # Trainer has none
     )
 
 

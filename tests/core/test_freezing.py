@@ -70,6 +70,7 @@ def test_every_strategy_is_documented_and_found_by_its_name(strategy: Strategy) 
     assert "," not in strategy.name, "names stand in lists"
     assert 0 < strategy.encoder_rate <= 1
     assert 0 < strategy.head_rate <= 1
+    assert (strategy.head_penalty > 0) == isinstance(strategy, Heads)
     assert strategy.epochs > 0
     assert strategy.patience > 0
 

@@ -95,7 +95,10 @@ def without_a_store(
                 scores = model.score(states, batch.lengths, batch.spelling)
             each = {n: h.loss(scores[n], targets.of(n, rows)) for n, h in model.task_heads.items()}
             optimizer.zero_grad()
-            sum(each.values(), torch.zeros(())).backward()
+            matrices = [w for n, w in trained.items() if n.startswith("heads.") and w.ndim > 1]
+            squares = sum((w.square().sum() for w in matrices), torch.zeros(()))
+            penalty = scenario.strategy.head_penalty / 2 * squares
+            sum(each.values(), penalty).backward()
             torch.nn.utils.clip_grad_norm_(list(trained.values()), choice.clip)
             optimizer.step()
             found.append({name: float(loss.detach()) for name, loss in each.items()})
@@ -487,6 +490,41 @@ def test_heads_learn_what_is_there_to_be_learned(family_folder: Folder) -> None:
     steps = losses(events)
     assert steps[-1]["kind"] < 0.5 * steps[0]["kind"]
     assert steps[-1]["names"] < 0.5 * steps[0]["names"]
+
+
+def test_heads_alone_end_where_a_penalised_regression_does(family_folder: Folder) -> None:
+    model = tiny_model(family_folder, tasks=(KIND,), read=2, dropout=0.0)
+    choice = TrainingChoice(
+        epochs=400, batch=16, head_rate=3e-2, head_penalty=0.1, weight_decay=0, clip=1e9, threads=1
+    )
+    rows = [each for each in EXAMPLES if each.labels.get("kind") is not None]
+    run(model, "heads", choice, examples=rows)
+    head = model.task_heads["kind"]
+    with torch.enable_grad():
+        head.requires_grad_(True)
+        texts = model.read([each.text for each in rows])
+        scores = model(model.batch(texts))["kind"]
+        labels = read_targets(model, rows).of("kind", range(len(rows)))
+        loss = head.loss(scores, labels) + 0.05 * head.score.weight.square().sum()
+        loss.backward()
+    for weight in head.parameters():  # at the optimum the loss and its penalty are in balance
+        assert weight.grad is not None
+        assert weight.grad.abs().max() < 2e-3
+
+
+def test_a_penalty_is_in_no_task_s_loss_and_spares_what_is_frozen(family_folder: Folder) -> None:
+    plain = SHORT, replace(SHORT, head_penalty=0.0), replace(SHORT, head_penalty=10.0)
+    found = []
+    for choice in plain:
+        model = fresh(family_folder, "minilm", "heads+freeze-head:kind")
+        before = weights(model)
+        first = losses(run(model, "heads+freeze-head:kind", choice))[0]
+        after = weights(model)
+        assert torch.equal(after["heads.kind.score.weight"], before["heads.kind.score.weight"])
+        found.append((first, after["heads.mood.score.weight"]))
+    assert found[0][0] == found[1][0] == found[2][0], "the first step's losses are the same"
+    own, none, much = (weight.square().sum() for _, weight in found)
+    assert much < own < none, "the strategy's own penalty stands where none is given"
 
 
 def test_a_row_without_any_label_and_a_task_without_a_row_are_no_trouble(

@@ -119,8 +119,8 @@ def test_every_noted_control_has_a_sentence_of_its_value(
 
 @pytest.mark.parametrize(
     ("typed", "said"),
-    [("", "own, 0.001"), ("3e-3", "this high"), ("1e-3", "About"), ("3e-4", "Below"),
-     ("1e-5", "this low")],
+    [("", "own, 0.0003"), ("1e-3", "this high"), ("3e-4", "About"), ("1e-4", "Below"),
+     ("3e-6", "this low")],
 )  # fmt: skip
 def test_the_note_on_a_rate_is_of_the_strategys_own(typed: str, said: str) -> None:
     assert said in encoder_note(Lower(layers=4), typed, moves=True)
