@@ -245,7 +245,7 @@ def optimiser(*, holds: bool, mixes: bool) -> list[str]:
     ]
 
 
-def training(*, once: bool, changes: bool, holds: bool) -> list[str]:
+def training(*, once: bool, changes: bool, holds: bool, penalised: bool) -> list[str]:
     """Train: rates, freezing and order as in Thaw's loop."""
     drop = "F.dropout(found[task], HEAD_DROPOUT" + (", task not in HELD)" if holds else ")")
     some = (
@@ -253,6 +253,8 @@ def training(*, once: bool, changes: bool, holds: bool) -> list[str]:
         if once
         else "found = features(batch)"
     )
+    penalty = "loss = loss + HEAD_PENALTY / 2 * head.weight.square().sum()"
+    penalties = ["            if task not in HELD:", f"                {penalty}"]
     thaw = [
         "    set_modes()",
         "    for group in optimizer.param_groups:  # what has not thawed gets no gradient",
@@ -283,6 +285,7 @@ def training(*, once: bool, changes: bool, holds: bool) -> list[str]:
         f"            scores = head({drop})",
         '            total = F.cross_entropy(scores, wanted, reduction="sum")',
         "            loss = loss + total / (wanted != -100).sum().clamp(min=1)",
+        *((penalties if holds else [f"            {penalty}"]) if penalised else []),
         "        optimizer.zero_grad()",
         "        loss.backward()",
         '        nn.utils.clip_grad_norm_([group["params"][0] for group in groups], CLIP)',

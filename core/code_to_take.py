@@ -23,7 +23,7 @@ from core.task import Task
 TRANSFORMERS, SENTENCE_TRANSFORMERS = "transformers", "sentence-transformers"
 
 _WRITTEN = ("batch", "weight_decay", "warmup", "clip")
-_ASSUMED = ("schedule", "balance", "class_weights", "smoothing")
+_ASSUMED = ("schedule", "balance", "class_weights", "smoothing", "head_penalty")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +219,12 @@ def _text(recipe: _Recipe, library: str) -> str:
         *blocks.targets(token=token, both_ways=both_ways),
         *blocks.reading(token=token, mixes=recipe.mixes, once=once),
         *blocks.optimiser(holds=holds, mixes=recipe.mixes),
-        *blocks.training(once=once, changes=bool(_begins(recipe)), holds=holds),
+        *blocks.training(
+            once=once,
+            changes=bool(_begins(recipe)),
+            holds=holds,
+            penalised=recipe.strategy.head_penalty > 0,
+        ),
         *blocks.saving(plain=plain, adapts=adapts, mixes=recipe.mixes),
     ]
     return "\n".join(body) + "\n"
@@ -262,6 +267,8 @@ def _constants(recipe: _Recipe) -> list[str]:
         found.append(("THAWS", begins, "the epoch, from 0, in which a layer begins to train"))
     if held := _held(recipe):
         found.append(("HELD", held, "heads that stay as they begin"))
+    if penalty := recipe.strategy.head_penalty:
+        found.append(("HEAD_PENALTY", penalty, "L2, nats per squared weight of the heads"))
     rates = (recipe.rates["encoder"], recipe.rates["head"])
     found += [
         ("ENCODER_RATE, HEAD_RATE", rates, ""),
