@@ -87,17 +87,19 @@ def project_pair(
     )
 
 
-def turned_onto(places: Floats, target: Floats) -> Floats:
+def turned_onto(places: Floats, target: Floats, *, scaled: bool = True) -> Floats:
     """Turn, mirror, scale and move places as a whole, to lie as near to others as can be.
 
     Args:
         places: What is turned, (points, dimensions).
         target: Where each should come near to, (points, dimensions).
+        scaled: Whether it may be scaled too.
     """
     centre, goal = places.mean(axis=0), target.mean(axis=0)  # (dimensions,) each
     own, wanted = places - centre, target - goal  # (points, dimensions) each
     left, strengths, right = np.linalg.svd(own.T.astype(np.float64) @ wanted)
     scale = strengths.sum() / max(float((own.astype(np.float64) ** 2).sum()), 1e-300)
+    scale = scale if scaled else 1.0
     return (own @ (left @ right) * scale + goal).astype(np.float32)  # (points, dimensions)
 
 

@@ -146,6 +146,7 @@ class Run:
         command: str = "",
         prefix: Prefix | None = None,
         steering: Steering | None = None,
+        snapshots: bool = False,
     ) -> Iterator[Event]:
         """Train, telling what happens.
 
@@ -157,6 +158,7 @@ class Run:
             prefix: The frozen bottom, shared with other runs on rows of the same data; None
                 makes one for this run alone.
             steering: Asked before each step, and answers with what changes, as `train` takes it.
+            snapshots: Whether to tell where some sentences stand, as `train` does.
 
         Raises:
             ValueError: If the checkpoint is of another run, or the prefix of another encoder or
@@ -183,6 +185,7 @@ class Run:
             about=about,
             prefix=prefix,
             steering=steering,
+            snapshots=snapshots,
             processes=self.processes,
         )
         for event in events:

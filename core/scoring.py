@@ -1,12 +1,13 @@
 """How a run scores its rows: what is frozen is taken from a prefix, the rest is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.freezing import Moment, Strategy, frozen_depth
-from core.heads import SentenceHead, TaskHead
+from core.heads import SentenceHead, TaskHead, pool_packed
 from core.model import MultiTaskModel, ReadText
 from core.prefix import TOKENS, Needs, Prefix, States
 
@@ -53,6 +54,26 @@ def needs_of(model: MultiTaskModel, strategy: Strategy, epochs: int) -> Needs:
     return needs
 
 
+class Reading(NamedTuple):
+    """What heads read of some texts, in the order in which `MultiTaskModel.score` takes it."""
+
+    layers: Mapping[int, Tensor]
+    """By layer, packed states, (tokens, hidden)."""
+    lengths: Tensor
+    """Each text's tokens, (batch,)."""
+    spelling: Tensor | None
+    """How the words are written, (tokens, features)."""
+    pooled: Mapping[tuple[int, str], Tensor]
+    """By layer and pooling, (batch, hidden), where no more is needed."""
+
+    def of(self, layer: int, pooling: str) -> Tensor:
+        """Give the states of a layer, pooled, (batch, hidden)."""
+        if (layer, pooling) in self.pooled:
+            return self.pooled[layer, pooling].float()  # (batch, hidden)
+        packed = self.layers[layer].float()[: int(self.lengths.sum())]  # (tokens, hidden)
+        return pool_packed(packed, self.lengths, pooling)  # (batch, hidden)
+
+
 class Scorer:
     """Scores rows of a run.
 
@@ -75,20 +96,18 @@ class Scorer:
         self._places = prefix.texts.places([text.ids for text in self.texts])
         self._prefix = prefix
 
-    def scores(self, rows: Sequence[int], start: int | None) -> dict[str, Tensor]:
-        """Score some rows.
+    def read(self, rows: Sequence[int], start: int | None) -> Reading:
+        """Get what the heads read of some rows.
 
         Args:
             rows: Which.
             start: The layer that the network runs from; None runs all of it.
-
-        Returns:
-            As `MultiTaskModel.score` does.
         """
         texts = [self.texts[row] for row in rows]
-        if self._prefix is None or start is None:
-            return self.model(self.model.batch(texts))
         model, device = self.model, self.model.encoder.device
+        if self._prefix is None or start is None:
+            batch = model.batch(texts)
+            return Reading(model.states(batch), batch.lengths, batch.spelling, {})
         places = [self._places[row] for row in rows]
         layers, pooled = {}, {}
         for states in needs_from(model, start):
@@ -104,4 +123,8 @@ class Scorer:
             )
             layers.update(enumerate(upper, start))
         counted = torch.tensor(lengths, device=device)  # (batch,)
-        return model.score(layers, counted, model.spelling(texts), pooled)
+        return Reading(layers, counted, model.spelling(texts), pooled)
+
+    def scores(self, rows: Sequence[int], start: int | None) -> dict[str, Tensor]:
+        """Score some rows, as `MultiTaskModel.score` does. For the arguments see `read`."""
+        return self.model.score(*self.read(rows, start))

@@ -31,6 +31,7 @@ from core.processes import ALONE, Processes, new_prefix
 from core.resuming import below, check_same_run, data_hash
 from core.scenario import Scenario
 from core.scoring import Scorer, needs_of, start_layer
+from core.snapshots import Snapshots
 from core.steering import Change, Rates, Steering, change_of, steer, steered
 from core.step_loss import StepLoss
 from core.targets import read_targets
@@ -77,6 +78,7 @@ def train(
     prefix: Prefix | None = None,
     processes: Processes = ALONE,
     steering: Steering | None = None,
+    snapshots: bool = False,
 ) -> Iterator[Event]:
     """Train a model in place, telling what happens.
 
@@ -100,9 +102,11 @@ def train(
             events, and ends with the same weights. The main one alone writes.
         steering: Asked before each step, again and again until nothing changes of the run. While
             it does not answer, the run waits, and no clock of the run's goes on.
+        snapshots: Whether to tell where some sentences stand, before the first step and after
+            each epoch. Nothing else of the run depends on it.
 
     Yields:
-        A plan, steps, changes, an evaluation after each epoch, checkpoints, and an end.
+        A plan, steps, changes, an evaluation after each epoch, snapshots, checkpoints, and an end.
 
     Raises:
         ValueError: If there is nothing to learn from, a label is none of its task's, the
@@ -123,6 +127,8 @@ def train(
             yield plan
             run.prepare(prefix, cancelled)  # before a checkpoint changes the weights of the start
             run.steering = steering
+            if snapshots:
+                run.snapshots = run.new_snapshots()
             if resume:
                 yield from run.load()
             yield from run.epochs(cancelled)
@@ -185,6 +191,7 @@ class _Training:
         self.identity = self._identity()
         self.about: dict[str, Any] = {}
         self.steering: Steering | None = None
+        self.snapshots: Snapshots | None = None
         self.rates = Rates.of(choice, self.strategy)
         self.changes: list[dict[str, Any]] = []
 
@@ -242,6 +249,10 @@ class _Training:
 
     def epochs(self, cancelled: Callable[[], bool] | None) -> Iterator[Event]:
         """Train until the last epoch, or until validation stops improving."""
+        if self.snapshots is not None:
+            start = self._start(self.epoch)
+            self.snapshots.validate(start)
+            yield self.snapshots.take(self.epoch, self.step, start)
         if not self.optimizer:
             return
         while self.epoch < self.choice.epochs and self.since_best < self.choice.patience:
@@ -257,6 +268,8 @@ class _Training:
                 yield self._evaluate_epoch()
             else:
                 self._keep()
+            if self.snapshots is not None:
+                yield self.snapshots.take(self.epoch, self.step, self._start_before())
             yield from self._checkpoint()
 
     def _train_epoch(
@@ -449,9 +462,21 @@ class _Training:
             self.modes, self.modes_at = modes_of(self.model, self.strategy, self.moment), now
         keep_modes(self.modes)
 
-    def _validation_scores(self) -> RowScores:
+    def _start_before(self) -> int | None:
         # What the last epoch froze is still as it was: nothing below it has moved since.
-        return self.validation.scores(self._start(max(0, self.epoch - 1)))
+        return self._start(max(0, self.epoch - 1))
+
+    def new_snapshots(self) -> Snapshots:
+        """Begin to look at some sentences."""
+        return Snapshots(
+            self.model, self.targets, self.rows, self.validation, self.scorer, self.processes
+        )
+
+    def _validation_scores(self) -> RowScores:
+        start = self._start_before()
+        if self.snapshots is not None:
+            return self.snapshots.validate(start)
+        return self.validation.scores(start)
 
     def finish(self) -> DoneEvent:
         """Go back to the best epoch, calibrate on the validation rows, and end."""

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.evaluation import TaskScores
 from core.model import Calibration
-from core.task import Label
+from core.task import Example, Label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,32 @@ class EvaluationEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SnapshotEvent:
+    """Where the same few sentences stand at a moment of a run. Told only where it is asked for.
+
+    Attributes:
+        epoch: Epochs done.
+        step: The steps done.
+        examples: The sentences, with what is true of them; the same ones in the same order at
+            each moment. `core.run_map` lays them out.
+        held_out: How many of them validate; the others, behind them, are learned from.
+        predicted: By task, what the model says of each.
+        probabilities: By sentence task, before calibration, (sentences, labels).
+        layer: The highest layer that a head reads.
+        states: What is read there, pooled, (sentences, hidden).
+    """
+
+    epoch: int
+    step: int
+    examples: tuple[Example, ...]
+    held_out: int
+    predicted: Mapping[str, tuple[Label, ...]]
+    probabilities: Mapping[str, NDArray[np.float32]]
+    layer: int
+    states: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointEvent:
     """The run was written down; killed now, it goes on from here.
 
@@ -180,7 +209,15 @@ class DivergedError(RuntimeError):
     """The loss is no longer a number; the model holds the weights of the last good epoch."""
 
 
-Event = PlanEvent | StepEvent | ChangeEvent | EvaluationEvent | CheckpointEvent | DoneEvent
+Event = (
+    PlanEvent
+    | StepEvent
+    | ChangeEvent
+    | EvaluationEvent
+    | SnapshotEvent
+    | CheckpointEvent
+    | DoneEvent
+)
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -212,6 +249,16 @@ def event_document(event: Event) -> dict[str, Any]:
         return {"event": "checkpoint", **vars(event)}
     if isinstance(event, ChangeEvent):
         return {"event": "change", **vars(event)}
+    if isinstance(event, SnapshotEvent):
+        return {
+            "event": "snapshot",
+            "epoch": event.epoch,
+            "step": event.step,
+            "layer": event.layer,
+            "held_out": event.held_out,
+            "predicted": {name: list(said) for name, said in event.predicted.items()},
+            "probabilities": {n: found.tolist() for n, found in event.probabilities.items()},
+        }
     scores = event.scores
     metrics = None if scores is None else {n: each.document() for n, each in scores.items()}
     if isinstance(event, DoneEvent):

@@ -1,6 +1,6 @@
 """What a run says of the rows it does not learn from: scores, losses, single rows, calibration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from core.heads import TokenHead
 from core.model import MultiTaskModel
 from core.observing import watch
 from core.processes import Processes
-from core.scoring import Scorer
+from core.scoring import Reading, Scorer
 from core.targets import Targets
 from core.training_events import Watched
 
@@ -20,6 +20,8 @@ WATCHED_ROWS = 8
 
 RowScores = Mapping[str, Sequence[Tensor]]
 """By task, each row's own scores, (1, labels) or (tokens, classes)."""
+
+See = Callable[[Sequence[int], Reading], None]
 
 
 class Validation:
@@ -48,18 +50,22 @@ class Validation:
         return len(self.rows)
 
     @torch.no_grad()
-    def scores(self, start: int | None) -> RowScores:
+    def scores(self, start: int | None, see: See | None = None) -> RowScores:
         """Score each row by itself.
 
         Args:
-            start: The layer that the network runs from, as `Scorer.scores` takes it.
+            start: The layer that the network runs from, as `Scorer.read` takes it.
+            see: Shown each batch, as far as this process scores it, and what the heads read of it.
         """
         self.model.eval()
         order = sorted(self.rows, key=self._length)
         found: dict[str, dict[int, Tensor]] = {name: {} for name in self.model.heads}
         for first in self._processes.share(range(0, len(order), BATCH)):
             rows = order[first : first + BATCH]
-            scores = self._scorer.scores(rows, start)
+            reading = self._scorer.read(rows, start)
+            scores = self.model.score(*reading)
+            if see is not None:
+                see(rows, reading)
             for name in self.model.heads:
                 parts = scores[name].float().cpu().split(self._sizes(name, rows))
                 found[name].update(zip(rows, parts, strict=True))

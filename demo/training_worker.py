@@ -17,6 +17,7 @@ import numpy as np
 from core.config import EncoderChoice, TrainingChoice
 from core.drift import spearman
 from core.probe import load_probe
+from demo.run_maps import RunMapTelling
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.dataset import Dataset
@@ -101,6 +102,7 @@ def _train(telling: "_Telling", job: TrainingJob, folder: Path) -> None:
     from core.machine import usable_cores
     from core.runs import begin_run
     from core.scenario import parse_strategy
+    from core.training_events import SnapshotEvent
 
     telling.say({"event": "doing", "text": "Loading the encoder…"})
     threads = job.choice.threads or usable_cores()
@@ -110,8 +112,11 @@ def _train(telling: "_Telling", job: TrainingJob, folder: Path) -> None:
     telling.say({"event": "doing", "text": "Dealing the rows…"})
     choice = replace(job.choice, threads=threads)
     run = begin_run(job.dataset, encoder, scenario, choice)
-    steering = _Steering(telling, run, job.first)
-    for event in run.train(steering=steering):
+    steering, moments = _Steering(telling, run, job.first), RunMapTelling()
+    for event in run.train(steering=steering, snapshots=True):
+        if isinstance(event, SnapshotEvent):
+            telling.say(moments.document(event))
+            continue
         for document in _documents(run, event, choice):
             telling.tell(document)
     telling.say({"event": "doing", "text": "Writing the model down…"})

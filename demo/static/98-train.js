@@ -10,7 +10,7 @@
   const kept = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
   const keep = (token) => { try { if (token) localStorage.setItem(KEY, token); else localStorage.removeItem(KEY); } catch { /* a browser that keeps nothing */ } };
 
-  const blank = () => ({ plan: null, steps: [], evaluations: [], changes: [], last: null, doing: "", failed: "", refused: "", saved: null, done: null, drift: {}, most: {} });
+  const blank = () => ({ plan: null, steps: [], evaluations: [], moments: [], changes: [], last: null, doing: "", failed: "", refused: "", saved: null, done: null, drift: {}, most: {} });
 
   function take(run, event) {
     if (event.event === "plan") run.plan = event;
@@ -19,6 +19,7 @@
       run.last = event.steps[event.steps.length - 1];
       run.refused = "";
     } else if (event.event === "evaluation") { run.evaluations.push(event); run.drift = event.drift; }
+    else if (event.event === "map") run.moments.push(event);
     else if (event.event === "change") { if (event.refused) run.refused = event.text; else { run.changes.push(event); run.refused = ""; } }
     else if (event.event === "refused") run.refused = event.text;
     else if (event.event === "doing") run.doing = event.text;
@@ -158,10 +159,12 @@
       chosen.value = "";
     } });
     const bring = h("p", { class: "soft bring" }, "A model folder downloaded earlier? ", h("button", { type: "button", class: "link", onclick: () => chosen.click() }, "Open its zip"), chosen, " ", told);
+    const map = window.thaw.runMap();
     const watch = h("div", {}), confused = h("div", { class: "confusions" }), table = h("div", { class: "scroll" }), after = h("div", { class: "downloads after" });
     host.replaceChildren(
       h("section", { class: "card answer" }, h("div", { "aria-live": "polite" }, big), bar, rest, said, controls, after, bring),
       h("section", { class: "card train-live" }, h("div", {}, h("h3", {}, "The network"), strip, window.thaw.stripLegend(), h("p", { class: "soft" }, "A block fills as its weights move away from where they began."), steer.node), h("div", {}, loss.node, scores.node)),
+      map.node,
       h("section", { class: "card" }, h("h3", {}, "Watched sentences"), watch),
       h("section", { class: "card" }, h("h3", {}, "Where it confuses labels"), confused,
         h("details", { class: "as-table" }, h("summary", {}, "All figures as a table"), table)));
@@ -195,6 +198,7 @@
         if (focus) [...strip.querySelectorAll("[data-part]")].find((node) => node.dataset.part === focus)?.focus();
       }
       steer.update(run, paused);
+      map.update(run.moments, run.plan.tasks, run.done ? run.done.epoch : 0);
       if (drawnMarks !== run.changes.length || drawnEvaluations !== run.evaluations.length) scores.update(second, marks, end);
       drawnMarks = run.changes.length;
       if (drawnEvaluations !== run.evaluations.length) {
@@ -206,11 +210,13 @@
       if (over && !after.childNodes.length) after.replaceChildren(...saves(run, seen, example));
     }
 
+    const picture = () => window.thaw.pictureOf([loss, scores], "A training run");
     function saves(run, seen, example) {
       const link = (name, go) => h("button", { type: "button", class: "thaw-button", onclick: go }, name);
       return [seen.state === "done" && !example && tell.extra(),
         link("Curves, CSV", () => window.thaw.save("curves.csv", "text/csv;charset=utf-8", csv(run))),
-        link("Picture, SVG", () => window.thaw.save("curves.svg", "image/svg+xml", window.thaw.pictureOf([loss, scores], "A training run")))].flat().filter(Boolean);
+        link("Picture, SVG", () => window.thaw.save("curves.svg", "image/svg+xml", picture())),
+        link("Picture, PNG", async () => window.thaw.save("run.png", "image/png", await window.thaw.pngOf(picture(), map)))].flat().filter(Boolean);
     }
     return { update };
   }

@@ -119,6 +119,38 @@ def test_the_strip_and_the_field_say_the_same_strategy(train_page: Open) -> None
     expect(rate).to_have_value("0.03")
 
 
+def scrub_back(page: Page) -> None:
+    """Play the map of a run from its start, by keyboard alone, and go back to it."""
+    card, slider = page.locator(".run-map-card"), page.get_by_label("Moment of the run")
+    last = int(card.get_attribute("data-frames") or 0) - 1
+    assert last >= 2, "a map before the first step, and one for each epoch"
+    expect(card).to_have_attribute("data-frame", str(last))
+    slider.press("Home")
+    expect(card).to_have_attribute("data-frame", "0")
+    expect(slider).to_have_attribute("aria-valuetext", "Before the first step")
+    slider.press("ArrowRight")
+    expect(card.locator(".run-map-when")).to_contain_text("After epoch 1, step ")
+    card.get_by_role("button", name="What it reads, layer 6").click()
+    page.locator("canvas.run-map").press("ArrowRight")
+    expect(card.locator(".run-map-point")).to_contain_text("model: ")
+    expect(card).to_have_attribute("data-frame", "1")
+
+
+def test_the_map_of_the_worked_run_plays_and_is_saved_as_a_picture(
+    train_page: Open, tmp_path: Path
+) -> None:
+    page = train_page()
+    scrub_back(page)
+    card = page.locator(".run-map-card")
+    card.get_by_role("button", name="Play").click()
+    expect(card).to_have_attribute("data-frame", str(int(card.get_attribute("data-frames")) - 1))
+    with page.expect_download() as waiting:
+        press(page, "Picture, PNG")
+    waiting.value.save_as(tmp_path / "run.png")
+    assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "run.png").stat().st_size > 20_000, "the curves and the map are drawn"
+
+
 def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page: Open) -> None:
     page = train_page()
     start_small(page, epochs="20", rows="300")  # enough to be paused in time
