@@ -61,11 +61,11 @@ def _shown(verdict: Verdict, margin: float) -> str:
             f"and dropped: {score}"
         )
     if verdict.status == BETTER:
-        low, high = gap.interval.low, gap.interval.high
+        least = gap.value - gap.reach(BETTER_CHANCE)  # one-sided, as the claim is
         return (
             f"{name} is better than every cheaper strategy: {score}, {_points(gap.value)} above "
-            f"{verdict.rival}, the closest of them (95 % interval {_signed(low)} to "
-            f"{_signed(high)})"
+            f"{verdict.rival}, the closest of them (with 95 % confidence, at least "
+            f"{_points(least)})"
         )
     if verdict.rival == verdict.best:
         lost = gap.reach(FALSE_CLAIMS) - gap.value

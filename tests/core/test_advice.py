@@ -1,6 +1,7 @@
 """The advice follows its rule to the letter, says what it does not know, and is seldom wrong."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -46,6 +47,9 @@ def test_one_shown_better_than_every_cheaper_one_is_better() -> None:
     assert (found.strategy, found.status) == ("full", "better")
     assert "full is better than every cheaper strategy: 85.0 %" in found.overall.text
     assert "20.0 points above lower:4" in found.overall.text
+    least = re.search(r"with 95 % confidence, at least (\d+\.\d) points", found.overall.text)
+    assert least is not None, "the bound that the claim rests on, which lies above 0"
+    assert 5 < float(least[1]) < 20
     assert "130 s of training against 60 s of lower:4" in found.overall.text
     assert (
         "forgets 0.020 of the probe's Spearman correlation (0.010 to 0.030)" in found.overall.text
