@@ -50,6 +50,7 @@ class TrainingJob:
         first: What is changed before the first step, as `core.steering.Change` describes it.
         experiment: Which guided experiment it is; empty for a person's own.
         known_similarity: By fingerprint of an encoder, what `similarity_agreement` gave for it.
+        map: Whether to map some sentences at each moment of the run.
     """
 
     dataset: "Dataset"
@@ -59,6 +60,7 @@ class TrainingJob:
     first: Mapping[str, Any] = field(default_factory=dict)
     experiment: str = ""
     known_similarity: Mapping[str, float] = field(default_factory=dict)
+    map: bool = True
 
     def copyable(self) -> "TrainingJob":
         """Give the same job with plain dicts, as processes can hand them on."""
@@ -113,7 +115,7 @@ def _train(telling: "_Telling", job: TrainingJob, folder: Path) -> None:
     choice = replace(job.choice, threads=threads)
     run = begin_run(job.dataset, encoder, scenario, choice)
     steering, moments = _Steering(telling, run, job.first), RunMapTelling()
-    for event in run.train(steering=steering, snapshots=True):
+    for event in run.train(steering=steering, snapshots=job.map):
         if isinstance(event, SnapshotEvent):
             telling.say(moments.document(event))
             continue

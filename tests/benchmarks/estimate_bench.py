@@ -1,6 +1,6 @@
 """How right the times are that are said before anything is trained.
 
-    python tests/benchmarks/estimate_bench.py [--rows 300] [--epochs 3] [--part train] [--cpu]
+    python -m tests.benchmarks.estimate_bench [--rows 300] [--epochs 3] [--part train] [--cpu]
 
 Prints estimate, truth and their ratio for several strategies: of the Train tab
 (`demo.training_estimate`), where the truth is a run from its start to its model, and of the

@@ -1,11 +1,12 @@
 """What it costs a live run that a page follows it.
 
-    python tests/benchmarks/stream_bench.py [--rows 300] [--repeats 5] [--browser]
+    python -m tests.benchmarks.stream_bench [--rows 300] [--repeats 5] [--browser]
 
-Trains the same run in worker processes, in turn: left alone, and followed by a client that asks
-for every event over HTTP as the page does, ten times a second, and draws nothing. Prints the
-seconds of the steps (the run's own clock), the slowdown, and the bytes of an answer. With
---browser, Chromium draws the run on the same cores, and the pictures a second are printed too.
+Trains the same run in worker processes, in turn: left alone, left alone without its map, and
+followed by a client that asks for every event over HTTP as the page does, ten times a second, and
+draws nothing. Prints the seconds of the steps (the run's own clock), the slowdown, and the bytes
+of an answer. With --browser, Chromium draws the run on the same cores, and the pictures a second
+are printed too.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from core.config import DataChoice, EncoderChoice, TrainingChoice
@@ -120,15 +122,17 @@ def main() -> None:
     pictures: list[float] = []
     kinds: dict[str, Follower | None] = {
         "alone": None,
+        "alone, no map": None,
         "followed": lambda token, _: follow(address, component, token, sizes),
     }
     if given.browser:
         kinds["drawn by Chromium"] = lambda token, over: draw(address, token, pictures, over)
+    jobs = {"alone, no map": replace(job, map=False)}
     taken: dict[str, list[float]] = {kind: [] for kind in kinds}
     train(sessions, job)  # the first process of all
     for _ in range(given.repeats):
         for kind, follower in kinds.items():
-            taken[kind].append(train(sessions, job, follower))
+            taken[kind].append(train(sessions, jobs.get(kind, job), follower))
     sessions.close()
     alone = statistics.median(taken["alone"])
     for kind, seconds in taken.items():
