@@ -92,20 +92,25 @@
 
   function watchList(run) {
     const [now, before] = [run.evaluations[run.evaluations.length - 1], run.evaluations[run.evaluations.length - 2]];
+    const first = run.evaluations[0];
     if (!now || !now.watched.length) return h("p", { class: "empty" }, "After each epoch a few validation sentences are shown here: what they are, and what the model says.");
     const tasks = run.plan.tasks;
-    let changed = 0;
+    let changed = 0, since = 0;
     const rows = now.watched.map((row, k) => h("tr", {}, h("td", { class: "sentence" }, words(row.text)), tasks.map((task) => {
-      const cells = cell(task, row), old = before && before.watched[k] ? cell(task, before.watched[k]).says : null;
-      const turned = old !== null && old !== cells.says;
+      const said = (moment) => moment && moment.watched[k] ? cell(task, moment.watched[k]).says : null;
+      const cells = cell(task, row), old = said(before), began = said(first);
+      const turned = old !== null && old !== cells.says, learned = began !== null && began !== cells.says;
       if (turned) changed += 1;
+      if (learned) since += 1;
       return h("td", { class: `watched${turned ? " turned" : ""}`, "data-label": title(task.name) },
         h("span", { class: cells.right === false ? "wrong" : "right" }, h("span", { "aria-hidden": "true" }, cells.right === null ? "· " : cells.right ? "✓ " : "✗ "), words(cells.says)),
         cells.sure !== null && h("span", { class: "soft" }, ` ${Math.round(100 * cells.sure)}\u00a0%`),
         cells.right === false && h("div", { class: "soft" }, "is ", words(cells.is)),
-        turned && h("div", { class: "turned-mark" }, "changed, was ", words(old)));
+        turned && h("div", { class: "turned-mark" }, "changed, was ", words(old)),
+        learned && !(turned && old === began) && h("div", { class: "soft began-mark" }, `epoch ${first.epoch}: `, words(began)));
     })));
-    return [h("p", { class: "soft" }, `After epoch ${now.epoch}: ${changed ? `${changed} changed since the epoch before.` : before ? "none changed since the epoch before." : "✓ right, ✗ wrong, and how confident the model is."}`),
+    const told = `${changed || "none"} changed since the epoch before${now !== run.evaluations[1] ? `, ${since || "none"} since the first` : ""}.`;
+    return [h("p", { class: "soft" }, `After epoch ${now.epoch}: ${before ? told : "✓ right, ✗ wrong, and how confident the model is."}`),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Watched sentences" },
         h("table", { class: "predictions labelled watch" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", {}, "Sentence")), tasks.map((t) => h("th", { scope: "col" }, h("span", {}, title(t.name)))))), h("tbody", {}, rows)))];
   }

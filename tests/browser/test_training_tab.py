@@ -151,9 +151,11 @@ def test_the_map_of_the_worked_run_plays_and_is_saved_as_a_picture(
     assert (tmp_path / "run.png").stat().st_size > 20_000, "the curves and the map are drawn"
 
 
-def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page: Open) -> None:
+def test_a_whole_visit_ends_in_a_model_that_is_used_and_that_others_read(
+    train_page: Open, tmp_path: Path
+) -> None:
     page = train_page()
-    start_small(page, epochs="20", rows="300")  # enough to be paused in time
+    start_small(page, epochs="10", rows="300")
     press(page, "Pause")  # while its process loads the encoder: it waits before its first step
     wait_for(page, "paused")
     before = int(page.locator("#train-picture").get_attribute("data-steps") or 0)
@@ -178,18 +180,10 @@ def test_a_run_is_paused_stepped_steered_reloaded_and_seen_to_its_end(train_page
     expect(page.locator("#train-picture .slab[data-part='layer 6']")).to_have_attribute(
         "aria-label", re.compile("moved by")
     )
-    press(page, "Start over")
-    wait_for(page, "example")
-
-
-def test_a_trained_model_is_used_taken_away_and_read_by_others(
-    train_page: Open, tmp_path: Path
-) -> None:
-    page = train_page()
-    start_small(page, strategy="freeze:0-5", epochs="2")
-    wait_for(page, "done")
+    expect(page.locator(".watch .began-mark").first).to_contain_text("epoch 1: ")
+    scrub_back(page)
     press(page, "Use this model in every tab")
-    expect(page.locator("#working-model")).to_contain_text("freeze:0-5, trained here", timeout=LONG)
+    expect(page.locator("#working-model")).to_contain_text("heads, trained here", timeout=LONG)
     with page.expect_download(timeout=LONG) as waiting:
         press(page, "Model folder, ZIP")
     waiting.value.save_as(tmp_path / "model.zip")
@@ -222,3 +216,6 @@ def test_a_trained_model_is_used_taken_away_and_read_by_others(
     page.locator("#predict-box textarea").fill("The nurse gave him two tablets for the fever.")
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#one .card.task")).to_have_count(1, timeout=LONG)
+    page.get_by_role("tab", name="Train", exact=True).click()
+    press(page, "Start over")
+    wait_for(page, "example")
