@@ -9,7 +9,7 @@ import torch
 from core.comparison_folds import ComparedData, Deal
 from core.config import EncoderChoice, TrainingChoice
 from core.dealing import DealtRows
-from core.encoder import load_encoder
+from core.encoder import Encoder, load_encoder
 from core.forgetting import Yardstick
 from core.freezing import Full, Heads, Lower, Moment, Part, Strategy, frozen_depth
 from core.heads import MIX
@@ -18,7 +18,7 @@ from core.runs import Run
 from core.scenario import Scenario
 from core.training_events import StepEvent
 
-MEASURED_STEPS = 4
+MEASURED_STEPS = 2
 BACKWARD = 2.0
 """A backward pass costs about two forward ones: it has two products for each one there."""
 
@@ -93,7 +93,7 @@ def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: 
 
     Args:
         data: The rows.
-        choice: The encoder; it is loaded anew for each, as training changes it.
+        choice: The encoder. It is loaded once: what a step takes does not hang on the weights.
         deal: Whose training rows.
         batch: Sentences in a step.
     """
@@ -105,7 +105,7 @@ def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: 
     rows = deal.training[: MEASURED_STEPS * batch]
     each = sum(tokens[row] for row in rows) / -(-len(rows) // batch)  # tokens of a step
     strategies: tuple[Strategy, ...] = (Heads(), Lower(layers=0), Full())
-    heads, upper, full = (_step_seconds(data, choice, rows, batch, each) for each in strategies)
+    heads, upper, full = (_step_seconds(data, encoder, rows, batch, each) for each in strategies)
     return Measured(
         load=load,
         head=heads,
@@ -117,13 +117,12 @@ def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: 
 
 
 def _step_seconds(
-    data: ComparedData, choice: EncoderChoice, rows: Sequence[int], batch: int, strategy: Strategy
+    data: ComparedData, encoder: Encoder, rows: Sequence[int], batch: int, strategy: Strategy
 ) -> float:
     """Train on some rows twice, and give the mean step of the second time.
 
     Each step has other tokens, and the first ones pay for what is set up once.
     """
-    encoder = load_encoder(choice, threads=torch.get_num_threads())
     training = tuple(data.dataset.examples[row] for row in rows)
     dealt = DealtRows(training=training, validation=(), notes=())
     read: dict[str, int | str] = {task.name: encoder.layers for task in data.dataset.tasks}

@@ -6,7 +6,7 @@ Its encoder stays as it was pretrained. What it shares lies in files that the ru
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -20,6 +20,7 @@ from core.floor import score_floor
 from core.forgetting import Yardstick
 from core.freezing import frozen_depth
 from core.layer_profile import FOLDS, LayerProfile, layer_profile
+from core.layer_states import LayerStates, compute_layer_states
 from core.model import MultiTaskModel, default_shapes
 from core.prefix import Prefix, prefix_of
 from core.probe import load_probe
@@ -190,6 +191,8 @@ class _Shared:
         self.pretrained: Prefix | None = None  # of the probe and some own sentences
         self.lengths: list[int] = []  # by row, its tokens
         self.layer_seconds = 0.0  # of one layer, for one token
+        self.states: LayerStates | None = None  # of all rows, for the profiles of all folds
+        self.states_seconds = 0.0
 
     @property
     def texts(self) -> list[str]:
@@ -219,15 +222,37 @@ class _Shared:
         )
 
     def _profile(self, job: ProfileJob) -> Profiled:
-        begun = time.perf_counter()
-        examples = [self.data.dataset.examples[row] for row in job.rows]
-        groups = [self.data.groups[row] for row in job.rows]
+        """Profile some rows; the states of all rows are computed once, for whichever come next."""
+        data, tasks = self.data.dataset, self.data.dataset.tasks
+        if self.states is None:
+            begun = time.perf_counter()
+            self.states = compute_layer_states(
+                self.encoder,
+                self.texts,
+                tokens=any(task.kind == "token" for task in tasks),
+                memory_bytes=self.setting.memory_bytes,
+            )
+            self.states_seconds = time.perf_counter() - begun
+        begun, own = time.perf_counter(), set(job.rows)
+        alone = self.states_seconds * len(own) / len(data.examples)  # what these rows' would cost
+        examples = [
+            example if row in own else replace(example, labels={})
+            for row, example in enumerate(data.examples)
+        ]
+        profile, reason = None, ""
         try:
-            tested = without_rare_labels(examples, self.data.dataset.tasks, groups, FOLDS)
-            profile = layer_profile(self.encoder, tested.examples, tested.tasks, groups=groups)
+            tested = without_rare_labels(examples, tasks, self.data.groups, FOLDS)
+            profile = layer_profile(
+                self.encoder,
+                tested.examples,
+                tested.tasks,
+                groups=self.data.groups,
+                states=self.states,
+            )
         except ValueError as error:
-            return Profiled(profile=None, reason=str(error), seconds=time.perf_counter() - begun)
-        return Profiled(profile=profile, reason="", seconds=time.perf_counter() - begun)
+            reason = str(error)
+        seconds = alone + time.perf_counter() - begun
+        return Profiled(profile=profile, reason=reason, seconds=seconds)
 
     def _prepare(self, job: PrefixJob) -> Prepared:
         """Run all rows through what a run freezes, unless an earlier run has had it."""

@@ -7,6 +7,7 @@ Source:
     (arXiv:1610.01644); Tenney et al. 2019 (arXiv:1905.05950) for the picture by layer.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -86,6 +87,7 @@ def layer_profile(
     *,
     groups: Sequence[int] | None = None,
     seed: int = 0,
+    states: LayerStates | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LayerProfile:
@@ -98,6 +100,7 @@ def layer_profile(
         groups: A number for each example; those of one number stay in one fold. None finds
             near-duplicates and the examples' own groups.
         seed: Deals the groups into folds.
+        states: Of these examples, where they are known; None runs the network.
         progress: Called while the sentences run through the network.
         cancelled: Asked now and then; True stops.
 
@@ -109,9 +112,12 @@ def layer_profile(
     texts = [example.text for example in examples]
     groups = groups_of(examples) if groups is None else groups
     profile: dict[str, tuple[LayerScore, ...]] = {}
-    with compute_layer_states(
-        encoder, texts, tokens=tokens, progress=progress, cancelled=cancelled
-    ) as states:
+    with contextlib.ExitStack() as stack:
+        if states is None:
+            states = compute_layer_states(
+                encoder, texts, tokens=tokens, progress=progress, cancelled=cancelled
+            )
+            stack.enter_context(states)
         score_tokens = partial(_score_tokens, spelled=_spelling(encoder, states, examples))
         for task in tasks:
             scores = []

@@ -56,7 +56,7 @@ def compute_layer_states(
     *,
     tokens: bool = False,
     highest: int | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: float = MEMORY_BYTES,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LayerStates:
@@ -99,7 +99,7 @@ def compute_layer_states(
     return states
 
 
-def _make_room(states: LayerStates, highest: int, hidden: int, memory_bytes: int) -> None:
+def _make_room(states: LayerStates, highest: int, hidden: int, memory_bytes: float) -> None:
     """Give a store its room for token states: in memory, or in a file past the budget."""
     shape = (highest + 1, int(states.starts[-1]), hidden)
     if 2 * shape[0] * shape[1] * shape[2] <= memory_bytes:
