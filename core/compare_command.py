@@ -55,6 +55,7 @@ from core.options import (
     Threads,
     data_choice,
 )
+from core.workers import COMPARISON, warm_up
 
 if TYPE_CHECKING:
     from core.comparison_choice import ComparisonChoice
@@ -112,6 +113,7 @@ def compare(
     )
     wanted = AdviceChoice(margin=margin, score=score, cost=cost)
     targets = _Targets(out, html, predictions, code)
+    warm_up(COMPARISON)  # it imports in a process of its own while this one does
     with terminal.waiting("looking around"):
         from core.comparison_choice import ComparisonChoice, default_strategies
         from core.scenario import parse_strategy

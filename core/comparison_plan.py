@@ -38,10 +38,7 @@ from core.race import Standing
 from core.runs import PACKAGES
 from core.scenario import AUTO, Scenario
 from core.scratch import own_prefix
-from core.workers import Worker, wait_for_any
-
-PRELOAD = ("core.comparison_work",)
-"""What the server of processes imports, so that no worker has to."""
+from core.workers import COMPARISON, Worker, wait_for_any
 
 LOOK_SECONDS = 0.1
 """How often it is asked whether to stop, while there is nothing else to do."""
@@ -118,9 +115,13 @@ class Planned:
         self.standing: Standing | None = None
         self.over_budget = False
         self.shared = self._worker(do_shared)
+        # The floor needs no encoder, and one core: it is scored while the encoder is loaded and the
+        # layers are profiled, which leave a core idle.
+        self.beside = self._worker(do_shared)
+        self.beside.send(FloorJob(deals=tuple(self._floor_deals())))
 
     def _worker(self, work: Callable[..., None]) -> Worker:
-        worker = Worker(work, self.setting, preload=PRELOAD)
+        worker = Worker(work, self.setting, preload=COMPARISON)
         self.stack.callback(worker.stop)
         return worker
 
@@ -131,9 +132,13 @@ class Planned:
     def _ask(self, message: Question, kind: type[Answer]) -> Answer:
         """Ask the worker that does what all runs share, and wait for its answer."""
         self.shared.send(message)
-        while not wait_for_any([self.shared], LOOK_SECONDS):
+        return self._answer(self.shared, kind)
+
+    def _answer(self, worker: Worker, kind: type[Answer]) -> Answer:
+        """Wait for what a worker answers."""
+        while not wait_for_any([worker], LOOK_SECONDS):
             self._check()
-        answer = self.shared.receive()
+        answer = worker.receive()
         if isinstance(answer, Failed):
             raise RuntimeError(answer.reason) if answer.fault else ValueError(answer.reason)
         assert isinstance(answer, kind)
@@ -179,11 +184,12 @@ class Planned:
 
     def prepare(self) -> Iterator[ComparisonEvent]:
         """Find the floor, the layers to read for the first seed, and what steps take."""
-        yield ComparisonStage(what="scoring the floor")
-        self.floor = self._ask(FloorJob(deals=tuple(self._floor_deals())), dict)
         if any(scenario.read == AUTO for scenario in self.choice.strategies):
             yield ComparisonStage(what="profiling the layers")
             self._profile(0)
+        yield ComparisonStage(what="scoring the floor")
+        self.floor = self._answer(self.beside, dict)
+        self.beside.stop()
         yield ComparisonStage(what="measuring steps")
         batch = self.choice.training.batch
         self.measured = self._ask(MeasureJob(deal=self.deals[0], batch=batch), Measured)

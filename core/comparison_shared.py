@@ -3,6 +3,7 @@
 Its encoder stays as it was pretrained. What it shares lies in files that the runs' workers map.
 """
 
+import functools
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ import torch
 from core.comparison_cost import Measured, measure_steps
 from core.comparison_folds import ComparedData, Deal
 from core.config import EncoderChoice
-from core.encoder import load_encoder
+from core.encoder import Encoder, load_encoder
 from core.floor import score_floor
 from core.forgetting import Yardstick
 from core.freezing import frozen_depth
@@ -182,17 +183,21 @@ def failed(error: Exception) -> Failed:
 
 
 class _Shared:
-    """The pretrained encoder, and what was made of it so far."""
+    """What all runs share, made when it is first asked for."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.data = setting, setting.data
-        self.encoder = load_encoder(setting.encoder, threads=setting.threads)
         self.prefix: Prefix | None = None
         self.pretrained: Prefix | None = None  # of the probe and some own sentences
         self.lengths: list[int] = []  # by row, its tokens
         self.layer_seconds = 0.0  # of one layer, for one token
         self.states: LayerStates | None = None  # of all rows, for the profiles of all folds
         self.states_seconds = 0.0
+
+    @functools.cached_property
+    def encoder(self) -> Encoder:
+        """The encoder as it was pretrained."""
+        return load_encoder(self.setting.encoder, threads=self.setting.threads)
 
     @property
     def texts(self) -> list[str]:

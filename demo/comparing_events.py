@@ -72,10 +72,9 @@ class ComparingEvents:
         """Start the server of worker processes, so that a first comparison need not wait for it."""
 
         def begin() -> None:
-            from core.comparison_plan import PRELOAD
-            from core.workers import warm_up
+            from core.workers import COMPARISON, warm_up
 
-            warm_up(PRELOAD)
+            warm_up(COMPARISON)
 
         Work(lambda *_: begin())
 
