@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -135,6 +135,13 @@ def _step_seconds(
             found.append(now - before)
         before = now
     return sum(found) / len(found)
+
+
+def mean_of(found: Sequence[Measured]) -> Measured:
+    """Give the mean of what workers measured at the same time, one at least."""
+    names = ("load", "head", "layer", "embeddings")
+    means = {name: sum(getattr(each, name) for each in found) / len(found) for name in names}
+    return replace(found[0], **means)
 
 
 def highest_read(read: Mapping[str, int | str], layers: int) -> int:

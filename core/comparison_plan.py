@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.comparison_choice import LOCAL, RAY, ComparisonChoice
-from core.comparison_cost import Measured, highest_read
+from core.comparison_cost import Measured, highest_read, mean_of
 from core.comparison_events import (
     ComparisonEvent,
     ComparisonPlan,
@@ -115,10 +115,11 @@ class Planned:
         self.standing: Standing | None = None
         self.over_budget = False
         self.shared = self._worker(do_shared)
+        self.local_jobs = self.jobs if choice.engine == LOCAL else 1
+        self.beside = [self._worker(do_shared) for _ in range(max(1, self.local_jobs - 1))]
         # The floor needs no encoder, and one core: it is scored while the encoder is loaded and the
         # layers are profiled, which leave a core idle.
-        self.beside = self._worker(do_shared)
-        self.beside.send(FloorJob(deals=tuple(self._floor_deals())))
+        self.beside[0].send(FloorJob(deals=tuple(self._floor_deals())))
 
     def _worker(self, work: Callable[..., None]) -> Worker:
         worker = Worker(work, self.setting, preload=COMPARISON)
@@ -188,11 +189,16 @@ class Planned:
             yield ComparisonStage(what="profiling the layers")
             self._profile(0)
         yield ComparisonStage(what="scoring the floor")
-        self.floor = self._answer(self.beside, dict)
-        self.beside.stop()
+        self.floor = self._answer(self.beside[0], dict)
         yield ComparisonStage(what="measuring steps")
-        batch = self.choice.training.batch
-        self.measured = self._ask(MeasureJob(deal=self.deals[0], batch=batch), Measured)
+        job = MeasureJob(deal=self.deals[0], batch=self.choice.training.batch)
+        # Measured side by side, as the runs will be, since they slow each other down.
+        measuring = [self.shared, *self.beside][: self.local_jobs]
+        for worker in measuring:
+            worker.send(job)
+        self.measured = mean_of([self._answer(each, Measured) for each in measuring])
+        for worker in self.beside:
+            worker.stop()
 
     def _floor_deals(self) -> Iterator[Deal]:
         """Give the deals of the first repetition: each row is held out once at most."""
