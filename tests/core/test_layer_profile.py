@@ -18,6 +18,7 @@ from core.layer_profile import (
     profile_document,
     profile_of,
 )
+from core.layer_states import compute_layer_states
 from core.metrics import Interval
 from core.task import ENTITIES, SENTIMENT, SHIPPED_TASKS, TOPIC, Example, Task
 
@@ -73,6 +74,11 @@ def test_rows_without_a_label_take_no_part(default_encoder: Encoder) -> None:
     assert a.best == b.best
     for first, second in zip(a.tasks["colour"], b.tasks["colour"], strict=True):
         assert first.main == pytest.approx(second.main)
+    texts = [example.text for example in [*labelled, *unlabelled]]
+    with compute_layer_states(default_encoder, texts) as known:
+        c = layer_profile(default_encoder, [*labelled, *unlabelled], [COLOUR], states=known)
+        assert c == b, "states that are known are not computed again, and are still there"
+        assert len(known.pooled) == default_encoder.layers + 1
 
 
 def test_folds_hold_every_labelled_row_once_and_groups_whole() -> None:
