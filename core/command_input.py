@@ -57,11 +57,16 @@ def say_what_was_left_out(sentences: Sentences, truncated: int, encoder: "Encode
         many = f"{sentences.skipped:,} empty {sentences.unit}"
         terminal.say(f"{many}s were skipped" if sentences.skipped > 1 else f"{many} was skipped")
     if truncated:
-        verb = "is" if truncated == 1 else "are"
-        terminal.say(
-            f"{truncated:,} of {sentences.read:,} sentences {verb} longer than the "
-            f"{encoder.max_tokens:,} tokens that {encoder.name} reads: the rest was left out"
-        )
+        terminal.say(too_long(truncated, sentences.read, encoder))
+
+
+def too_long(truncated: int, count: int, encoder: "Encoder") -> str:
+    """Say how many of so many sentences are longer than an encoder reads."""
+    verb = "is" if truncated == 1 else "are"
+    return (
+        f"{truncated:,} of {count:,} sentences {verb} longer than the {encoder.max_tokens:,} "
+        f"tokens that {encoder.name} reads: the rest was left out"
+    )
 
 
 def read_data(choice: DataChoice) -> "Dataset":

@@ -24,6 +24,7 @@ MAX_MATRIX_SENTENCES = 1_000
 DEFAULT_NEIGHBOURS = 15
 FEWEST_POINTS = 3
 MOST_MAPPED = 50_000
+MOST_PLACED = 1_000
 """Every point of a map is compared with every other: more would take many minutes."""
 
 CLUSTER = "cluster"

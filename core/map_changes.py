@@ -1,12 +1,14 @@
-"""Two maps of the same sentences in one frame, and what moved between two embeddings of them."""
+"""Two maps of the same sentences in one frame, and what moved between the two embeddings."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.config import MapSettings
-from core.near import Asked, Floats, Report, StoppedMapError, blocks, nearest, prepared
-from core.projection import Projection, check_vectors, project
+from core.near import Asked, Floats, Integers, Report, StoppedMapError, blocks, nearest, prepared
+from core.projection import Projection, check_vectors, place, project
+from core.turning import turn_onto
 
 MOST_PAIRS = 20
 
@@ -26,7 +28,8 @@ class Changes:
     """What changed among embeddings, whatever a map shows.
 
     Attributes:
-        kept: For each sentence the share of its nearest neighbours that it kept, (points,).
+        kept: For each sentence looked at, the share of its nearest neighbours that it kept,
+            (sentences,).
         neighbours: How many nearest neighbours were looked at.
         apart: The pairs whose cosine fell most, the largest change first.
         together: The pairs whose cosine rose most, the largest change first.
@@ -61,9 +64,6 @@ def project_pair(
     Raises:
         ValueError: If they are not of the same sentences, or one cannot be mapped.
         StoppedMapError: If `cancelled` answered True.
-
-    Source:
-        The turning is orthogonal Procrustes: Schönemann 1966.
     """
     if len(before) != len(after):
         raise ValueError(
@@ -78,35 +78,28 @@ def project_pair(
     first = project(before, settings, progress=halves(0), cancelled=cancelled)
     start = first.places if settings.method == "umap" else None
     second = project(after, settings, start=start, progress=halves(1), cancelled=cancelled)
-    return first, Projection(
-        settings=settings,
-        neighbours=second.neighbours,
-        places=turned_onto(second.places, first.places),
-        quality=second.quality,
-        explained=second.explained,
-    )
+    turn = turn_onto(second.places, first.places)
+    return first, replace(second, places=turn.of(second.places), turn=turn)
 
 
-def turned_onto(places: Floats, target: Floats, *, scaled: bool = True) -> Floats:
-    """Turn, mirror, scale and move places as a whole, to lie as near to others as can be.
+@dataclass(frozen=True)
+class Layouts:
+    """What lays maps out: these functions, or those of `core.map_process.MapWorker`."""
 
-    Args:
-        places: What is turned, (points, dimensions).
-        target: Where each should come near to, (points, dimensions).
-        scaled: Whether it may be scaled too.
-    """
-    centre, goal = places.mean(axis=0), target.mean(axis=0)  # (dimensions,) each
-    own, wanted = places - centre, target - goal  # (points, dimensions) each
-    left, strengths, right = np.linalg.svd(own.T.astype(np.float64) @ wanted)
-    scale = strengths.sum() / max(float((own.astype(np.float64) ** 2).sum()), 1e-300)
-    scale = scale if scaled else 1.0
-    return (own @ (left @ right) * scale + goal).astype(np.float32)  # (points, dimensions)
+    project: Callable[..., Projection] = project
+    project_pair: Callable[..., tuple[Projection, Projection]] = project_pair
+    place: Callable[..., Floats] = place
+
+
+HERE = Layouts()
+"""In this process."""
 
 
 def changes(
     before: Floats,
     after: Floats,
     *,
+    since: int = 0,
     neighbours: int = 10,
     pairs: int = MOST_PAIRS,
     cancelled: Asked | None = None,
@@ -116,12 +109,14 @@ def changes(
     Args:
         before: One embedding a sentence, (points, dimension).
         after: The other, (points, other dimension).
+        since: Look at the sentences from this one on, among all: at their neighbours, and at the
+            pairs that hold one of them.
         neighbours: How many nearest neighbours to look at; fewer of fewer sentences.
         pairs: How many pairs to list each way.
         cancelled: Asked now and then; True stops.
 
     Raises:
-        ValueError: If there are fewer than two sentences, or not as many of both.
+        ValueError: If there are fewer than two sentences, not as many of both, or none to look at.
         StoppedMapError: If `cancelled` answered True.
     """
     check_vectors(before)
@@ -131,32 +126,44 @@ def changes(
             f"there are {len(before):,} embeddings before and {len(after):,} after, must be of "
             "the same sentences, at least 2"
         )
+    if not 0 <= since < len(before):
+        raise ValueError(f"since is {since}, must be 0 to {len(before) - 1}")
     k = min(neighbours, len(before) - 1)
-    near = [nearest(v, k + 1, "cosine", cancelled=cancelled)[0][:, 1:] for v in (before, after)]
+    near = [_nearest_others(vectors, since, k, cancelled) for vectors in (before, after)]
     both = zip(near[0].tolist(), near[1].tolist(), strict=True)
     kept = np.array([len(set(one) & set(other)) / k for one, other in both], dtype=np.float32)
-    apart, together = _moved_pairs(before, after, pairs, cancelled)
+    apart, together = _moved_pairs(before, after, since, pairs, cancelled)
     return Changes(kept=kept, neighbours=k, apart=apart, together=together)
 
 
+def _nearest_others(vectors: Floats, since: int, k: int, cancelled: Asked | None) -> Integers:
+    """Find the k nearest others of the points from one on, (points - since, k)."""
+    found, _ = nearest(vectors, k + 1, "cosine", queries=vectors[since:], cancelled=cancelled)
+    itself = found == np.arange(since, len(vectors))[:, None]  # (points - since, k + 1)
+    itself[~itself.any(axis=1), -1] = True  # others that are the same took its place
+    return found[~itself].reshape(len(found), k)  # (points - since, k)
+
+
 def _moved_pairs(
-    before: Floats, after: Floats, most: int, cancelled: Asked | None
+    before: Floats, after: Floats, since: int, most: int, cancelled: Asked | None
 ) -> tuple[tuple[MovedPair, ...], tuple[MovedPair, ...]]:
     """Find the pairs whose cosine fell and rose most, in blocks of rows."""
     first, second = prepared(before, "cosine"), prepared(after, "cosine")
     found: list[list[MovedPair]] = [[], []]
-    for rows in blocks(len(first), len(first)):
+    for some in blocks(len(first) - since, len(first)):
         if cancelled is not None and cancelled():
             raise StoppedMapError
+        rows = slice(since + some.start, since + some.stop)
         was, now = first[rows] @ first.T, second[rows] @ second.T  # (block, points) each
-        later = np.arange(len(first)) > np.arange(rows.start, rows.stop)[:, None]  # each pair once
+        # Each pair once, with what comes before in it: what is looked at comes last.
+        earlier = np.arange(len(first)) < np.arange(rows.start, rows.stop)[:, None]
         for way, sign in enumerate((-1.0, 1.0)):
-            change = np.where(later, sign * (now - was), -np.inf).ravel()  # (block · points,)
-            some = np.argpartition(change, -min(most, change.size))[-most:]
-            for flat in some[change[some] > 0]:
-                row, b = divmod(int(flat), len(first))
+            change = np.where(earlier, sign * (now - was), -np.inf).ravel()  # (block · points,)
+            largest = np.argpartition(change, -min(most, change.size))[-most:]
+            for flat in largest[change[largest] > 0]:
+                row, a = divmod(int(flat), len(first))
                 pair = MovedPair(
-                    a=rows.start + row, b=b, before=float(was[row, b]), after=float(now[row, b])
+                    a=a, b=rows.start + row, before=float(was[row, a]), after=float(now[row, a])
                 )
                 found[way].append(pair)
         found = [sorted(each, key=lambda p: (-abs(p.after - p.before), p.a, p.b))[:most]

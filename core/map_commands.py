@@ -5,6 +5,7 @@ there.
 """
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,12 +19,14 @@ from core.command_input import (
     load_predictor,
     on_threads,
     read_data,
+    too_long,
 )
 from core.config import (
     CLUSTER,
     MAP_METHODS,
     MAP_METRICS,
     MOST_MAPPED,
+    MOST_PLACED,
     DataChoice,
     EncoderChoice,
     MapSettings,
@@ -90,6 +93,22 @@ def draw_map(
             "--colour", metavar="COLUMN", help=f"Colour by a task, a column, or {CLUSTER}."
         ),
     ] = None,
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--place",
+            metavar="F",
+            help="Sentences to place on the map of the others: a file as --file takes.",
+        ),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            "--after",
+            metavar="DIR",
+            help="Map before and after fine-tuning in one frame: a folder that train wrote.",
+        ),
+    ] = None,
     seed: Seed = 0,
     text_column: TextColumn = None,
     label_column: LabelColumns = None,
@@ -124,35 +143,40 @@ def draw_map(
     choice = EncoderChoice(
         name=encoder, pooling=pooling, normalize=normalize, precision=precision, device=device
     )
-    target = _target(out, as_json, file)
+    target = _target(out, as_json, (file, place))
     asked = None if data is None else data_choice(
         data, text_column, label_column, task, renames, split_column, group_column, rows, seed
     )  # fmt: skip
-    named = _given(file, column, asked, colour)
+    if place == file == "-":
+        raise ValueError("standard input can be read once: give --file or --place a file")
+    named = replace(_given(file, column, asked, colour), placed=_read(place, None, MOST_PLACED))
     from core.map_document import check_before_mapping, map_document
 
-    check_before_mapping(named.texts, settings)
+    check_before_mapping(named.texts, settings, named.placed)
+    later = None if after is None else _loaded(after, choice, threads)
     chosen = _loaded(model, choice, threads)
-    many = Counted(expected=len(named.texts))
+    many = Counted(expected=len(named.texts) + len(named.placed))
     with on_threads(threads), terminal.Bar(many, doing="mapping", did="mapped") as bar:
         document = map_document(
-            chosen, named, settings, progress=lambda share: bar.update(round(share * many.expected))
+            chosen,
+            named,
+            settings,
+            after=later,
+            progress=lambda share: bar.update(round(share * many.expected)),
         )
-    if document["truncated"]:
-        terminal.say(
-            f"{document['truncated']:,} of {len(named.texts):,} sentences are longer than the "
-            f"{chosen.max_tokens:,} tokens that {chosen.name} reads: the rest was left out"
-        )
+    for reader, of_map in ((chosen, document), (later, document["after"])):
+        if reader is not None and of_map["truncated"]:
+            terminal.say(too_long(of_map["truncated"], many.expected, reader))
     _write(document, target, out, as_json)
 
 
-def _target(out: str | None, as_json: bool, file: str | None) -> Path | None:
+def _target(out: str | None, as_json: bool, read: tuple[str | None, ...]) -> Path | None:
     if out is None:
         if not as_json:
             raise ValueError("there is no place for the map: give --out map.html, or --json")
         return None
     target = check_target(Path(out), suffixes=(".html", ".htm"))
-    if file is not None and Path(file).resolve() == target:
+    if any(file is not None and Path(file).resolve() == target for file in read):
         raise ValueError(f"--out {out} is the file that is read: give another")
     return target
 
@@ -177,14 +201,22 @@ def _given(
         from core.map_document import named_rows
 
         return named_rows(read_data(asked), colour)
+    return Named(texts=_read(file, column, MOST_MAPPED), colour=colour)
+
+
+def _read(file: str | None, column: str | None, most: int) -> list[str]:
+    """Read a file of sentences; none without a file."""
+    if file is None:
+        return []
     with given_or_file(None, file, column) as sentences:
-        texts = list(itertools.islice(sentences, MOST_MAPPED + 1))
-    if len(texts) > MOST_MAPPED:
+        texts = list(itertools.islice(sentences, most + 1))
+    if len(texts) > most:
+        what = "that one map holds" if most == MOST_MAPPED else "that can be placed on a map"
         raise ValueError(
-            f"{sentences.name} has more than {MOST_MAPPED:,} sentences, the most that one map "
-            "holds: give a part of them"
+            f"{sentences.name} has more than {most:,} sentences, the most {what}: give a part of "
+            "them"
         )
-    return Named(texts=texts, colour=colour)
+    return texts
 
 
 def _loaded(folder: str | None, choice: EncoderChoice, threads: int | None) -> "Encoder":
@@ -205,9 +237,12 @@ def _write(document: dict[str, Any], target: Path | None, out: str | None, as_js
     if as_json:
         terminal.print_json(document)
         return
-    from core.map_document import quality_in_words
+    from core.map_fields import quality_in_words
 
     console = terminal.output()
-    count = len(document["points"])
-    console.print(f"{count:,} sentences on a map: {terminal.readable(str(out))}", highlight=False)
+    count, placed = len(document["points"]), document["placed"]
+    with_placed = f", {placed:,} of them placed on it" if placed else ""
+    console.print(
+        f"{count:,} sentences on a map{with_placed}: {terminal.readable(str(out))}", highlight=False
+    )
     console.print(quality_in_words(document), highlight=False)

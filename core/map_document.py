@@ -1,19 +1,23 @@
 """The JSON document of a map: what `python -m core map --json` prints and `/map` returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.config import CLUSTER, MOST_MAPPED, MapSettings
+import numpy as np
+
+from core.config import CLUSTER, MOST_MAPPED, MOST_PLACED, MapSettings
+from core.map_changes import HERE, Layouts, changes
+from core.map_fields import changes_fields, projection_fields
 from core.map_groups import NO_GROUP
-from core.metrics import Interval
-from core.near import Report, StoppedMapError
-from core.projection import Projection, project
+from core.near import Floats, Report, StoppedMapError
+from core.projection import Projection
 from core.sentences import check_lengths, check_sentences
 
 if TYPE_CHECKING:
     from core.dataset import Dataset
-    from core.encoder import Encoder
+    from core.encoder import Encoder, Encoding
+    from core.map_process import MapWorker
 
 THAW_FORMAT = 1
 _ENCODING = 0.7  # the share of the time
@@ -27,11 +31,13 @@ class Named:
         texts: The sentences.
         columns: By name, each sentence's label; None where it has none.
         colour: The column that colours the map, `cluster`, or None for none.
+        placed: Sentences that are placed on the map of the others, which they do not change.
     """
 
     texts: Sequence[str]
     columns: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     colour: str | None = None
+    placed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.colour not in (None, CLUSTER, *self.columns):
@@ -44,7 +50,8 @@ def map_document(
     named: Named,
     settings: MapSettings,
     *,
-    layout: Callable[..., Projection] = project,
+    after: "Encoder | None" = None,
+    layouts: "Layouts | MapWorker" = HERE,
     progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
@@ -52,9 +59,10 @@ def map_document(
 
     Args:
         encoder: What embeds them.
-        named: The sentences, their labels, and which colours.
+        named: The sentences, their labels, which colours, and what is placed among them.
         settings: How they are laid out.
-        layout: Lays them out, as `core.projection.project` does.
+        after: What embeds them after fine-tuning: then both maps are drawn in one frame.
+        layouts: Lays them out.
         progress: Called with the share done, 0 to 1.
         cancelled: Asked now and then; True stops.
 
@@ -64,44 +72,133 @@ def map_document(
     """
     from core.encoder import CancelledError
 
-    check_before_mapping(named.texts, settings)
-
-    def encoded(done: int, total: int) -> None:
-        if progress is not None:
-            progress(_ENCODING * done / max(1, total))
+    check_before_mapping(named.texts, settings, named.placed)
+    encoders = [encoder] if after is None else [encoder, after]
+    encoded = list(_encoded(encoders, named, progress, cancelled))
 
     def laid_out(share: float) -> None:
         if progress is not None:
             progress(_ENCODING + (1 - _ENCODING) * share)
 
-    encoding = encoder.encode(named.texts, progress=encoded, cancelled=cancelled)
+    asked: dict[str, Any] = {"progress": laid_out, "cancelled": cancelled}
+    known = [of_map.vectors.numpy() for of_map, _ in encoded]  # (points, dimension) each
+    new = [placed.vectors.numpy() for _, placed in encoded]  # (placed, dimension) each
     try:
-        projection = layout(
-            encoding.vectors.numpy(), settings, progress=laid_out, cancelled=cancelled
+        maps = (
+            [layouts.project(known[0], settings, **asked)]
+            if after is None
+            else [*layouts.project_pair(known[0], known[1], settings, **asked)]
         )
+        places = [
+            _with_placed(layouts, vectors, some, drawn, cancelled)
+            for vectors, some, drawn in zip(known, new, maps, strict=True)
+        ]
+        moved = None if after is None else _moved(known, new, cancelled)
     except StoppedMapError as error:
         raise CancelledError("stopped while the map was laid out") from error
-    labels = _labels(named, projection)
+    labels = [*_labels(named, maps[0]), *[None] * len(named.placed)]
     return {
         "thaw_format": THAW_FORMAT,
         "model": encoder.name,
         "pooling": encoder.pooling,
-        **projection_fields(projection),
+        **projection_fields(maps[0]),
         "colour": named.colour,
         "labels": sorted({label for label in labels if label is not None}),
-        "truncated": sum(encoding.truncated),
-        "points": [
-            {
-                "text": text,
-                **dict(zip("xyz", place, strict=False)),
-                "label": label,
-                "labels": {name: values[row] for name, values in named.columns.items()},
-            }
-            for row, (text, place, label) in enumerate(
-                zip(named.texts, projection.places.tolist(), labels, strict=True)
-            )
-        ],
+        "truncated": _truncated(encoded[0]),
+        "placed": len(named.placed),
+        "points": _points(named, places[0].tolist(), labels),
+        "after": None
+        if after is None
+        else {
+            "model": after.name,
+            "pooling": after.pooling,
+            **projection_fields(maps[1]),
+            "truncated": _truncated(encoded[1]),
+            "points": [_axes(place) for place in places[1].tolist()],
+        },
+        "changes": moved,
     }
+
+
+def _encoded(
+    encoders: Sequence["Encoder"],
+    named: Named,
+    progress: Report | None,
+    cancelled: Callable[[], bool] | None,
+) -> Iterator[tuple["Encoding", "Encoding"]]:
+    """Embed what is mapped, and apart from it, so that it changes nothing, what is placed."""
+    total = len(encoders) * (len(named.texts) + len(named.placed))
+    before = 0
+    for encoder in encoders:
+        found = []
+        for texts in (named.texts, named.placed):
+
+            def report(done: int, _: int, before: int = before) -> None:
+                if progress is not None:
+                    progress(_ENCODING * (before + done) / total)
+
+            found.append(encoder.encode(texts, progress=report, cancelled=cancelled))
+            before += len(texts)
+        yield found[0], found[1]
+
+
+def _with_placed(
+    layouts: "Layouts | MapWorker",
+    vectors: Floats,
+    new: Floats,
+    drawn: Projection,
+    cancelled: Callable[[], bool] | None,
+) -> Floats:
+    """Return the places of a map's sentences and of those placed on it, (points, dimensions)."""
+    if not len(new):
+        return drawn.places
+    placed = layouts.place(
+        new, vectors, drawn.places, drawn.settings, turn=drawn.turn, cancelled=cancelled
+    )
+    return np.concatenate([drawn.places, placed])
+
+
+def _moved(
+    known: Sequence[Floats],
+    new: Sequence[Floats],
+    cancelled: Callable[[], bool] | None,
+) -> dict[str, Any]:
+    """Say what moved most of what was mapped, and apart from that of what was placed."""
+    fields = changes_fields(changes(known[0], known[1], cancelled=cancelled))
+    if not len(new[0]):
+        return {**fields, "placed": None}
+    both = [np.concatenate(each) for each in zip(known, new, strict=True)]
+    placed = changes(both[0], both[1], since=len(known[0]), cancelled=cancelled)
+    return {**fields, "placed": changes_fields(placed)}
+
+
+def _points(
+    named: Named, places: Sequence[Sequence[float]], labels: Sequence[str | None]
+) -> list[dict[str, Any]]:
+    """List the points, those placed last."""
+    first = len(named.texts)
+    return [
+        {
+            "text": text,
+            **_axes(place),
+            "label": label,
+            "labels": {
+                name: values[row] if row < first else None for name, values in named.columns.items()
+            },
+        }
+        for row, (text, place, label) in enumerate(
+            zip([*named.texts, *named.placed], places, labels, strict=True)
+        )
+    ]
+
+
+def _axes(place: Sequence[float]) -> dict[str, float]:
+    return dict(zip("xyz", place, strict=False))
+
+
+def _truncated(encoded: tuple["Encoding", "Encoding"]) -> int:
+    """Count the sentences of which the end was not read."""
+    return sum(sum(each.truncated) for each in encoded)
 
 
 def named_rows(dataset: "Dataset", colour: str | None = None) -> Named:
@@ -125,7 +222,9 @@ def named_rows(dataset: "Dataset", colour: str | None = None) -> Named:
     )
 
 
-def check_before_mapping(texts: Sequence[str], settings: MapSettings) -> None:
+def check_before_mapping(
+    texts: Sequence[str], settings: MapSettings, placed: Sequence[str] = ()
+) -> None:
     """Refuse what no map can be made of, before anything is encoded.
 
     Raises:
@@ -133,44 +232,12 @@ def check_before_mapping(texts: Sequence[str], settings: MapSettings) -> None:
     """
     check_sentences(texts, at_least=1, at_most=MOST_MAPPED)
     settings.neighbours_among(len(texts))
-    check_lengths(texts)
-
-
-def projection_fields(projection: Projection) -> dict[str, Any]:
-    """Say how a map was made, and how far it can be believed."""
-    settings, quality = projection.settings, projection.quality
-    umap = settings.method == "umap"
-    return {
-        "method": settings.method,
-        "dimensions": settings.dimensions,
-        "neighbours": projection.neighbours if umap else None,
-        "spread": settings.spread if umap else None,
-        "metric": settings.metric,
-        "seed": settings.seed,
-        "explained": list(projection.explained) or None,
-        "trustworthiness": quality.trustworthiness.mean,
-        "continuity": quality.continuity.mean,
-        "quality": {
-            "neighbours": quality.neighbours,
-            "measured": quality.measured,
-            "points": quality.points,
-            "trustworthiness": _interval(quality.trustworthiness),
-            "continuity": _interval(quality.continuity),
-        },
-    }
-
-
-def quality_in_words(fields: Mapping[str, Any]) -> str:
-    """Say what a map's trustworthiness and continuity mean."""
-    quality = fields["quality"]
-    k, measured, points = (quality[name] for name in ("neighbours", "measured", "points"))
-    of = "" if measured == points else f", measured on {measured:,} of {points:,} points"
-    return (
-        f"Trustworthiness {fields['trustworthiness']:.3f}: how far neighbours on the map are "
-        f"neighbours among the embeddings. Continuity {fields['continuity']:.3f}: how far "
-        "neighbours among the embeddings are neighbours on the map. 1 is all; of the "
-        f"{k} nearest of each point{of}. Distances between far groups mean little."
-    )
+    if len(placed) > MOST_PLACED:
+        raise ValueError(
+            f"there are {len(placed):,} sentences to place, must be at most {MOST_PLACED:,}: map "
+            "them with the others"
+        )
+    check_lengths(placed)
 
 
 def _labels(named: Named, projection: Projection) -> list[str | None]:
@@ -182,7 +249,3 @@ def _labels(named: Named, projection: Projection) -> list[str | None]:
     if named.colour is None:
         return [None] * len(named.texts)
     return list(named.columns[named.colour])
-
-
-def _interval(found: Interval) -> dict[str, float]:
-    return {"mean": found.mean, "low": found.low, "high": found.high}

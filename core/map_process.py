@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -21,6 +21,7 @@ from core.map_quality import MapQuality
 from core.metrics import Interval
 from core.near import Asked, Report, StoppedMapError
 from core.projection import Projection
+from core.turning import Turn
 
 ROOT = Path(__file__).resolve().parents[1]
 ASKED_EVERY_SECONDS = 0.1
@@ -93,7 +94,7 @@ class MapWorker:
         fields = {"do": "project_pair", "settings": asdict(settings)}
         said, found = self._ask(fields, {"vectors": before, "after": after}, **asked)
         one, two = (_projection(said["maps"][k], found[str(k)], settings) for k in range(2))
-        return one, two
+        return one, replace(two, turn=Turn(matrix=found["matrix"], shift=found["shift"]))
 
     def place(
         self,
@@ -101,11 +102,15 @@ class MapWorker:
         vectors: "np.ndarray[Any, Any]",
         places: "np.ndarray[Any, Any]",
         settings: MapSettings,
+        *,
+        turn: Turn | None = None,
         **asked: Any,  # noqa: ANN401 (progress and cancelled)
     ) -> "np.ndarray[Any, Any]":
         """As `core.projection.place`, over there."""
         fields = {"do": "place", "settings": asdict(settings)}
         arrays = {"new": new, "vectors": vectors, "places": places}
+        if turn is not None:
+            arrays |= {"matrix": turn.matrix, "shift": turn.shift}
         return self._ask(fields, arrays, **asked)[1]["places"]
 
     def groups(

@@ -19,6 +19,7 @@ from core.map_groups import dense_groups, k_means_groups
 from core.map_messages import Fields, receive, send
 from core.near import Asked, Report, StoppedMapError
 from core.projection import Projection, place, project, warm_up
+from core.turning import Turn
 
 
 def serve(asked: BinaryIO, answers: BinaryIO) -> None:
@@ -79,10 +80,18 @@ def _answer(
             arrays["vectors"], arrays["after"], settings, progress=progress, cancelled=cancelled
         )
         said = {"maps": [_about(each) for each in both]}
-        return said, {str(k): each.places for k, each in enumerate(both)}
+        turn = both[1].turn
+        turned = {} if turn is None else {"matrix": turn.matrix, "shift": turn.shift}
+        return said, {str(k): each.places for k, each in enumerate(both)} | turned
     if what == "place":
+        turned = "matrix" in arrays
         new = place(
-            arrays["new"], arrays["vectors"], arrays["places"], settings, cancelled=cancelled
+            arrays["new"],
+            arrays["vectors"],
+            arrays["places"],
+            settings,
+            turn=Turn(matrix=arrays["matrix"], shift=arrays["shift"]) if turned else None,
+            cancelled=cancelled,
         )
         return {}, {"places": new}
     if what == "groups":

@@ -17,6 +17,7 @@ from core.config import MapSettings
 from core.fuzzy_graph import fuzzy_graph, membership
 from core.map_quality import MapQuality, map_quality
 from core.near import Asked, Floats, Integers, Report, StoppedMapError, nearest, prepared
+from core.turning import Turn
 
 LEAST_DISTANCE = 0.1
 """How near UMAP lays points at least, as a share of the spread."""
@@ -45,6 +46,7 @@ class Projection:
         places: Where each point lies, (points, dimensions).
         quality: How far it can be believed.
         explained: For PCA, the share of the variance that each axis shows.
+        turn: What brought it into another map's frame; None where nothing did.
     """
 
     settings: MapSettings
@@ -52,6 +54,7 @@ class Projection:
     places: Floats
     quality: MapQuality
     explained: tuple[float, ...] = ()
+    turn: Turn | None = None
 
 
 def check_vectors(vectors: Floats) -> None:
@@ -85,6 +88,12 @@ def distinct(vectors: Floats) -> tuple[Integers, Integers]:
     return np.array(firsts, dtype=np.int64), of_row
 
 
+def _differ_by_rounding(given: Floats) -> bool:
+    """Say whether embeddings, as `prepared` gives them, are all the same but for rounding."""
+    gaps = np.linalg.norm(given - given[0], axis=1)  # (points,)
+    return bool((gaps <= SAME * np.linalg.norm(given[0])).all())
+
+
 def project(
     vectors: Floats,
     settings: MapSettings | None = None,
@@ -110,8 +119,9 @@ def project(
     settings = settings or MapSettings()
     vectors = np.asarray(vectors, dtype=np.float32)
     check_vectors(vectors)
-    firsts, of_row = distinct(prepared(vectors, settings.metric))
-    if len(firsts) == 1 and len(vectors) > 1:
+    given = prepared(vectors, settings.metric)  # (points, dimension)
+    firsts, of_row = distinct(given)
+    if len(vectors) > 1 and _differ_by_rounding(given):
         raise ValueError(
             f"all {len(vectors):,} sentences have the same embedding, so that there is nothing to "
             "lay out: give sentences that differ"
@@ -148,17 +158,20 @@ def place(
     places: Floats,
     settings: MapSettings,
     *,
+    turn: Turn | None = None,
     cancelled: Asked | None = None,
 ) -> Floats:
     """Place new sentences on an existing map, whose points stay where they are.
 
-    A sentence that is on the map already gets its own place.
+    A sentence that is on the map already gets its own place. A map that was turned onto another
+    one is turned back first: its own axes and its own scale are what places were found in.
 
     Args:
         new: Their embeddings, (new, dimension).
         vectors: What the map was made of, (points, dimension).
         places: Where the map shows that, (points, dimensions).
         settings: How it was made.
+        turn: What then brought it into another map's frame, if anything.
         cancelled: Asked now and then; True stops.
 
     Returns:
@@ -175,6 +188,21 @@ def place(
             f"the new embeddings have {new.shape[1]} numbers, the map's have {vectors.shape[1]}: "
             "use the encoder that the map was made with"
         )
+    if not len(new):
+        return np.zeros((0, settings.dimensions), dtype=np.float32)
+    if turn is None:
+        return _placed(new, vectors, places, settings, cancelled)
+    return turn.of(_placed(new, vectors, turn.undone(places), settings, cancelled))
+
+
+def _placed(
+    new: Floats,
+    vectors: Floats,
+    places: Floats,
+    settings: MapSettings,
+    cancelled: Asked | None,
+) -> Floats:
+    """Place checked embeddings on a map in its own frame, (new, dimensions)."""
     firsts, _ = distinct(prepared(vectors, settings.metric))
     some = np.asarray(vectors, dtype=np.float32)[firsts]  # (different, dimension)
     if settings.method == "pca":

@@ -176,7 +176,7 @@ def map_page(document: Mapping[str, Any]) -> str:
     Args:
         document: What `core.map_document.map_document` returns.
     """
-    from core.map_document import quality_in_words
+    from core.map_fields import quality_in_words
 
     shown = {**document, "told": quality_in_words(document)}
     given = json.dumps(shown, ensure_ascii=False, allow_nan=False)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.map_changes import turned_onto
 from core.near import Floats, prepared
 from core.projection import check_vectors
 from core.training_events import SnapshotEvent
+from core.turning import turned_onto
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,7 +138,7 @@ class Endpoints:
             from core.documents import predict_document
 
             texts = read_within(sentences, MOST_ANSWERED)
-            below = None if threshold is None else _number("threshold", threshold)
+            below = None if threshold is None else number("threshold", threshold)
             return predict_document(
                 self.models.get(),
                 texts,
@@ -197,7 +197,7 @@ def read_within(sentences: object, most: int) -> list[str]:
     return texts
 
 
-def _number(name: str, given: object) -> float:
+def number(name: str, given: object) -> float:
     """Take a caller's number.
 
     Raises:

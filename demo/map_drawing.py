@@ -8,7 +8,7 @@ from core.config import EncoderChoice, MapSettings
 from demo.data_form import as_page_says
 from demo.encoders import name_of
 from demo.map_examples import same_sentences, shipped_map
-from demo.maps import MOST_POINTS, Column, DrawnMap, MapShelf, predicted_columns
+from demo.maps import MOST_POINTS, After, Column, DrawnMap, MapShelf, predicted_columns
 from demo.models import OWN_MODEL, WorkingModel
 from demo.sentences import read_sentences
 from demo.working_data import WorkingData
@@ -27,7 +27,6 @@ ENCODERS = (PRETRAINED, TUNED, BOTH)
 GROUPS = 8
 """How many groups k-means parts a map in."""
 
-MOST_PLACED = 1_000
 Asked = Callable[[], bool]
 Report = Callable[[int, int], None]
 
@@ -81,16 +80,21 @@ def prepare(shelf: MapShelf, question: MapQuestion, progress: Report, cancelled:
     check_before_mapping(texts, question.settings)
     both = question.encoders == BOTH
     vectors, after, made_with = None, None, name_of(question.choice)
+    cut: list[str] = []
 
     def part(which: int) -> Report:
         count = 2 if both else 1
         return lambda done, total: progress(which * total + done, count * total)
 
     if question.encoders != TUNED:
-        vectors = _pretrained(shelf, question, texts, part(0), cancelled)
+        vectors = _shipped(question, texts)
+        if vectors is None:
+            encoder = shelf.encoders.get(question.choice)
+            vectors, cut = embedded(encoder, texts, part(0), cancelled)
     if question.encoders != PRETRAINED:
         model = shelf.models.get(question.model)
-        after = _embedded(model.encoder, texts, part(int(both)), cancelled)
+        after, more = embedded(model.encoder, texts, part(int(both)), cancelled)
+        cut += [note for note in more if note not in cut]
         made_with = f"before: {made_with}; after: the model's encoder"
         if not both:
             vectors, after, made_with = after, None, "the model's encoder"
@@ -105,7 +109,7 @@ def prepare(shelf: MapShelf, question: MapQuestion, progress: Report, cancelled:
         vectors=vectors,
         after=after,
         made_with=made_with,
-        notes=tuple(notes),
+        notes=(*notes, *cut),
     )
 
 
@@ -126,7 +130,7 @@ def lay_out(
         StoppedMapError: If `cancelled` answered True.
     """
     from core.map_changes import changes, project_pair
-    from core.map_document import projection_fields
+    from core.map_fields import projection_fields
     from core.projection import project
 
     settings = prepared.question.settings
@@ -166,55 +170,14 @@ def lay_out(
         model=prepared.question.model,
         after=None
         if second is None or prepared.after is None
-        else (prepared.after, second.places, projection_fields(second)),
+        else After(
+            vectors=prepared.after,
+            places=second.places,
+            fields=projection_fields(second),
+            turn=second.turn,
+        ),
         changes=moved,
         notes=prepared.notes,
-    )
-
-
-def place_on(
-    shelf: MapShelf, drawn: DrawnMap, text: str, progress: Report, cancelled: Asked
-) -> DrawnMap:
-    """Place the sentences of a box on a map, beside those placed before.
-
-    Raises:
-        ValueError: If there is none or too many, or the map shows before and after.
-        CancelledError: If `cancelled` answered True.
-        StoppedMapError: If `cancelled` answered True.
-    """
-    import numpy as np
-
-    from core.projection import place
-    from core.sentences import check_sentences
-
-    texts = read_sentences(text or "").texts
-    if not texts:
-        raise ValueError("there is no sentence to place: write some, one a line")
-    check_sentences(texts, at_least=1, at_most=MOST_PLACED)
-    if drawn.after is not None:
-        raise ValueError(
-            "a map of before and after takes no more sentences: draw one of the pretrained or of "
-            "the model's encoder, and place them on that"
-        )
-    first = len(drawn.texts) - drawn.placed  # what the map was made of
-    if drawn.tuned:
-        new = _embedded(shelf.models.get(drawn.model).encoder, texts, progress, cancelled)
-    else:
-        new = _embedded(shelf.encoders.get(drawn.choice), texts, progress, cancelled)
-    umap = drawn.settings.method == "umap"
-    placed = (shelf.worker.place if umap else place)(
-        new, drawn.vectors[:first], drawn.places[:first], drawn.settings, cancelled=cancelled
-    )
-    return replace(
-        drawn,
-        texts=drawn.texts[:first] + tuple(texts),
-        vectors=np.concatenate([drawn.vectors[:first], new]),
-        places=np.concatenate([drawn.places[:first], placed]),
-        columns=tuple(
-            replace(column, codes=column.codes[:first] + (-1,) * len(texts))
-            for column in drawn.columns
-        ),
-        placed=len(texts),
     )
 
 
@@ -297,22 +260,28 @@ def _sentences(shelf: MapShelf, question: MapQuestion) -> tuple[list[str], list[
     return list(named.texts), columns, notes
 
 
-def _pretrained(
-    shelf: MapShelf,
-    question: MapQuestion,
-    texts: Sequence[str],
-    progress: Report,
-    cancelled: Asked,
-) -> "np.ndarray[Any, Any]":
-    """Embed with the working set's encoder; the corpus' embeddings by the built-in one ship."""
+def _shipped(question: MapQuestion, texts: Sequence[str]) -> "np.ndarray[Any, Any] | None":
+    """Return the corpus' embeddings by the built-in encoder, which ship; None for all else."""
     if question.choice == EncoderChoice() and question.source != OWN:
         shipped = shipped_map()
         if same_sentences(texts) == shipped.sentences:
             return shipped.vectors
-    return _embedded(shelf.encoders.get(question.choice), texts, progress, cancelled)
+    return None
 
 
-def _embedded(
+def embedded(
     encoder: "Encoder", texts: Sequence[str], progress: Report, cancelled: Asked
-) -> "np.ndarray[Any, Any]":
-    return encoder.encode(texts, progress=progress, cancelled=cancelled).vectors.numpy()
+) -> "tuple[np.ndarray[Any, Any], list[str]]":
+    """Embed sentences, (sentences, dimension), and say which were too long.
+
+    Raises:
+        CancelledError: If `cancelled` answered True.
+    """
+    found = encoder.encode(texts, progress=progress, cancelled=cancelled)
+    many = sum(found.truncated)
+    verb = "is" if many == 1 else "are"
+    note = (
+        f"{many:,} of {len(texts):,} sentences {verb} longer than the {encoder.max_tokens:,} "
+        "tokens that the encoder reads: the rest was left out."
+    )
+    return found.vectors.numpy(), [note] if many else []

@@ -5,8 +5,8 @@ from typing import Any
 
 from gradio.events import api
 
-from core.config import EncoderChoice, MapSettings
-from demo.endpoints import read_within
+from core.config import MOST_PLACED, EncoderChoice, MapSettings
+from demo.endpoints import number, read_within
 from demo.maps import MOST_POINTS, MapShelf
 from demo.questions import whole_number
 from demo.toasts import as_toast
@@ -30,11 +30,13 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
         seed: int = 0,
         encoder: str = "",
         pooling: str = "",
+        place: list[str] | str = "",
+        after: bool = False,
     ) -> dict[str, Any]:
         """Lay sentences out on a map, as `python -m core map --json` does.
 
         Answers {method, dimensions, neighbours, trustworthiness, continuity, quality, points:
-        [{text, x, y, z?, label, labels}], …}.
+        [{text, x, y, z?, label, labels}], placed, after: {points: [{x, y, z?}], …}, changes, …}.
 
         Args:
             sentences: One sentence a line, or a list; 3 to 10,000.
@@ -46,18 +48,21 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
             seed: Draws what UMAP leaves to chance.
             encoder: A name of the catalogue or the hub; empty for the page's default.
             pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+            place: Sentences to place on the map of the others, up to 1,000; they stand last.
+            after: Map them by the page's model too, in the same frame.
         """
 
         def run(_: object, cancelled: Callable[[], bool]) -> dict[str, Any]:
+            from core.map_changes import HERE
             from core.map_document import Named, map_document
-            from core.projection import project
 
             texts, default = read_within(sentences, MOST_POINTS), shelf.encoders.default
+            placed = read_within(place, MOST_PLACED) if place else []
             settings = MapSettings(
                 method=str(method),
                 dimensions=whole_number(dimensions),
                 neighbours=None if neighbours is None else whole_number(neighbours),
-                spread=float(spread),
+                spread=number("spread", spread),
                 metric=str(metric),
                 seed=whole_number(seed),
             )
@@ -68,9 +73,10 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
             )
             return map_document(
                 shelf.encoders.get(choice),
-                Named(texts=texts),
+                Named(texts=texts, placed=placed),
                 settings,
-                layout=shelf.worker.project if settings.method == "umap" else project,
+                after=shelf.models.get().encoder if after else None,
+                layouts=shelf.worker if settings.method == "umap" else HERE,
                 cancelled=cancelled,
             )
 

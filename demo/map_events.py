@@ -16,10 +16,10 @@ from demo.map_drawing import (
     Report,
     grouped,
     lay_out,
-    place_on,
     predicted,
     prepare,
 )
+from demo.map_placing import place_on
 from demo.map_views import Shown, column_view, map_view, point_view
 from demo.maps import SHIPPED, DrawnMap, MapShelf
 from demo.models import OWN_MODEL, WorkingModel
@@ -140,13 +140,15 @@ class MapEvents:
         """Place sentences on the map that is shown: yields as `draw`."""
         with as_toast():
             drawn = self.shelf.get(key or SHIPPED)
+        says = self._says("Placing", waits=drawn.settings.method == "umap")
         found = yield from self._followed(
-            lambda p, c: place_on(self.shelf, drawn, text, p, c), self._says("Placing"), request
+            lambda p, c: place_on(self.shelf, drawn, text, p, c), says, request
         )
         if found is not None:
             kept = self.shelf.keep(found, _page(request))
             count = f"{found.placed:,} sentence{'s' if found.placed > 1 else ''}"
-            shown = Shown(key=kept, notes=(f"{count} placed on it, marked by a ring.",))
+            said = f"{count} placed on it, marked by a ring."
+            shown = Shown(key=kept, notes=(said, *found.placed_notes))
             yield map_view(found, shown), kept, "", _hidden()
             self.shelf.forget(_page(request), kept)
 
@@ -220,7 +222,7 @@ class MapEvents:
                     drawn.texts[point],
                     *(column.value(point) or "" for column in drawn.columns),
                     *drawn.places[point].tolist(),
-                    *(drawn.after[1][point].tolist() if drawn.after is not None else []),
+                    *(drawn.after.places[point].tolist() if drawn.after is not None else []),
                 ]
                 for point in points
             )
@@ -230,15 +232,20 @@ class MapEvents:
         """Forget what a page that has closed had drawn."""
         self.shelf.forget(_page(request))
 
-    def _says(self, what: str) -> Callable[[int, int], str]:
+    def _says(self, what: str, *, waits: bool = False) -> Callable[[int, int], str]:
+        """Say what is being done; `waits`: by the process that draws, once all is embedded."""
+
         def say(done: int, total: int) -> str:
-            if what == "UMAP" or what == "Grouping":
+            embedded = waits and total and done == total
+            if what in ("UMAP", "Grouping") or embedded:
                 if not self.shelf.is_ready():
                     return "UMAP is being made ready…"
                 before = self.shelf.worker.waiting
-                if before and not done:
+                if before and (embedded or not done):
                     return f"Waiting for {before} other map{'s' if before > 1 else ''}…"
-                return "UMAP lays it out…" if what == "UMAP" else "Finding groups…"
+                if what == "UMAP":
+                    return "UMAP lays it out…"
+                return "Finding groups…" if what == "Grouping" else "Placing…"
             return f"{what} {done:,} of {total:,}" if total else f"{what}…"
 
         return say

@@ -72,7 +72,7 @@ def compute() -> tuple[dict[str, Any], dict[str, str]]:
 
     from core.dataset import read_dataset
     from core.encoder import load_encoder
-    from core.map_document import projection_fields
+    from core.map_fields import projection_fields
     from core.model_folder import load_model
     from core.prediction import predict
     from core.projection import project

@@ -9,7 +9,10 @@ from demo.maps import PREDICTED, Column, DrawnMap
 if TYPE_CHECKING:
     import numpy as np
 
+    from core.map_changes import Changes, MovedPair
+
 NEAREST = 10
+MOST_LEAST_KEPT, MOST_PAIRS_SHOWN = 12, 8
 HOVER_CHARACTERS = 160
 
 
@@ -32,13 +35,16 @@ class Shown:
 
 def map_view(drawn: DrawnMap, shown: Shown) -> View:
     """Lay out a map for the browser: numbers and text, never HTML."""
-    from core.map_document import quality_in_words
+    from core.map_fields import after_in_words, quality_in_words
 
     after = None
-    all_places = [drawn.places] if drawn.after is None else [drawn.places, drawn.after[1]]
+    all_places = [drawn.places] if drawn.after is None else [drawn.places, drawn.after.places]
     size = max(float(abs(places).max()) for places in all_places) or 1.0
     if drawn.after is not None:
-        after = {"places": _axes(drawn.after[1], size), "told": _quality_after(drawn.after[2])}
+        after = {
+            "places": _axes(drawn.after.places, size),
+            "told": after_in_words(drawn.after.fields),
+        }
     return {
         "key": shown.key,
         "final": shown.final,
@@ -72,21 +78,33 @@ def column_view(column: Column) -> View:
 
 
 def moved_view(drawn: DrawnMap) -> View:
-    """Lay out what moved most between before and after."""
-    found = drawn.changes
-    if found is None:
-        return {}
-    least = sorted(range(len(found.kept)), key=lambda i: (float(found.kept[i]), i))[:12]
+    """Lay out what moved most between before and after.
 
-    def pair(moved: Any) -> View:  # noqa: ANN401 (a MovedPair)
+    What was placed is told apart, among all: beside thousands of pairs of the map's own it would
+    hardly ever be seen, and the map's own list stays what it was.
+    """
+    if drawn.changes is None:
+        return {}
+    first = len(drawn.texts) - drawn.placed
+    placed = drawn.placed_changes
+    return {
+        **_moved_most(drawn.changes, 0),
+        "placed": None if placed is None else _moved_most(placed, first),
+    }
+
+
+def _moved_most(found: "Changes", first: int) -> View:
+    order = sorted(range(len(found.kept)), key=lambda i: (float(found.kept[i]), i))
+
+    def pair(moved: "MovedPair") -> View:
         return {"a": moved.a, "b": moved.b, "before": moved.before, "after": moved.after}
 
     return {
         "neighbours": found.neighbours,
         "kept": float(found.kept.mean()),
-        "least": [{"i": i, "kept": float(found.kept[i])} for i in least],
-        "apart": [pair(each) for each in found.apart[:8]],
-        "together": [pair(each) for each in found.together[:8]],
+        "least": [{"i": first + i, "kept": float(found.kept[i])} for i in order[:MOST_LEAST_KEPT]],
+        "apart": [pair(each) for each in found.apart[:MOST_PAIRS_SHOWN]],
+        "together": [pair(each) for each in found.together[:MOST_PAIRS_SHOWN]],
     }
 
 
@@ -107,7 +125,7 @@ def point_view(drawn: DrawnMap, point: int) -> View:
         "predictions": [],
     }
     if drawn.after is not None:
-        later = nearest_points(drawn.after[0], point)
+        later = nearest_points(drawn.after.vectors, point)
         kept = len({i for i, _ in near} & {i for i, _ in later})
         view["after"] = {
             "near": [{"i": i, "text": shorten(drawn.texts[i]), "score": s} for i, s in later],
@@ -130,13 +148,6 @@ def nearest_points(vectors: "np.ndarray[Any, Any]", point: int) -> list[tuple[in
 def _axes(places: "np.ndarray[Any, Any]", size: float) -> list[list[float]]:
     """Write places as rounded axes, (dimensions, points); `size` is the farthest of them."""
     return [[round(float(value), 4) for value in axis] for axis in (places / size * 10).T]
-
-
-def _quality_after(fields: dict[str, Any]) -> str:
-    return (
-        f"After: trustworthiness {fields['trustworthiness']:.3f}, "
-        f"continuity {fields['continuity']:.3f}."
-    )
 
 
 def _lead(drawn: DrawnMap) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from core.map_changes import Changes
     from core.map_process import MapWorker
+    from core.turning import Turn
 
 MOST_POINTS = 10_000
 """Of more rows a sample of so many is drawn."""
@@ -64,6 +65,23 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class After:
+    """The second map of a pair, in the frame of the first.
+
+    Attributes:
+        vectors: The embeddings by the model's encoder, (points, dimension).
+        places: Where each lies, (points, dimensions).
+        fields: What `core.map_fields.projection_fields` says of it.
+        turn: What brought it into the frame of the first.
+    """
+
+    vectors: "np.ndarray[Any, Any]"
+    places: "np.ndarray[Any, Any]"
+    fields: dict[str, Any]
+    turn: "Turn | None"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DrawnMap:
     """A map with all that its page may ask of it.
 
@@ -71,17 +89,19 @@ class DrawnMap:
         texts: The sentences; those placed later stand last.
         columns: What is known of them.
         settings: How it was laid out.
-        fields: What `core.map_document.projection_fields` says of it.
+        fields: What `core.map_fields.projection_fields` says of it.
         vectors: The embeddings, (points, dimension).
         places: Where each lies, (points, dimensions).
         made_with: What embedded them, for people.
         tuned: Whether that was the model's encoder and not the working set's.
         choice: The working set's encoder at that time.
         model: The working set's model at that time.
-        after: With before and after: embeddings, places and fields of the model's encoder.
-        changes: With before and after: what moved.
+        after: With before and after: the map of the model's encoder.
+        changes: With before and after: what moved of what the map was made of.
         placed: How many sentences were placed on it later.
+        placed_changes: With before and after: what moved of those.
         notes: What a person should know of it.
+        placed_notes: What a person should know of the sentences placed on it.
     """
 
     texts: tuple[str, ...]
@@ -94,10 +114,12 @@ class DrawnMap:
     choice: EncoderChoice
     model: WorkingModel = OWN_MODEL
     tuned: bool = False
-    after: "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], dict[str, Any]] | None" = None
+    after: After | None = None
     changes: "Changes | None" = None
     placed: int = 0
+    placed_changes: "Changes | None" = None
     notes: tuple[str, ...] = ()
+    placed_notes: tuple[str, ...] = ()
 
     def with_columns(self, *more: Column) -> "DrawnMap":
         """Add columns, or put them in the place of those of the same name."""
@@ -109,7 +131,7 @@ class DrawnMap:
     def size(self) -> int:
         """About how many bytes it takes."""
         text = sum(map(len, self.texts)) + 60 * len(self.texts)
-        after = 0 if self.after is None else self.after[0].nbytes
+        after = 0 if self.after is None else self.after.vectors.nbytes
         return int(self.vectors.nbytes + after + text)
 
 

@@ -9,6 +9,7 @@ import torch
 from core.encoder import Encoder, load_encoder
 from core.heads import HeadShape
 from core.model import MultiTaskModel
+from core.model_folder import Saved, save_model
 from core.task import Example, Span, Task
 
 KIND = Task(name="kind", kind="sentence", labels=("travel", "work", "food"))
@@ -109,3 +110,16 @@ def model_on(
         for task in tasks
     ]
     return MultiTaskModel(encoder, shapes).eval()
+
+
+def save_tuned(family_folder: Callable[[str], Path], folder: Path, family: str = "minilm") -> None:
+    """Write the folder of a model whose layers differ from the tiny encoder's they began as."""
+    model = tiny_model(family_folder, family)
+    base = model.encoder.fingerprint()
+    torch.manual_seed(1)
+    changed = {
+        name: weight.detach() + weight.detach().std() * torch.randn_like(weight)
+        for name, weight in model.encoder.backbone.named_parameters()
+        if "layer." in name and name.endswith("weight") and weight.dim() == 2
+    }
+    save_model(model, folder, changed, Saved(about={"base_fingerprint": base}))

@@ -51,7 +51,8 @@
           button("−", () => chart.zoom(1 / 1.4), { "aria-label": "Zoom out" }), button("Whole map", whole)),
         parts.time, parts.canvas, parts.legend, parts.told), parts.slot, parts.moved, parts.rows);
       chart = window.thawScatter.chart(parts.canvas, "Map of sentences. Arrow keys move it, plus and minus zoom, 0 shows all, Enter picks the point in the middle.", {
-        say: (i) => [view.texts[i], ...view.columns.filter((c) => c.name === colour).map((c) => `${c.name}: ${c.labels[c.codes[i]] ?? "none"}`)],
+        say: (i) => [view.texts[i], ...view.columns.filter((c) => c.name === colour).map((c) => `${c.name}: ${c.labels[c.codes[i]] ?? "none"}`),
+          ...(i >= view.texts.length - view.placed ? ["placed on the map"] : [])],
         pick: (i) => pick(i),
         select: (some) => { chart.mark({ chosen: some.length ? new Set(some) : null }); list(some.length ? some : all(), some.length ? "In the lasso" : "All"); },
       });
@@ -129,15 +130,18 @@
     function moved() {
       parts.moved.hidden = !view.moved;
       if (!view.moved) return;
-      const { least, apart, together, kept, neighbours } = view.moved;
       const pairs = (name, some) => h("div", {}, h("h4", {}, name), some.length ? h("ol", {}, some.map((p) => h("li", {}, jump(p.a, view.texts[p.a]),
         h("span", { class: "soft" }, " and "), jump(p.b, view.texts[p.b]), h("b", { class: "soft" }, ` ${number(p.before, 2)} → ${number(p.after, 2)}`))))
         : h("p", { class: "soft" }, "None."));
+      const lists = ({ least, apart, together }) => h("div", { class: "pairs" }, pairs("Came together", together), pairs("Went apart", apart),
+        h("div", {}, h("h4", {}, "Changed their neighbours"), h("ol", {}, least.map(({ i, kept: k }) => h("li", {}, jump(i, view.texts[i]), h("b", { class: "soft" }, ` kept ${number(100 * k, 0)} %`))))));
+      const { kept, neighbours, placed } = view.moved;
       parts.moved.replaceChildren(h("h3", {}, "What moved most"),
         h("p", { class: "soft" }, `By cosine among the embeddings, not by the picture. Of its ${neighbours} nearest, a sentence keeps ${number(100 * kept, 0)} % on average. ` +
           "The second map goes on from the first, with a tenth of the steps' size, and is then turned, mirrored and scaled as a whole onto it: a sentence that need not move hardly does, and a short way says nothing of how much changed."),
-        h("div", { class: "pairs" }, pairs("Came together", together), pairs("Went apart", apart),
-          h("div", {}, h("h4", {}, "Changed their neighbours"), h("ol", {}, least.map(({ i, kept: k }) => h("li", {}, jump(i, view.texts[i]), h("b", { class: "soft" }, ` kept ${number(100 * k, 0)} %`)))))));
+        lists(view.moved), ...(placed ? [h("h3", {}, "What moved most of those placed"),
+          h("p", { class: "soft" }, `Pairs with a sentence placed later, and of its ${placed.neighbours} nearest how many it keeps: ${number(100 * placed.kept, 0)} % on average. ` +
+            "Each stands on both maps where its nearest there draw it; the others stay as they were, and the list above is theirs alone."), lists(placed)] : []));
     }
 
     /* ---- the list: what a lasso or a search took, by keyboard too */

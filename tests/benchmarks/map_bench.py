@@ -1,26 +1,44 @@
 """UMAP on 500, 2,000 and 10,000 sentences: times cold and warm, with trustworthiness.
 
 python -m tests.benchmarks.map_bench [--sizes 500 2000 10000] [--repeats 3] [--seed 0] [--chromium]
+    [--memory]
 
 Beside it, in the same run, a plain `umap.UMAP` of the same seed, neighbours and metric. Cold is the
 first map in a process that has just started, import and compiling included; warm the median of
 later ones. The page's worker is asked too: how long until it is ready, and its first map then,
 which pays for no compiling. Vectors are the corpus' (assets/examples/map.safetensors); above its
 size, seeded mixtures of two of its sentences' embeddings fill up.
+
+With `--memory` instead: the memory of `python -m demo` and all its processes, resident (RSS) and
+proportional (PSS: what several share is divided among them), once its encoder and model are there
+and no UMAP is yet, and at rest with UMAP ready and a visitor's matrix computed. Linux alone.
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.start_bench import (
+    DEFAULTS,
+    ask_for_matrix,
+    free_port,
+    running,
+    tree,
+    wait_for_page,
+)
+
 ROOT = Path(__file__).resolve().parents[2]
+REST_SECONDS = 5
 NEIGHBOURS = 15
 
 ONE = """
@@ -107,7 +125,7 @@ def frames(path: Path, seed: int) -> None:
     from playwright.sync_api import sync_playwright
 
     from core.config import MapSettings
-    from core.map_document import projection_fields
+    from core.map_fields import projection_fields
     from core.projection import project
     from core.report import map_page
     from tests.browser.conftest import BROWSERS, FLAGS
@@ -117,6 +135,7 @@ def frames(path: Path, seed: int) -> None:
     document = {
         **projection_fields(found),
         **{"model": "minilm", "pooling": "mean", "colour": "group", "truncated": 0},
+        **{"placed": 0, "after": None, "changes": None},
         "points": [
             {"text": f"point {k}", "x": x, "y": y, "label": f"group {groups[k]}"}
             for k, (x, y) in enumerate(found.places.tolist())
@@ -140,13 +159,80 @@ def frames(path: Path, seed: int) -> None:
     )
 
 
+def memory() -> None:
+    """Print the memory of the page's processes before UMAP and, at rest, with it ready."""
+    port = free_port()
+    with running([sys.executable, "-m", "demo", "--port", str(port)]) as page:
+        wait_for_page(port, page)
+        ask_for_matrix(port, DEFAULTS)
+        before: list[Process] = []
+        while not (state := health(port))["umap_ready"]:
+            now = processes(page.pid)
+            if state["model_ready"] and not any(each.draws for each in now):
+                before = now
+            time.sleep(0.1)
+        time.sleep(REST_SECONDS)
+        at_rest = processes(page.pid)
+    if before:
+        show_memory("before UMAP", before)
+    else:
+        print("before UMAP: it had started before it could be read")
+    for each in at_rest:
+        print(f"  {each.rss:7.0f} MB resident {each.pss:7.0f} MB proportional  {each.command}")
+    show_memory("at rest, UMAP ready", at_rest)
+    show_memory("  of that the process that draws", [each for each in at_rest if each.draws])
+
+
+@dataclass(frozen=True)
+class Process:
+    """What one process holds, in MB."""
+
+    command: str
+    rss: float
+    pss: float
+
+    @property
+    def draws(self) -> bool:
+        return "core.map_worker" in self.command
+
+
+def processes(pid: int) -> list[Process]:
+    """Read a process and all its descendants; those that end meanwhile are left out."""
+    found = []
+    for each in tree(pid):
+        with contextlib.suppress(OSError):
+            folder = Path(f"/proc/{each}")
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            lines = dict(
+                line.split(":", 1)
+                for line in (folder / "smaps_rollup").read_text().splitlines()[1:]
+            )
+            rss, pss = (int(lines[name].split()[0]) / 1024 for name in ("Rss", "Pss"))
+            found.append(Process(b" ".join(words[1:])[:60].decode().strip(), rss, pss))
+    return found
+
+
+def show_memory(what: str, some: list[Process]) -> None:
+    rss, pss = sum(each.rss for each in some), sum(each.pss for each in some)
+    print(f"{what:34} {rss:6.0f} MB resident {pss:6.0f} MB proportional, {len(some)} processes")
+
+
+def health(port: int) -> dict[str, bool]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
+        return json.load(answer)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 10000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chromium", action="store_true", help="frames of the largest map too")
+    parser.add_argument("--memory", action="store_true", help="the page's memory, and no times")
     given = parser.parse_args()
+    if given.memory:
+        memory()
+        return
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for size in given.sizes:

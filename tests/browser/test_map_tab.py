@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from core.config import MapSettings
+from core.encoder import Encoder
+from core.map_document import Named, map_document
+from core.report import map_page as written_page
 from tests.browser.conftest import open_tab
 from tests.browser.test_compare_tab import drawn, wait_drawn
 
@@ -157,6 +161,53 @@ def test_before_and_after_share_a_frame_and_the_slider_walks_between(map_page: O
     expect(page.locator(".map-moved")).to_contain_text("What moved most")
     page.get_by_role("button", name="▶ Play").click()
     expect(slider).to_have_attribute("aria-valuetext", "before", timeout=10_000)
+    own = page.locator(".map-moved .pairs").inner_text()
+    page.locator("#map-box textarea").fill(f"{HOSTILE}\nהרכבת איחרה")
+    page.get_by_role("button", name="Place on this map").click()
+    page.wait_for_selector(".map-canvas[data-points='18']", timeout=60_000)
+    expect(page.locator(".map-list h3")).to_have_text("Placed: 2 of 18")
+    expect(page.locator("#map .answer")).to_contain_text("2 sentences placed on it, marked by")
+    expect(page.locator(".map-moved")).to_contain_text("What moved most of those placed")
+    assert page.locator(".map-moved .pairs").first.inner_text() == own
+    before = page.evaluate(places)
+    slider.focus()
+    slider.press("End")
+    page.wait_for_function(
+        f"(was) => {places}.slice(-4).some((v, i) => Math.abs(v - was.slice(-4)[i]) > 1)",
+        arg=before,
+    )
+    page.locator(".points .row-go").first.click()
+    wait_drawn(page, "map-point", 0)
+    expect(page.locator(".card.map-point .big")).to_have_text(HOSTILE)
+    expect(page.locator(".card.map-point")).to_contain_text("Nearest after;")
+    assert page.locator("#map img, #map b:has-text('bold')").count() == 0
+
+
+def test_the_page_that_is_written_walks_between_too_and_rings_what_was_placed(
+    browser: Browser, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    named = Named(texts=OWN[1:], placed=[HOSTILE, "הרכבת איחרה"])
+    later = tiny_encoder.with_pooling("max")
+    document = map_document(tiny_encoder, named, MapSettings(method="pca"), after=later)
+    (tmp_path / "map.html").write_text(written_page(document), encoding="utf-8")
+    page, wrong = browser.new_page(), list[object]()
+    page.on("pageerror", wrong.append)
+    page.on("dialog", lambda dialog: (wrong.append(dialog), dialog.dismiss()))
+    page.goto((tmp_path / "map.html").as_uri())
+    expect(page.locator("#made")).to_contain_text("6 sentences, 2 of them placed on it, ringed")
+    expect(page.locator("#quality")).to_contain_text("After: trustworthiness")
+    expect(page.locator("#rows")).to_contain_text(HOSTILE)
+    expect(page.locator("#pairs")).to_contain_text("Came together with one placed")
+    places = "document.querySelector('#map').chart.screen()"
+    before = page.evaluate(places)
+    slider = page.get_by_label("From before to after fine-tuning")
+    slider.focus()
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "after")
+    assert page.evaluate(places) != before
+    assert page.locator("img, #pairs b:has-text('bold')").count() == 0
+    page.close()
+    assert wrong == []
 
 
 @pytest.mark.slow

@@ -1,16 +1,30 @@
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.config import MapSettings
 from core.encoder import CancelledError, Encoder
-from core.map_document import Named, map_document, quality_in_words
+from core.map_document import Named, map_document
+from core.map_fields import quality_in_words
 from core.report import map_page
 from tests.core.conftest import Run, labelled_rows, write_rows, write_spans
+from tests.tiny_tasks import save_tuned
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \u2028 ${alert(1)}"
+
+
+@pytest.fixture(scope="module")
+def tiny_tuned(
+    family_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Return the folder of a model whose encoder was tuned."""
+    folder = tmp_path_factory.mktemp("tuned") / "model"
+    save_tuned(family_folder, folder)
+    return str(folder)
 
 
 @pytest.fixture
@@ -127,6 +141,12 @@ def test_a_trained_model_maps_with_its_own_encoder(
         (("--data", "rows.csv", "--json", "--metric", "dot"), "metric is 'dot', must be one of"),
         (("--data", "rows.csv", "--json", "--spread", "0"), "spread is 0.0, must be 0.1 to 10"),
         (("--file", "two.txt", "--json"), "a map needs at least 3 sentences"),
+        (("--data", "rows.csv", "--json", "--place", "none.txt"), "none.txt has no sentence"),
+        (("--data", "rows.csv", "--json", "--place", "many.txt"), "the most that can be placed"),
+        (("--data", "rows.csv", "--json", "--place", "nowhere.txt"), "nowhere.txt"),
+        (("--file", "-", "--json", "--place", "-"), "standard input can be read once"),
+        (("--data", "rows.csv", "--out", "p.html", "--place", "p.html"), "is the file that is"),
+        (("--data", "rows.csv", "--json", "--after", "nowhere"), "nowhere"),
     ],
 )
 @pytest.mark.usefixtures("rows")
@@ -134,10 +154,78 @@ def test_bad_input_is_one_sentence_and_exit_2(
     run: Run, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     (tmp_path / "two.txt").write_text("one\ntwo\n")
+    (tmp_path / "none.txt").write_text("\n \n")
+    (tmp_path / "many.txt").write_text("\n".join(map(str, range(1_001))))
     code, out, err = run("map", *arguments)
     assert (code, out) == (2, "")
     assert said in err.replace("\n", " ")
     assert not (tmp_path / "m.html").exists()
+
+
+PLACED = [
+    "<img src=x onerror=alert(1)> & <b>",
+    "a man is eating food and nobody works",
+    "הרכבת איחרה",
+    "word " * 600,
+]
+
+
+@pytest.mark.parametrize("method", ["pca", "umap"])
+def test_placed_sentences_stand_last_and_change_nothing_of_the_map(
+    tiny_encoder: Encoder, method: str
+) -> None:
+    texts = [text for text, *_ in labelled_rows(24)]
+    plain = Named(texts=texts, columns={"half": ["a", "b"] * 12}, colour="half")
+    known = map_document(tiny_encoder, plain, MapSettings(method=method))
+    found = map_document(
+        tiny_encoder, replace(plain, placed=[*PLACED, texts[7]]), MapSettings(method=method)
+    )
+    assert found["points"][:24] == known["points"]
+    assert (found["trustworthiness"], found["changes"]) == (known["trustworthiness"], None)
+    assert (known["placed"], found["placed"], found["truncated"]) == (0, 5, 1)
+    last = found["points"][24:]
+    assert [point["text"] for point in last] == [*PLACED, texts[7]]
+    assert {(point["label"], point["labels"]["half"]) for point in last} == {(None, None)}
+    assert [last[4][axis] for axis in "xy"] == pytest.approx(
+        [known["points"][7][axis] for axis in "xy"], abs=1e-3
+    )
+
+
+def test_before_and_after_are_one_document_and_one_page(
+    run: Run, rows: str, tiny: str, tiny_tuned: str, tmp_path: Path
+) -> None:
+    (tmp_path / "more.txt").write_text("\n".join(PLACED[:3]), encoding="utf-8")
+    code, out, _ = run(
+        *("map", "--data", rows, "--encoder", tiny, "--after", tiny_tuned, "--place", "more.txt"),
+        *("--method", "pca", "--json", "--out", "m.html", "--threads", "1"),
+    )
+    assert code == 0
+    document = json.loads(out)
+    after, moved = document["after"], document["changes"]
+    assert len(document["points"]) == len(after["points"]) == 33
+    assert after["points"] != [{a: p[a] for a in "xy"} for p in document["points"]]
+    assert after["trustworthiness"] == after["quality"]["trustworthiness"]["mean"]
+    assert len(moved["kept_of_each"]) == 30
+    assert len(moved["placed"]["kept_of_each"]) == 3
+    pairs = [*moved["placed"]["apart"], *moved["placed"]["together"]]
+    assert pairs
+    assert all(pair["b"] >= 30 for pair in pairs)
+    assert all(pair["b"] < 30 for way in ("apart", "together") for pair in moved[way])
+    page = (tmp_path / "m.html").read_text("utf-8")
+    assert "<img" not in page
+    assert document_in(page)["after"] == after
+    assert "Before: Trustworthiness" in str(document_in(page)["told"])
+
+
+def test_a_model_that_was_never_tuned_moves_nothing(
+    run: Run, rows: str, tiny: str, tiny_trained: str
+) -> None:
+    asked = ("map", "--data", rows, "--encoder", tiny, "--method", "pca", "--json")
+    document = json.loads(run(*asked, "--after", tiny_trained)[1])
+    for before, after in zip(document["points"], document["after"]["points"], strict=True):
+        assert [after[a] for a in "xy"] == pytest.approx([before[a] for a in "xy"], abs=1e-4)
+    assert document["changes"]["kept"] == 1
+    assert document["changes"]["placed"] is None
 
 
 def test_equal_sentences_are_no_map(run: Run, tiny: str, tmp_path: Path) -> None:

@@ -61,6 +61,10 @@ def test_the_process_answers_as_the_functions_do(worker: MapWorker) -> None:
     pair = worker.project_pair(POINTS, POINTS[:, ::-1], MapSettings(method="pca"))
     true = project_pair(POINTS, POINTS[:, ::-1], MapSettings(method="pca"))
     assert pair[1].places == pytest.approx(true[1].places, abs=1e-3)
+    again = worker.place(
+        POINTS[4:6, ::-1], POINTS[:, ::-1], pair[1].places, pair[1].settings, turn=pair[1].turn
+    )
+    assert again == pytest.approx(pair[1].places[4:6], abs=1e-3)
 
 
 @pytest.mark.slow

@@ -64,6 +64,19 @@ def test_a_new_sentence_lands_among_its_own_and_a_known_one_on_its_place(method:
 
 
 @BOTH
+def test_odd_sentences_are_placed_or_refused(method: str) -> None:
+    settings = MapSettings(method=method)
+    drawn = project(POINTS[:5], settings)  # fewer points than the usual neighbours
+    odd = np.vstack([np.zeros(10), -POINTS[0], 1e4 * POINTS[1], POINTS[2]]).astype("f4")
+    placed = place(odd, POINTS[:5], drawn.places, settings)
+    assert np.isfinite(placed).all()
+    assert placed[3] == pytest.approx(drawn.places[2], abs=1e-4)
+    assert place(odd[:0], POINTS[:5], drawn.places, settings).shape == (0, 2)
+    with pytest.raises(ValueError, match="sentence 2 holds a number that is not finite"):
+        place(np.where(np.eye(3, 10, -1), np.nan, 1), POINTS[:5], drawn.places, settings)
+
+
+@BOTH
 @pytest.mark.parametrize("count", [3, 4, 5])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_three_points_are_enough(method: str, count: int, dimensions: int) -> None:
@@ -86,6 +99,9 @@ def test_equal_sentences_share_a_place(method: str) -> None:
         (POINTS[:1], {}, "at least 3 sentences with different embeddings, and there is 1"),
         (POINTS[:2], {}, "at least 3 sentences with different embeddings, and there are 2"),
         (np.ones((9, 4)), {}, "all 9 sentences have the same embedding"),
+        (POINTS[:1] * (1 + 1e-7 * np.arange(9)[:, None]), {}, "have the same embedding"),
+        (POINTS[:1] + 1e-7 * POINTS[:9], {}, "have the same embedding"),
+        (np.zeros((9, 4)), {}, "have the same embedding"),
         (POINTS[[0, 0, 1, 1]], {}, "and there are 2"),
         (POINTS[:9], {"neighbours": 9}, "neighbours is 9, must be 2 to 8"),
         (np.where(np.eye(5, 10), np.nan, 1), {}, "sentence 1 holds a number that is not finite"),
@@ -96,6 +112,9 @@ def test_equal_sentences_share_a_place(method: str) -> None:
         "one",
         "two",
         "all the same",
+        "all the same but in length",
+        "all the same but for rounding",
+        "all nothing",
         "two different",
         "neighbours",
         "NaN",

@@ -9,7 +9,6 @@ import pytest
 
 from core.config import EncoderChoice, MapSettings
 from core.encoder import Encoder
-from core.model_folder import Saved, save_model
 from demo.encoders import EncoderShelf
 from demo.map_drawing import (
     BOTH,
@@ -20,19 +19,19 @@ from demo.map_drawing import (
     MapQuestion,
     grouped,
     lay_out,
-    place_on,
     predicted,
     prepare,
 )
 from demo.map_endpoint import map_with
 from demo.map_events import MapEvents
 from demo.map_examples import same_sentences, shipped_map
+from demo.map_placing import place_on
 from demo.map_views import Shown, map_view, nearest_points, point_view
 from demo.maps import MOST_MAPS, SHIPPED, Column, DrawnMap, MapShelf
 from demo.models import OWN_MODEL, ModelShelf
 from demo.working_data import DataShelf, WorkingData
 from tests.core.conftest import labelled_rows, write_rows
-from tests.tiny_tasks import tiny_model
+from tests.tiny_tasks import save_tuned
 
 PAGE, OTHER = gr.Request(session_hash="mine"), gr.Request(session_hash="other")
 TEXTS = tuple(text for text, *_ in labelled_rows(24))
@@ -48,7 +47,7 @@ def shelf(
     family_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MapShelf]:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(tiny_model(family_folder), folder, {}, Saved())
+    save_tuned(family_folder, folder)
     encoder = EncoderChoice(name=str(family_folder("minilm")))
     made = MapShelf(EncoderShelf(encoder, local=True), ModelShelf(folder), DataShelf())
     yield made
@@ -138,8 +137,53 @@ def test_before_and_after_are_drawn_in_one_frame_with_what_moved(shelf: MapShelf
     assert view["moved"]["neighbours"] == 10
     assert "After: trustworthiness" in view["after"]["told"]
     assert len(point_view(found, 2)["after"]["near"]) == 10
-    with pytest.raises(ValueError, match="before and after takes no more sentences"):
-        place_on(shelf, found, "one", lambda *_: None, nothing)
+
+
+def test_sentences_are_placed_on_both_maps_of_a_pair_and_told_apart(shelf: MapShelf) -> None:
+    found = drawn(shelf, encoders=BOTH)
+    assert found.after is not None
+    text = f"{TEXTS[5]}\n{HOSTILE}\nהרכבת איחרה"
+    later = place_on(shelf, found, text, lambda *_: None, nothing)
+    assert later.after is not None
+    for before, now in ((found, later), (found.after, later.after)):
+        assert np.array_equal(now.places[:24], before.places)
+        assert np.array_equal(now.vectors[:24], before.vectors)
+        assert now.places[24] == pytest.approx(before.places[5], abs=1e-3)
+    assert not np.allclose(later.places[24:], later.after.places[24:], atol=1e-3)
+    assert later.changes is found.changes, "the map's own list stays"
+    view, was = (map_view(each, Shown(key="k")) for each in (later, found))
+    assert {name: view["moved"][name] for name in was["moved"] if name != "placed"} == {
+        name: value for name, value in was["moved"].items() if name != "placed"
+    }
+    assert (view["placed"], was["moved"]["placed"]) == (3, None)
+    assert len(view["places"][0]) == len(view["after"]["places"][0]) == len(view["texts"]) == 27
+    placed = view["moved"]["placed"]
+    assert sorted(each["i"] for each in placed["least"]) == [24, 25, 26]
+    assert all(pair["b"] >= 24 for pair in (*placed["apart"], *placed["together"]))
+    point = point_view(later, 25)
+    assert (point["text"], len(point["after"]["near"])) == (HOSTILE, 10)
+    assert any(each["i"] >= 24 for each in point_view(later, 5)["after"]["near"]), "its twin"
+    again = place_on(shelf, later, "another", lambda *_: None, nothing)
+    assert again.after is not None
+    assert (len(again.texts), len(again.places), len(again.after.places)) == (25, 25, 25)
+
+
+def test_a_placed_sentence_that_is_too_long_or_none_is_told(shelf: MapShelf) -> None:
+    long = "\n".join(["word " * 300, "short"])
+    for encoders in (PRETRAINED, BOTH):
+        found = drawn(shelf, encoders=encoders)
+        later = place_on(shelf, found, long, lambda *_: None, nothing)
+        [note] = later.placed_notes
+        assert "1 of 2 sentences is longer than the 64 tokens" in note
+        for text, said in (
+            ("", "there is no sentence to place"),
+            ("x" * 10_001, "has 10,001 characters"),
+            ("\n".join(map(str, range(1_001))), "must be at most 1,000"),
+        ):
+            with pytest.raises(ValueError, match=said):
+                place_on(shelf, found, text, lambda *_: None, nothing)
+    whole = "\n".join(["word " * 300, *TEXTS[:5]])
+    assert "1 of 6 sentences is longer" in drawn(shelf, text=whole, encoders=BOTH).notes[0]
 
 
 def test_the_model_s_own_encoder_can_be_mapped(shelf: MapShelf) -> None:
@@ -236,6 +280,21 @@ def test_a_page_draws_picks_saves_and_forgets(shelf: MapShelf) -> None:
         events.pick(key, OWN_MODEL, gr.EventData(None, {"i": 0}))
 
 
+def test_a_page_places_on_before_and_after_and_saves_both_places(shelf: MapShelf) -> None:
+    events = MapEvents(shelf)
+    [(_, key)] = drawn_views(draw(events, encoders=BOTH))
+    *_, (view, key, *_) = events.place(f"{HOSTILE}\n{'long ' * 300}", key, PAGE)
+    assert (view["placed"], view["texts"][24]) == (2, HOSTILE)
+    assert view["notes"][-2] == "2 sentences placed on it, marked by a ring."
+    assert "longer than the 64 tokens" in view["notes"][-1]
+    sheet = events.save(key, gr.EventData(None, {"points": [24]}))
+    assert "x_after" in sheet
+    assert "'=1+1 <img" in sheet
+    picked = events.pick(key, OWN_MODEL, gr.EventData(None, {"i": 24}))
+    assert len(picked["after"]["near"]) == 10
+    events.close(PAGE)
+
+
 def test_a_wrong_setting_is_told_in_one_sentence(shelf: MapShelf) -> None:
     events = MapEvents(shelf)
     for changes, said in (
@@ -271,6 +330,11 @@ def test_pca_comes_first_while_umap_is_made_ready_and_groups_are_found(shelf: Ma
     assert len(drawn_views(draw(events, method="UMAP"))) == 1, "few points are there at once"
     placed = place_on(shelf, grown, TEXTS[4], lambda *_: None, nothing)
     assert placed.places[24] == pytest.approx(placed.places[4])
+    both = drawn(shelf, encoders=BOTH, method="umap")
+    later = place_on(shelf, both, f"{TEXTS[4]}\nanother", lambda *_: None, nothing).after
+    assert later is not None
+    assert later.places[24] == pytest.approx(later.places[4], abs=1e-3)
+    assert later.places.shape == (26, 2)
     assert len(grouped(shelf, placed, nothing).columns[0].codes) == 25
 
 
@@ -283,6 +347,11 @@ def test_the_endpoint_returns_the_command_line_s_document(shelf: MapShelf) -> No
         assert set(document["points"][0]) == {"text", "x", "y", "z", "label", "labels"}
         assert document["method"] == method
         assert document == answer(list(TEXTS), method=method, dimensions=3)
+        more = answer(list(TEXTS), method=method, dimensions=3, place=HOSTILE, after=True)
+        assert more["points"][:24] == document["points"]
+        assert (more["placed"], more["points"][24]["text"]) == (1, HOSTILE)
+        assert set(more["after"]["points"][24]) == {"x", "y", "z"}
+        assert len(more["changes"]["placed"]["kept_of_each"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -293,6 +362,9 @@ def test_the_endpoint_returns_the_command_line_s_document(shelf: MapShelf) -> No
         (("a\nb\nc", "tsne"), "Method is"),
         (("a\nb\nc", "pca", 2, 3), "must be 2 to 2"),
         (("a\nb\nc", "pca", 2.5), "2.5 is not a whole number"),
+        (("a\nb\nc", "pca", 2, None, None), "must be a number"),
+        (("a\nb\nc", "pca", 2, None, 1, "cosine", 0, "", "", ["x"] * 1_001), "at most 1,000"),
+        (("a\nb\nc", "pca", 2, None, 1, "cosine", 0, "", "", [7]), "Sentence 1 is a int"),
     ],
 )
 def test_the_endpoint_refuses_bad_input(
