@@ -9,6 +9,7 @@ import gradio as gr
 from core.config import EncoderChoice, MapSettings
 from demo.charts import View
 from demo.downloads import as_csv
+from demo.endpoints import number
 from demo.map_drawing import (
     OWN,
     Asked,
@@ -92,7 +93,7 @@ class MapEvents:
                 method=METHODS.get(str(method), str(method)),
                 dimensions=AXES.get(str(axes), 0),
                 neighbours=whole_number(neighbours) or None,
-                spread=float(spread),
+                spread=number("spread", spread),
                 metric=str(metric),
                 seed=whole_number(seed),
             )

@@ -304,6 +304,7 @@ def test_a_wrong_setting_is_told_in_one_sentence(shelf: MapShelf) -> None:
         ({"neighbours": 99}, "Neighbours is 99, must be 2 to 23"),
         ({"seed": None}, "None is not a whole number"),
         ({"spread": 99}, "Spread is 99"),
+        ({"spread": None}, "must be a number"),
     ):
         with pytest.raises(gr.Error, match=said):
             draw(events, **changes)
