@@ -80,17 +80,19 @@ def _answer(
             arrays["vectors"], arrays["after"], settings, progress=progress, cancelled=cancelled
         )
         said = {"maps": [_about(each) for each in both]}
-        turn = both[1].turn
-        turned = {} if turn is None else {"matrix": turn.matrix, "shift": turn.shift}
+        second = both[1].turn
+        turned = {} if second is None else {"matrix": second.matrix, "shift": second.shift}
         return said, {str(k): each.places for k, each in enumerate(both)} | turned
     if what == "place":
-        turned = "matrix" in arrays
+        turn = None
+        if "matrix" in arrays:
+            turn = Turn(matrix=arrays["matrix"], shift=arrays["shift"])
         new = place(
             arrays["new"],
             arrays["vectors"],
             arrays["places"],
             settings,
-            turn=Turn(matrix=arrays["matrix"], shift=arrays["shift"]) if turned else None,
+            turn=turn,
             cancelled=cancelled,
         )
         return {}, {"places": new}

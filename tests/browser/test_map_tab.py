@@ -191,7 +191,7 @@ def test_the_page_that_is_written_walks_between_too_and_rings_what_was_placed(
     document = map_document(tiny_encoder, named, MapSettings(method="pca"), after=later)
     (tmp_path / "map.html").write_text(written_page(document), encoding="utf-8")
     page, wrong = browser.new_page(), list[object]()
-    page.on("pageerror", wrong.append)
+    page.on("pageerror", lambda error: wrong.append(error))
     page.on("dialog", lambda dialog: (wrong.append(dialog), dialog.dismiss()))
     page.goto((tmp_path / "map.html").as_uri())
     expect(page.locator("#made")).to_contain_text("6 sentences, 2 of them placed on it, ringed")

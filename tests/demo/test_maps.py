@@ -174,10 +174,10 @@ def test_a_placed_sentence_that_is_too_long_or_none_is_told(shelf: MapShelf) -> 
         found = drawn(shelf, encoders=encoders)
         later = place_on(shelf, found, long, lambda *_: None, nothing)
         [note] = later.placed_notes
-        assert "1 of 2 sentences is longer than the 64 tokens" in note
+        assert "1 of 2 sentences is longer than the 32 tokens" in note
         for text, said in (
             ("", "there is no sentence to place"),
-            ("x" * 10_001, "has 10,001 characters"),
+            ("x" * 100_001, "has 100,001 characters"),
             ("\n".join(map(str, range(1_001))), "must be at most 1,000"),
         ):
             with pytest.raises(ValueError, match=said):
@@ -286,7 +286,7 @@ def test_a_page_places_on_before_and_after_and_saves_both_places(shelf: MapShelf
     *_, (view, key, *_) = events.place(f"{HOSTILE}\n{'long ' * 300}", key, PAGE)
     assert (view["placed"], view["texts"][24]) == (2, HOSTILE)
     assert view["notes"][-2] == "2 sentences placed on it, marked by a ring."
-    assert "longer than the 64 tokens" in view["notes"][-1]
+    assert "longer than the 32 tokens" in view["notes"][-1]
     sheet = events.save(key, gr.EventData(None, {"points": [24]}))
     assert "x_after" in sheet
     assert "'=1+1 <img" in sheet
