@@ -112,7 +112,7 @@ def test_states_kept_for_each_epoch_s_depth_train_as_the_whole_network_does(
     choice = replace(CHOICE, encoder_rate=1e-4, head_rate=1e-4)
     kept, whole = (fresh(family_folder, family, strategy) for _ in range(2))
     first = events_of(kept, strategy, choice)
-    monkeypatch.setattr("core.training._Training.prepare", lambda *_: None)  # no store: all runs
+    monkeypatch.setattr("core.learner.Learner.prepare", lambda *_: None)  # no store: all runs
     second = events_of(whole, strategy, choice)
     for one, other in zip(first, second, strict=True):
         if isinstance(one, StepEvent) and isinstance(other, StepEvent):

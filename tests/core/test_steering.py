@@ -96,7 +96,7 @@ def test_the_states_kept_after_a_change_are_those_of_the_network(
                 if isinstance(getattr(module, name, None), float):
                     setattr(module, name, 0.0)
     first = events_of(kept, "lower:2", at(changes), choice=choice)
-    monkeypatch.setattr("core.training._Training.prepare", lambda *_: None)
+    monkeypatch.setattr("core.learner.Learner.prepare", lambda *_: None)
     second = events_of(whole, "lower:2", at(changes), choice=choice)
     for one, other in zip(steps_of(first), steps_of(second), strict=True):
         assert one.loss == pytest.approx(other.loss, abs=2e-6)

@@ -332,7 +332,7 @@ def test_words_that_no_row_has_decay_though_no_step_touches_them(
     running.close()
     again = no_dropout(fresh(family_folder, family, "full"))
     list(train(again, scenario, few, few[:2], choice, folder=tmp_path, resume=True))
-    monkeypatch.setattr("core.training._Training._limit_table", lambda _: None)
+    monkeypatch.setattr("core.learner.Learner._limit_table", lambda _: None)
     whole = no_dropout(fresh(family_folder, family, "full"))
     list(train(whole, scenario, few, few[:2], choice))
     assert torch.equal(words.weight, again.encoder.backbone.word_embeddings().weight)
