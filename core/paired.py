@@ -1,17 +1,13 @@
 """How far apart strategies are on the rows that they have tested, and how sure that is.
 
-Every score here is a mean of ratios of sums over rows: accuracy is right over rows, F1 of a class
-2 · right over true and predicted, strict span F1 the same over spans. So one linearisation gives
-each row's share in any of them, in their mean over tasks, and in the difference of two strategies,
-and the variance of those shares is the variance of the figure.
+Each row has a share in any score (`core.row_shares`), so also in the mean over tasks and in the
+difference of two strategies, and the variance of those shares is the variance of the figure.
 
 Three things make a difference uncertain, and each has its term: which rows there are (groups of
 near-duplicates count as one row); that a handful of rows tells little about rare mistakes (half a
 row each way); and that another seed or fold would have trained another model.
 
 Source:
-    Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, section 6.1 (the
-    infinitesimal jackknife); Agresti & Min 2005, doi:10.1002/sim.1781 (half a row each way);
     Satterthwaite 1946 (degrees of freedom of a sum of variances).
 """
 
@@ -22,15 +18,12 @@ from functools import reduce
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.config import SCORES, check_choice
-from core.held_out import HeldOut, TaskPredictions
+from core.held_out import HeldOut
 from core.metrics import Interval
+from core.row_shares import Places, RowCounts, count_rows, pool_runs, row_shares
 from core.task import Label, Task
-
-Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,23 +83,6 @@ class Estimate:
         return Interval(mean=value, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Counts:
-    """What one run, or the mean over runs, gives for each labelled row of a task that it tested.
-
-    Attributes:
-        places: Of the rows in the data, ascending, (rows,).
-        right: What counts for the strategy, (rows, columns).
-        total: What it is divided by, summed over rows, (rows, columns).
-        step: What one row or span more that is right adds to `right`.
-    """
-
-    places: Places
-    right: Floats
-    total: Floats
-    step: float
-
-
 class Outcomes:
     """What strategies got right, row by row, ready to be compared.
 
@@ -129,13 +105,13 @@ class Outcomes:
         self._groups = np.array(found, dtype=np.int64)  # (rows,)
         self._unit_count = len(numbers)
         self.tasks: dict[str, Task] = {}
-        self._runs: dict[str, dict[int, dict[str, _Counts]]] = {}
+        self._runs: dict[str, dict[int, dict[str, RowCounts]]] = {}
         self._folds: dict[str, set[int | None]] = {}
         self._labels: dict[str, dict[int, tuple[str, ...]]] = {}
         self._training_variances: dict[str | None, tuple[float, float]] = {}
         for record in records:
             self._add(record)
-        self._pooled = {name: _pool(runs.values()) for name, runs in self._runs.items()}
+        self._pooled = {name: pool_runs(runs.values()) for name, runs in self._runs.items()}
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -161,7 +137,7 @@ class Outcomes:
             known = self.tasks.setdefault(name, each.task)
             if known != each.task:
                 raise ValueError(f"task {name} has other labels in some of the records")
-            counts[name] = self._count(each, places)
+            counts[name] = count_rows(each, places, self.score)
             there = self._labels.setdefault(name, {})
             there.update(zip(record.rows, map(_names, each.actual), strict=True))
         runs[record.seed] = counts
@@ -171,18 +147,6 @@ class Outcomes:
         """Tell whether a strategy has tested every fold, or a test split of its own."""
         tested = self._folds.get(strategy, set())
         return None in tested or len(tested) >= folds
-
-    def _count(self, said: TaskPredictions, places: Places) -> _Counts:
-        right, total = _ratios(said, self.score)
-        labelled = np.array([actual is not None for actual in said.actual], dtype=bool)
-        kept = np.argsort(places)  # (rows,)
-        kept = kept[labelled[kept]]  # (labelled rows,)
-        return _Counts(
-            places=places[kept],
-            right=right[kept],
-            total=total[kept],
-            step=1.0 if said.task.kind == "sentence" and self.score == "accuracy" else 2.0,
-        )
 
     def mean(self, strategy: str, task: str | None = None, beside: Iterable[str] = ()) -> Estimate:
         """Return a strategy's score on the rows it has tested.
@@ -207,7 +171,7 @@ class Outcomes:
         common = np.intersect1d(counts[0].places, counts[1].places)  # (rows,)
         if not len(common):
             return {}
-        shares = _influence(counts[0], common)[1] - _influence(counts[1], common)[1]
+        shares = row_shares(counts[0], common)[1] - row_shares(counts[1], common)[1]
         found: dict[str, float] = {}
         for row, share in zip(common.tolist(), shares.tolist(), strict=True):
             for label in self._labels[task].get(row, ()):
@@ -246,7 +210,7 @@ class Outcomes:
         )
 
     def _linearised(
-        self, counts: Sequence[tuple[Mapping[str, _Counts], float]], common: Mapping[str, Places]
+        self, counts: Sequence[tuple[Mapping[str, RowCounts], float]], common: Mapping[str, Places]
     ) -> tuple[float, float, int]:
         """Return a weighted sum of scores, its variance over rows, and the units behind it."""
         shares = np.zeros(self._unit_count)  # (units,)
@@ -258,11 +222,11 @@ class Outcomes:
             units = self._groups[rows]  # (rows,)
             there[units] = True
             for by_task, weight in counts:
-                score, row_shares, flip = _influence(by_task[task], rows)
+                score, own, flip = row_shares(by_task[task], rows)
                 value += weight * score / len(common)
                 flips += weight**2 * flip / len(common) ** 2 / len(counts)
-                row_shares *= weight / len(common)
-                shares += np.bincount(units, weights=row_shares, minlength=self._unit_count)
+                own *= weight / len(common)
+                shares += np.bincount(units, weights=own, minlength=self._unit_count)
         count = int(there.sum())
         if count < 2:
             return value, math.inf, count
@@ -312,69 +276,3 @@ def _names(label: Label) -> tuple[str, ...]:
     if isinstance(label, str):
         return (label,)
     return tuple(sorted({span.label for span in label})) if label else ()
-
-
-def _ratios(said: TaskPredictions, score: str) -> tuple[Floats, Floats]:
-    """Give each row's numerators and denominators of a score, (rows, columns) each."""
-    rows = len(said.actual)
-    if said.task.kind == "token":
-        right, total = np.zeros((rows, 1)), np.zeros((rows, 1))
-        for row, (actual, predicted) in enumerate(zip(said.actual, said.predicted, strict=True)):
-            true = set(actual) if isinstance(actual, tuple) else set()
-            found = set(predicted) if isinstance(predicted, tuple) else set()
-            right[row], total[row] = 2 * len(true & found), len(true) + len(found)
-        return right, total
-    if score == "accuracy":
-        wrong = np.array([bool(each) for each in said.wrong], dtype=np.float64)
-        return 1.0 - wrong[:, None], np.ones((rows, 1))
-    number = {label: column for column, label in enumerate(said.task.labels)}
-    right, total = np.zeros((rows, len(number))), np.zeros((rows, len(number)))
-    for row, (actual, predicted) in enumerate(zip(said.actual, said.predicted, strict=True)):
-        if isinstance(actual, str) and isinstance(predicted, str):
-            total[row, number[actual]] += 1
-            total[row, number[predicted]] += 1
-            right[row, number[actual]] += 2 * (actual == predicted)
-    return right, total
-
-
-def _pool(runs: Iterable[Mapping[str, _Counts]]) -> dict[str, _Counts]:
-    """Average over runs, row by row."""
-    by_task: dict[str, list[_Counts]] = {}
-    for run in runs:
-        for task, each in run.items():
-            by_task.setdefault(task, []).append(each)
-    pooled = {}
-    for task, some in by_task.items():
-        places, counts = np.unique(np.concatenate([e.places for e in some]), return_counts=True)
-        right = np.zeros((len(places), some[0].right.shape[1]))  # (rows, columns)
-        total = np.zeros_like(right)  # (rows, columns)
-        for each in some:  # within a run every row is there once
-            at = np.searchsorted(places, each.places)  # (the run's rows,)
-            right[at] += each.right
-            total[at] += each.total
-        runs_of = counts[:, None]  # (rows, 1)
-        pooled[task] = _Counts(
-            places=places, right=right / runs_of, total=total / runs_of, step=some[0].step
-        )
-    return pooled
-
-
-def _influence(counts: _Counts, rows: Places) -> tuple[float, Floats, float]:
-    """Return a score on some rows, each one's share in it, (rows,), and half a row's variance.
-
-    A column that no row has counts for nothing, as in `core.metrics.macro_f1`.
-    """
-    at = np.searchsorted(counts.places, rows)  # (rows,)
-    right, total = counts.right[at], counts.total[at]  # (rows, columns) each
-    sums = total.sum(axis=0)  # (columns,)
-    some = sums > 0
-    if not some.any():
-        return 0.0, np.zeros(len(right)), 1.0
-    sums, right, total = sums[some], right[:, some], total[:, some]
-    ratios = right.sum(axis=0) / sums  # (columns,)
-    columns = len(sums)
-    shares = ((right - ratios * total) / sums).sum(axis=1) / columns  # (rows,)
-    # One row, or span, that turns from wrong to right adds this much, weighed by where rows are.
-    worth = counts.step / sums / columns  # (columns,)
-    flip = float((sums / sums.sum() * worth**2).sum())
-    return float(ratios.mean()), shares, flip

@@ -100,6 +100,7 @@ READING_ORDER = [
     "probe",
     "forgetting",
     "held_out",
+    "row_shares",
     "paired",
     "costs",
     "verdict",
