@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import tempfile
-from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +22,10 @@ from torch import Tensor
 
 from core.backbone import eval_mode
 from core.bert import Bert
-from core.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
+from core.distinct_texts import DistinctTexts
+from core.encoder import CancelledError, Encoder, Progress, pad
 from core.heads import pool_packed
 from core.scratch import own_prefix
-from core.tokenizer import Tokens
 
 TOKENS_PER_BATCH = 2048
 """Batches depend on the texts alone, so that the same texts give the same states bit for bit."""
@@ -89,58 +88,6 @@ def bytes_of(needs: Needs, lengths: Sequence[int], hidden: int) -> int:
     """Give the size of states in fp32 for texts of so many tokens each, in bytes."""
     rows = (sum(lengths) if each.form == TOKENS else len(lengths) for each in needs)
     return 4 * hidden * sum(rows)
-
-
-class DistinctTexts:
-    """Texts as token ids, each once, in an order that depends on which they are alone.
-
-    Attributes:
-        ids: Each text's token ids, the longest text first.
-        lengths: Each text's tokens.
-        starts: Where each text's tokens begin among all, and where the last one's end.
-    """
-
-    def __init__(self, ids: Collection[Sequence[int]]) -> None:
-        found = {_key(each) for each in ids}
-        self.ids = sorted(map(_ids, found), key=lambda each: (-len(each), each))
-        self.lengths = [len(each) for each in self.ids]
-        self.starts = [0, *np.cumsum(self.lengths, dtype=np.int64).tolist()]
-        self._places = {_key(each): place for place, each in enumerate(self.ids)}
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def places(self, ids: Collection[Sequence[int]]) -> list[int]:
-        """Find texts among these.
-
-        Raises:
-            ValueError: If one is not there.
-        """
-        try:
-            return [self._places[_key(each)] for each in ids]
-        except KeyError:
-            missing = sum(_key(each) not in self._places for each in ids)
-            raise ValueError(
-                f"{missing} of {len(ids)} texts are not in the prefix of {len(self)} texts: make "
-                "it of all texts that its runs train and validate on"
-            ) from None
-
-    def batches(self) -> Iterator[tuple[slice, slice]]:
-        """Cut into batches of similar length: the places of each batch's texts, and its tokens'."""
-        tokens = [Tokens(ids=each, truncated=False) for each in self.ids]
-        for batch in batches_by_length(tokens, TOKENS_PER_BATCH):
-            first, after = batch[0], batch[-1] + 1
-            yield slice(first, after), slice(self.starts[first], self.starts[after])
-
-
-def _key(ids: Sequence[int]) -> bytes:
-    return array("q", ids).tobytes()
-
-
-def _ids(key: bytes) -> list[int]:
-    found = array("q")
-    found.frombytes(key)
-    return found.tolist()
 
 
 class Prefix(TemporaryStore):
@@ -240,7 +187,7 @@ class Prefix(TemporaryStore):
         room = self._room_for(missing)
         layers = {each.layer for each in missing}
         with _at_rest(self._encoder):
-            for some, rows in self.texts.batches():
+            for some, rows in self.texts.batches(TOKENS_PER_BATCH):
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped after {some.start} of {len(self.texts)} texts")
                 found = self._run(self._encoder, some, rows, layers)

@@ -68,6 +68,7 @@ READING_ORDER = [
     "floor",
     "freezing",
     "scenario",
+    "distinct_texts",
     "prefix",
     "processes",
     "layer_states",

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.distinct_texts import DistinctTexts
 from core.encoder import CancelledError, Encoder, load_encoder
 from core.heads import pool_packed
 from core.packed import PackableLinear, can_pack
-from core.prefix import TOKENS, DistinctTexts, Prefix, States, open_prefix, prefix_of
+from core.prefix import TOKENS, Prefix, States, open_prefix, prefix_of
 from tests.tiny_models import LAYERS, TEXTS
 
 SENTENCES = (*TEXTS, "It works.", "a", "man " * 100, "It works.")
