@@ -102,6 +102,7 @@ def changes(
     since: int = 0,
     neighbours: int = 10,
     pairs: int = MOST_PAIRS,
+    progress: Report | None = None,
     cancelled: Asked | None = None,
 ) -> Changes:
     """Find what moved most between two embeddings of the same sentences, by cosine.
@@ -113,6 +114,7 @@ def changes(
             pairs that hold one of them.
         neighbours: How many nearest neighbours to look at; fewer of fewer sentences.
         pairs: How many pairs to list each way.
+        progress: Called with the share done, 0 to 1.
         cancelled: Asked now and then; True stops.
 
     Raises:
@@ -128,27 +130,43 @@ def changes(
         )
     if not 0 <= since < len(before):
         raise ValueError(f"since is {since}, must be 0 to {len(before) - 1}")
+
+    def thirds(which: int) -> Report:
+        return lambda share: None if progress is None else progress((which + share) / 3)
+
     k = min(neighbours, len(before) - 1)
-    near = [_nearest_others(vectors, since, k, cancelled) for vectors in (before, after)]
+    near = [
+        _nearest_others(vectors, since, k, thirds(which), cancelled)
+        for which, vectors in enumerate((before, after))
+    ]
     both = zip(near[0].tolist(), near[1].tolist(), strict=True)
     kept = np.array([len(set(one) & set(other)) / k for one, other in both], dtype=np.float32)
-    apart, together = _moved_pairs(before, after, since, pairs, cancelled)
+    apart, together = _moved_pairs((before, after), since, pairs, thirds(2), cancelled)
     return Changes(kept=kept, neighbours=k, apart=apart, together=together)
 
 
-def _nearest_others(vectors: Floats, since: int, k: int, cancelled: Asked | None) -> Integers:
+def _nearest_others(
+    vectors: Floats, since: int, k: int, progress: Report, cancelled: Asked | None
+) -> Integers:
     """Find the k nearest others of the points from one on, (points - since, k)."""
-    found, _ = nearest(vectors, k + 1, "cosine", queries=vectors[since:], cancelled=cancelled)
+    some = vectors[since:]  # (points - since, dimension)
+    found, _ = nearest(
+        vectors, k + 1, "cosine", queries=some, progress=progress, cancelled=cancelled
+    )
     itself = found == np.arange(since, len(vectors))[:, None]  # (points - since, k + 1)
     itself[~itself.any(axis=1), -1] = True  # others that are the same took its place
     return found[~itself].reshape(len(found), k)  # (points - since, k)
 
 
 def _moved_pairs(
-    before: Floats, after: Floats, since: int, most: int, cancelled: Asked | None
+    both: tuple[Floats, Floats],
+    since: int,
+    most: int,
+    progress: Report,
+    cancelled: Asked | None,
 ) -> tuple[tuple[MovedPair, ...], tuple[MovedPair, ...]]:
     """Find the pairs whose cosine fell and rose most, in blocks of rows."""
-    first, second = prepared(before, "cosine"), prepared(after, "cosine")
+    first, second = (prepared(vectors, "cosine") for vectors in both)
     found: list[list[MovedPair]] = [[], []]
     for some in blocks(len(first) - since, len(first)):
         if cancelled is not None and cancelled():
@@ -168,4 +186,5 @@ def _moved_pairs(
                 found[way].append(pair)
         found = [sorted(each, key=lambda p: (-abs(p.after - p.before), p.a, p.b))[:most]
                  for each in found]  # fmt: skip
+        progress(some.stop / (len(first) - since))
     return tuple(found[0]), tuple(found[1])

@@ -164,9 +164,13 @@ def draw_map(
             after=later,
             progress=lambda share: bar.update(round(share * many.expected)),
         )
-    for reader, of_map in ((chosen, document), (later, document["after"])):
-        if reader is not None and of_map["truncated"]:
-            terminal.say(too_long(of_map["truncated"], many.expected, reader))
+    said = [
+        too_long(of_map["truncated"], many.expected, reader)
+        for reader, of_map in ((chosen, document), (later, document["after"]))
+        if reader is not None and of_map["truncated"]
+    ]
+    for line in dict.fromkeys(said):  # once, where both encoders read as far
+        terminal.say(line)
     _write(document, target, out, as_json)
 
 

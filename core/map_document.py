@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.map_process import MapWorker
 
 THAW_FORMAT = 1
-_ENCODING = 0.7  # the share of the time
+_ENCODING, _LAYOUT, _LAYOUTS = 0.7, 0.3, 0.2  # shares of the time; of a pair, before changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +76,16 @@ def map_document(
     encoders = [encoder] if after is None else [encoder, after]
     encoded = list(_encoded(encoders, named, progress, cancelled))
 
-    def laid_out(share: float) -> None:
-        if progress is not None:
-            progress(_ENCODING + (1 - _ENCODING) * share)
+    layout = _LAYOUT if after is None else _LAYOUTS
 
-    asked: dict[str, Any] = {"progress": laid_out, "cancelled": cancelled}
+    def part(start: float, end: float) -> dict[str, Any]:
+        def report(share: float) -> None:
+            if progress is not None:
+                progress(start + (end - start) * share)
+
+        return {"progress": report, "cancelled": cancelled}
+
+    asked = part(_ENCODING, _ENCODING + layout)
     known = [of_map.vectors.numpy() for of_map, _ in encoded]  # (points, dimension) each
     new = [placed.vectors.numpy() for _, placed in encoded]  # (placed, dimension) each
     try:
@@ -93,7 +98,7 @@ def map_document(
             _with_placed(layouts, vectors, some, drawn, cancelled)
             for vectors, some, drawn in zip(known, new, maps, strict=True)
         ]
-        moved = None if after is None else _moved(known, new, cancelled)
+        moved = None if after is None else _moved(known, new, part(_ENCODING + layout, 1))
     except StoppedMapError as error:
         raise CancelledError("stopped while the map was laid out") from error
     labels = [*_labels(named, maps[0]), *[None] * len(named.placed)]
@@ -161,14 +166,14 @@ def _with_placed(
 def _moved(
     known: Sequence[Floats],
     new: Sequence[Floats],
-    cancelled: Callable[[], bool] | None,
+    asked: dict[str, Any],
 ) -> dict[str, Any]:
     """Say what moved most of what was mapped, and apart from that of what was placed."""
-    fields = changes_fields(changes(known[0], known[1], cancelled=cancelled))
+    fields = changes_fields(changes(known[0], known[1], **asked))
     if not len(new[0]):
         return {**fields, "placed": None}
     both = [np.concatenate(each) for each in zip(known, new, strict=True)]
-    placed = changes(both[0], both[1], since=len(known[0]), cancelled=cancelled)
+    placed = changes(both[0], both[1], since=len(known[0]), cancelled=asked["cancelled"])
     return {**fields, "placed": changes_fields(placed)}
 
 

@@ -27,6 +27,9 @@ ENCODERS = (PRETRAINED, TUNED, BOTH)
 GROUPS = 8
 """How many groups k-means parts a map in."""
 
+LAID_OUT = 70
+"""Of 100, how far it is when both maps of a pair are drawn, and what moved is yet to be found."""
+
 Asked = Callable[[], bool]
 Report = Callable[[int, int], None]
 
@@ -137,10 +140,15 @@ def lay_out(
     if at_once and settings.method == "umap":
         metric = "cosine" if settings.metric == "cosine" else "euclidean"
         settings = replace(settings, method="pca", metric=metric)
-    there: dict[str, Any] = {
-        "cancelled": cancelled,
-        "progress": lambda s: progress(int(100 * s), 100),
-    }
+    both = prepared.after is not None
+
+    def part(start: int, end: int) -> dict[str, Any]:
+        def report(share: float) -> None:
+            progress(int(start + (end - start) * share), 100)
+
+        return {"cancelled": cancelled, "progress": report}
+
+    there = part(0, LAID_OUT if both else 100)
     ours = shelf.worker if settings.method == "umap" else None
     second: Projection | None = None
     if prepared.after is None:
@@ -156,7 +164,7 @@ def lay_out(
         )
     moved = None
     if prepared.after is not None and not at_once:
-        moved = changes(prepared.vectors, prepared.after, cancelled=cancelled)
+        moved = changes(prepared.vectors, prepared.after, **part(LAID_OUT, 100))
     return DrawnMap(
         texts=prepared.texts,
         columns=prepared.columns,

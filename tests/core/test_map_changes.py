@@ -3,6 +3,7 @@ import pytest
 
 from core.config import MapSettings
 from core.map_changes import changes, project_pair
+from core.near import StoppedMapError
 from core.projection import place
 
 RNG = np.random.default_rng(0)
@@ -67,6 +68,16 @@ def test_what_moved_of_the_last_sentences_is_told_among_all() -> None:
     for wrong in (48, -1):
         with pytest.raises(ValueError, match=f"since is {wrong}, must be 0 to 47"):
             changes(POINTS, after, since=wrong)
+
+
+def test_it_tells_how_far_it_is_and_stops() -> None:
+    told: list[float] = []
+    changes(POINTS, AFTER, since=40, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    calls = iter(range(10**6))
+    with pytest.raises(StoppedMapError):
+        changes(POINTS, AFTER, cancelled=lambda: next(calls) > 1)
 
 
 def test_a_sentence_given_many_times_is_no_neighbour_of_itself() -> None:

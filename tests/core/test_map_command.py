@@ -194,19 +194,20 @@ def test_placed_sentences_stand_last_and_change_nothing_of_the_map(
 def test_before_and_after_are_one_document_and_one_page(
     run: Run, rows: str, tiny: str, tiny_tuned: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "more.txt").write_text("\n".join(PLACED[:3]), encoding="utf-8")
-    code, out, _ = run(
+    (tmp_path / "more.txt").write_text("\n".join(PLACED), encoding="utf-8")
+    code, out, err = run(
         *("map", "--data", rows, "--encoder", tiny, "--after", tiny_tuned, "--place", "more.txt"),
         *("--method", "pca", "--json", "--out", "m.html", "--threads", "1"),
     )
     assert code == 0
+    assert err.count("1 of 34 sentences is longer than the") == 1, "once for both encoders"
     document = json.loads(out)
     after, moved = document["after"], document["changes"]
-    assert len(document["points"]) == len(after["points"]) == 33
+    assert len(document["points"]) == len(after["points"]) == 34
     assert after["points"] != [{a: p[a] for a in "xy"} for p in document["points"]]
     assert after["trustworthiness"] == after["quality"]["trustworthiness"]["mean"]
     assert len(moved["kept_of_each"]) == 30
-    assert len(moved["placed"]["kept_of_each"]) == 3
+    assert len(moved["placed"]["kept_of_each"]) == 4
     pairs = [*moved["placed"]["apart"], *moved["placed"]["together"]]
     assert pairs
     assert all(pair["b"] >= 30 for pair in pairs)
