@@ -68,11 +68,15 @@ def run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]
     """
     full = check_run_folder(folder, resume=resume, overwrite=overwrite)
     new = not full.exists()
-    try:
-        with locked(full):
+    with locked(full):
+        try:
             if overwrite:
                 remove_checkpoint(full)
             yield full
-    finally:  # a run that ended before its first checkpoint leaves no folder behind
-        if new and full.is_dir() and {path.name for path in full.iterdir()} <= {LOCK, UNFINISHED}:
-            shutil.rmtree(full, ignore_errors=True)
+        finally:  # a run that ended before its first checkpoint leaves no folder behind
+            if new and full.is_dir() and _is_bare(full):  # and still ours: nobody else began there
+                shutil.rmtree(full, ignore_errors=True)
+
+
+def _is_bare(folder: Path) -> bool:
+    return {path.name for path in folder.iterdir()} <= {LOCK, UNFINISHED}

@@ -1,9 +1,10 @@
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 import torch
 
-from core.checkpoint import LOCK, write_checkpoint
+from core.checkpoint import LOCK, locked, write_checkpoint
 from core.model_folder import MANIFEST
 from core.run_folder import run_folder
 
@@ -23,6 +24,25 @@ def test_a_new_folder_is_made_locked_and_gone_if_nothing_came_of_it(tmp_path: Pa
         ):
             pass
     assert not folder.exists()
+
+
+def test_who_comes_second_to_a_new_folder_leaves_it_to_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    with ExitStack() as first:
+
+        def too_late(full: Path) -> AbstractContextManager[None]:
+            first.enter_context(locked(full))  # another run is quicker
+            return locked(full)
+
+        monkeypatch.setattr("core.run_folder.locked", too_late)
+        with (
+            pytest.raises(ValueError, match="another run"),
+            run_folder(folder, resume=False, overwrite=False),
+        ):
+            pass
+        assert [path.name for path in folder.iterdir()] == [LOCK]
 
 
 def test_a_run_that_has_not_ended_is_never_overwritten_unasked(tmp_path: Path) -> None:
