@@ -201,10 +201,10 @@ def forgetting_in_words(candidate: Candidate) -> str:
         return ""
     if found.mean == found.low == found.high == 0:
         return f"{candidate.name} forgets nothing, as its encoder is frozen"
-    told = f"{found.mean:.3f} {FORGETS} ({_three(found.low)} to {_three(found.high)})"
+    told = f"{_three(found.mean)} {FORGETS} ({_three(found.low)} to {_three(found.high)})"
     if found.low > 0:
         return f"{candidate.name} forgets {told}"
-    return f"no forgetting is shown of {candidate.name}: {_three(found.mean)}{told[5:]}"
+    return f"no forgetting is shown of {candidate.name}: {told}"
 
 
 def _cost_in_words(chosen: Candidate, rival: Candidate | None, kind: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.advice import Advice, advise
-from core.advice_words import times_the_rows
+from core.advice_words import forgetting_in_words, times_the_rows
 from core.config import AdviceChoice
 from core.costs import Candidate
 from core.held_out import HeldOut
@@ -118,6 +118,21 @@ def test_the_cost_that_matters_decides_which_is_cheaper() -> None:
         found = advise(turned, runs, range(ROWS), AdviceChoice(cost=cost))
         assert found is not None
         assert (found.strategy, found.status) == (cheapest, "good_enough")
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ((0.02, 0.01, 0.03), "full forgets 0.020 of the probe's Spearman correlation"),
+        ((0.004, -0.01, 0.02), "no forgetting is shown of full: 0.004 of the probe's"),
+        ((-0.012, -0.02, -0.001), "no forgetting is shown of full: −0.012 of the probe's"),
+    ],
+)
+def test_forgetting_is_said_only_where_it_is_shown(
+    lost: tuple[float, float, float], said: str
+) -> None:
+    found = Interval(mean=lost[0], low=lost[1], high=lost[2])
+    assert forgetting_in_words(Candidate(name="full", forgetting=found)).startswith(said)
 
 
 def test_of_single_trainings_it_says_that_another_seed_may_differ() -> None:
