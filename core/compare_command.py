@@ -151,6 +151,8 @@ def compare(
     )
     command = shlex.join(["python", "-m", "core", *context.obj])
     following = _Following(dataset, targets, runs, context.obj)
+    if overwrite and folder is not None:
+        _make_room(folder)
     done = following.compare(base, choice, folder, command)
     if train_best is not None:
         following.train_best(base, choice, done, Path(train_best), command, overwrite=overwrite)
@@ -172,7 +174,7 @@ def _names(typed: str) -> list[str]:
 
 
 def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool, other: bool) -> Path | None:
-    """Check the folder of runs before anything is read; make room where that is asked for.
+    """Check the folder of runs before anything is read; nothing of it is removed yet.
 
     Args:
         runs: As typed.
@@ -184,7 +186,7 @@ def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool, other: bool
         ValueError: If it may not be used.
     """
     from core.checkpoint import locked
-    from core.comparison_runs import INDEX, check_free, remove_comparison
+    from core.comparison_runs import INDEX, check_free, read_index
 
     if resume and overwrite:
         raise ValueError("there are --resume and --overwrite: give either")
@@ -199,18 +201,27 @@ def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool, other: bool
     held = (folder / INDEX).exists()
     if not held and resume:
         raise ValueError(f"--runs {runs} holds no comparison: there is nothing to resume")
-    if held and not (resume or overwrite):
+    if held and not resume:
         with locked(folder):  # else one that is running would be called one that may go on
             pass
+    if held and not (resume or overwrite):
         raise ValueError(
             f"--runs {runs} holds a comparison: give --resume to go on with it, or --overwrite "
             "to start anew"
         )
     if held and overwrite:
-        remove_comparison(folder)
+        read_index(folder)
     elif folder.is_dir() and not held:
         check_free(folder)
     return folder
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the comparison that is to be replaced: only now, when nothing typed is wrong."""
+    from core.comparison_runs import INDEX, remove_comparison
+
+    if (folder / INDEX).exists():
+        remove_comparison(folder)
 
 
 class _Targets:

@@ -5,6 +5,7 @@ import html
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -191,14 +192,33 @@ def test_the_best_is_trained_on_all_rows_with_the_cross_validated_figures(
     assert "rows held out" in card
 
 
+def test_the_best_is_calibrated_on_what_all_folds_held_out(
+    finished: Path, report: dict[str, Any]
+) -> None:
+    import torch
+
+    from core.comparison_runs import read_runs
+    from core.evaluation import calibrate
+    from core.model_folder import load_model
+
+    runs = [run.held_out.tasks["kind"] for run in read_runs(finished / "runs")
+            if run.record.strategy == report["advice"]["strategy"]]  # fmt: skip
+    task = runs[0].task
+    scores = torch.tensor([row for run in runs for row in run.scores or ()])
+    labels = torch.tensor([task.labels.index(str(each)) for run in runs for each in run.actual])
+    assert len(scores) == 36
+    model = load_model(finished / "best", threads=1)
+    expected = calibrate(task, scores, labels)
+    assert expected.temperature != pytest.approx(1, abs=1e-3), "needs something to calibrate"
+    assert model.calibration["kind"].temperature == pytest.approx(expected.temperature)
+
+
 # Going on
 
 
 def test_nothing_finished_runs_again_and_a_seed_and_a_strategy_can_be_added(
     run: Run, finished: Path, tiny: str, tmp_path: Path
 ) -> None:
-    import shutil
-
     shutil.copytree(finished / "runs", tmp_path / "runs")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("run.json")}
     code, out, err = run(
@@ -243,6 +263,22 @@ def test_a_folder_that_holds_a_comparison_is_not_touched_unasked(
     assert code == 2
     assert "--resume" in err
     assert "--overwrite" in err
+
+
+def test_a_comparison_that_is_to_be_replaced_stays_until_all_that_was_typed_is_right(
+    run: Run, finished: Path, tiny: str, tmp_path: Path
+) -> None:
+    kept = Path(shutil.copytree(finished / "runs", tmp_path / "runs"))
+    before = sorted(path.relative_to(kept) for path in kept.rglob("*"))
+    data = str(finished / "rows.jsonl")
+    for wrong in (
+        ("--data", "nowhere.csv", "--encoder", tiny),
+        ("--data", data, "--encoder", tiny, "--strategies", "lower:9"),
+        ("--data", data, "--encoder", tiny, "--train-best", str(finished / "rows.jsonl")),
+    ):
+        code, _, _ = run("compare", *wrong, *FEW, "--runs", "runs", "--overwrite")
+        assert code == 2
+        assert sorted(path.relative_to(kept) for path in kept.rglob("*")) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
