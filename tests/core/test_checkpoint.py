@@ -46,6 +46,23 @@ def test_a_disk_that_is_full_leaves_the_old_checkpoint_and_says_so(tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == [CHECKPOINT, "said"]
 
 
+def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path, {"a": torch.ones(2)}, {"step": 1})
+    synced: dict[int, int] = {}
+    real = os.fsync
+
+    def noted(file: int) -> None:
+        real(file)
+        synced[os.fstat(file).st_ino] = read_checkpoint(tmp_path)[1]["step"]
+
+    monkeypatch.setattr(os, "fsync", noted)
+    path = write_checkpoint(tmp_path, {"a": torch.zeros(2)}, {"step": 2})
+    assert synced.get(path.stat().st_ino) == 1, "the old one is there until the new one is whole"
+    assert read_checkpoint(tmp_path)[1]["step"] == 2
+
+
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [

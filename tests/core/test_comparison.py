@@ -2,11 +2,15 @@
 
 import contextlib
 import multiprocessing
+import os
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from core.comparison import compare
+from core.comparison import _Comparison, compare
 from core.comparison_choice import ComparisonChoice, default_strategies
 from core.comparison_events import (
     ComparisonDone,
@@ -17,7 +21,7 @@ from core.comparison_events import (
     RunStarted,
 )
 from core.comparison_folds import compared_data
-from core.comparison_plan import split_cores
+from core.comparison_plan import WantedRun, split_cores
 from core.comparison_runs import read_runs
 from core.comparison_variants import Variant, variants_of
 from core.config import DataChoice, EncoderChoice, TrainingChoice
@@ -116,6 +120,84 @@ def test_a_comparison_that_is_told_to_stop_stops_and_keeps_what_had_finished(
         follow()
     assert [run.record.strategy for run in read_runs(tmp_path / "runs")] == ["heads"]
     assert not multiprocessing.active_children()
+
+
+def workers() -> set[int]:
+    return {each.pid for each in multiprocessing.active_children() if each.pid is not None}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_run_whose_process_is_killed_is_told_and_the_others_go_on(
+    tiny: str, tmp_path: Path
+) -> None:
+    choice = choice_of("heads", "full", seeds=2, epochs=20, training=TrainingChoice(batch=4))
+    before, failed, last = set[int](), list[RunFailed](), None
+    for last in compare(rows(tmp_path, 36), EncoderChoice(name=tiny), choice):
+        if isinstance(last, RunStarted):
+            before = workers()
+        elif isinstance(last, RunProgress) and (last.strategy, last.seed) == ("full", 0):
+            fresh = workers() - before
+            assert len(fresh) <= 1, "a strategy's first run has a process that did nothing before"
+            for each in fresh:
+                os.kill(each, signal.SIGKILL)  # as the system does where memory runs out
+        elif isinstance(last, RunFailed):
+            failed.append(last)
+    assert isinstance(last, ComparisonDone)
+    ((strategy, seed, reason),) = ((each.strategy, each.seed, each.reason) for each in failed)
+    assert (strategy, seed) == ("full", 0)
+    assert "killed" in reason
+    assert last.document["failed"] == {"full": [f"seed 0: {reason}"]}
+    ended = [(run["strategy"], run["seed"]) for run in last.document["runs"]]
+    assert ended == [("heads", 0), ("heads", 1), ("full", 1)]
+    assert last.document["strategies"][1]["forgetting"] is not None, "its next run measures it"
+
+
+def test_further_tables_change_one_thing_each(tiny: str, tmp_path: Path) -> None:
+    choice = choice_of("lower:1@2", epochs=4, per_class=True, balances=True, jobs=2, threads=2)
+    dataset = rows(tmp_path, 108)
+    events = list(compare(dataset, EncoderChoice(name=tiny), choice))
+    runs = {each.part: each for each in events if isinstance(each, RunFinished)}
+    parts = ["", "balance uncertainty", "balance dwa", "per-class 8", "per-class 16"]
+    assert set(runs) == set(parts)
+    own = runs[""]
+    assert all(each.held_out.rows == own.held_out.rows for each in runs.values())
+    learned = [runs[part].record.training_rows for part in parts]
+    assert learned[0] == learned[1] == learned[2] > learned[4] > learned[3]
+    for balance in ("uncertainty", "dwa"):
+        plain, other = (run.record.curves["loss"] for run in (own, runs[f"balance {balance}"]))
+        assert other[0] == plain[0], "it begins as the sum does"
+        assert other[-1] != plain[-1]
+    done = events[-1]
+    assert isinstance(done, ComparisonDone)
+    told = [(each["rows_per_class"], each["rows"]) for each in done.document["per_class"]]
+    assert told == [(8, learned[3]), (16, learned[4])]
+
+
+def test_a_seed_has_its_own_profile_draws_and_rates_to_choose_from(
+    tiny: str, tmp_path: Path
+) -> None:
+    data = compared_data(rows(tmp_path, 60))
+    deals = {seed: data.deal(seed) for seed in range(2)}
+    choice = choice_of("heads@auto", "full", seeds=2, epochs=None, rates=3)
+    auto, full = choice.strategies
+    with contextlib.ExitStack() as stack:
+        encoder, now = EncoderChoice(name=tiny), time.perf_counter()
+        running = _Comparison(data, deals, encoder, choice, "", now, None, stack)
+        running.begin(None)
+        for seed in deals:
+            running._read(auto, seed)
+        assert set(running.profiles) == {deal.training for deal in deals.values()}
+        for seed in deals:
+            found = running._choices(WantedRun(scenario=auto, seed=seed))
+            rates = [each.head_rate for each in found]
+            tuned = auto.strategy.head_rate
+            assert rates == pytest.approx([tuned, tuned / 3, tuned * 3])
+            assert {each.seed for each in found} == {seed}
+            assert {each.epochs for each in found} == {auto.strategy.epochs}
+            assert {each.patience for each in found} == {auto.strategy.patience}
+        tried = [each.encoder_rate for each in running._choices(WantedRun(scenario=full, seed=0))]
+        own = full.strategy.encoder_rate
+        assert tried == pytest.approx([own, own / 3, own * 3])
 
 
 def test_two_classes_of_three_rows_are_compared(tiny: str, tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""One run of a comparison, in this process: what it is fair in, and what it counts as its cost."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.comparison_folds import ComparedData, compared_data
+from core.comparison_runs import FinishedRun
+from core.comparison_shared import Failed, PrefixJob, Prepared, Setting, _Shared
+from core.comparison_work import Job, do_run
+from core.config import DataChoice, EncoderChoice, TrainingChoice
+from core.dataset import read_dataset
+from core.dealing import DealtRows
+from core.encoder import load_encoder
+from core.runs import Run
+from core.scenario import parse_strategy
+from tests.core.conftest import labelled_rows, write_spans
+
+CHOICE = TrainingChoice(epochs=2, batch=8, threads=1)
+NOTHING = Prepared(folder=None, seconds=0.0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ComparedData:
+    path = tmp_path_factory.mktemp("compared") / "rows.jsonl"
+    write_spans(path, labelled_rows(60))
+    return compared_data(read_dataset(DataChoice(source=str(path))))
+
+
+@pytest.fixture
+def setting(data: ComparedData, tiny: str, tmp_path: Path) -> Setting:
+    return Setting(
+        data=data,
+        encoder=EncoderChoice(name=tiny),
+        threads=1,
+        memory_bytes=1e9,
+        scratch=str(tmp_path),
+        command="",
+    )
+
+
+def job_of(setting: Setting, strategy: str, *choices: TrainingChoice, **given: object) -> Job:
+    plain: dict[str, Any] = {
+        "deal": setting.data.deal(0),
+        "read": {"kind": 3, "names": 3},
+        "profile_seconds": 0.0,
+        "prefix": NOTHING,
+        "tasks": ("kind", "names"),
+        "measure": False,
+        "retention": None,
+        "folder": None,
+    }
+    scenario = parse_strategy(strategy, 3)
+    return Job(scenario=scenario, choices=choices or (CHOICE,), **(plain | given))
+
+
+def done(setting: Setting, job: Job) -> FinishedRun | Failed:
+    *_, last = do_run(setting, job, {})
+    assert isinstance(last, FinishedRun | Failed)
+    return last
+
+
+def finished(setting: Setting, job: Job) -> FinishedRun:
+    found = done(setting, job)
+    assert isinstance(found, FinishedRun), found
+    return found
+
+
+@pytest.mark.parametrize("best", [0, 1])
+def test_of_several_rates_the_one_is_taken_that_the_validation_rows_like_best(
+    best: int, setting: Setting
+) -> None:
+    idle, able = (replace(CHOICE, epochs=12, head_rate=rate) for rate in (1e-9, 3e-2))
+    alone = [finished(setting, job_of(setting, "heads", each)).record for each in (idle, able)]
+    validated = [sum(_main(each) for each in (run.validation or {}).values()) for run in alone]
+    assert validated[0] < validated[1], "needs a rate at which more is learned"
+    both = (able, idle) if best == 0 else (idle, able)
+    record = finished(setting, job_of(setting, "heads", *both)).record
+    assert record.rates["head"] == able.head_rate
+    assert record.scores == alone[1].scores
+
+
+def _main(scores: Mapping[str, Any]) -> float:
+    return float(scores["f1"] if "f1" in scores else scores["accuracy"])
+
+
+def test_a_run_that_cannot_end_says_why_and_is_no_fault_of_the_program(
+    setting: Setting, tiny: str, tmp_path: Path
+) -> None:
+    broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
+    weights = load_file(broken / "model.safetensors")
+    name = next(name for name in weights if name.endswith("layer.2.output.dense.weight"))
+    save_file({**weights, name: torch.full_like(weights[name], 1e38)}, broken / "model.safetensors")
+    overflowing = replace(setting, encoder=EncoderChoice(name=str(broken)))
+    found = done(overflowing, job_of(setting, "full", folder=tmp_path / "runs" / "seed-0"))
+    assert isinstance(found, Failed)
+    assert "no longer a number" in found.reason
+    assert not found.fault
+    assert not (tmp_path / "runs").exists(), "nothing is kept of it"
+
+
+def test_the_seconds_of_a_run_are_its_prefix_its_profile_and_its_steps(setting: Setting) -> None:
+    shared = _Shared(setting)
+    deal = setting.data.deal(0)
+    rows = (*deal.training, *deal.validation)
+    job = job_of(setting, "lower:1@2", read={"kind": 2, "names": 2}, profile_seconds=5.0)
+    asked = PrefixJob(scenario=job.scenario, read=job.read, epochs=2, rows=rows, tasks=job.tasks)
+    prepared = shared.answer(asked)
+    half = shared.answer(replace(asked, rows=rows[::2]))
+    assert isinstance(prepared, Prepared)
+    assert isinstance(half, Prepared)
+    assert 0 < half.seconds < prepared.seconds, "as if computed for these rows alone"
+    dear = replace(prepared, seconds=7.0)
+    record = finished(setting, replace(job, prefix=dear)).record
+    steps = record.seconds_per_step * record.steps
+    assert (record.prefix_seconds, record.profile_seconds) == (7.0, 5.0)
+    assert record.seconds == pytest.approx(12 + steps)
+    alone = finished(setting, job)
+    assert alone.record.prefix_seconds < 7
+    assert alone.record.scores == record.scores, "who computed what is frozen changes nothing"
+
+
+def test_a_run_of_one_task_has_no_other(setting: Setting) -> None:
+    found = finished(setting, job_of(setting, "heads", read={"kind": 3}, tasks=("kind",)))
+    assert set(found.held_out.tasks) == set(found.record.scores) == {"kind"}
+
+
+def test_strategies_of_a_seed_begin_with_the_same_heads_and_other_seeds_with_others(
+    data: ComparedData, tiny: str
+) -> None:
+    rows = DealtRows(training=data.dataset.examples, validation=(), notes=())
+
+    def heads(strategy: str, seed: int) -> torch.Tensor:
+        scenario, choice = parse_strategy(strategy, 3), replace(CHOICE, seed=seed)
+        encoder = load_encoder(tiny, threads=1)
+        run = Run(data.dataset, rows, encoder, scenario, choice, {"kind": 3, "names": 3})
+        return torch.cat([weight.detach().reshape(-1) for weight in run.model.heads.parameters()])
+
+    first = heads("heads", 0)
+    for strategy in ("full", "lower:1", "lora", "heads+freeze-head:kind"):
+        assert torch.equal(heads(strategy, 0), first), strategy
+    assert not torch.equal(heads("heads", 1), first)
