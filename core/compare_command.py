@@ -1,11 +1,10 @@
 """The command `compare`: what to freeze, and which layer to read, on one's own rows."""
 
 import contextlib
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -36,8 +35,8 @@ from core.compare_options import (
     TrainBest,
     budget_seconds,
 )
+from core.compare_outputs import ComparisonOutputs
 from core.config import AdviceChoice, EncoderChoice
-from core.export import check_target
 from core.options import (
     AsJson,
     Data,
@@ -112,7 +111,7 @@ def compare(
         data, text_column, label_column, task, renames, split_column, group_column, rows
     )
     wanted = AdviceChoice(margin=margin, score=score, cost=cost)
-    targets = _Targets(out, html, predictions, code)
+    outputs = ComparisonOutputs(out, html, predictions, code)
     warm_up(COMPARISON)  # it imports in a process of its own while this one does
     with terminal.waiting("looking around"):
         from core.comparison_choice import ComparisonChoice, default_strategies
@@ -150,7 +149,7 @@ def compare(
         per_class=per_class,
     )
     command = shlex.join(["python", "-m", "core", *context.obj])
-    following = _Following(dataset, targets, runs, context.obj)
+    following = _Following(dataset, outputs, runs, context.obj)
     if overwrite and folder is not None:
         _make_room(folder)
     done = following.compare(base, choice, folder, command)
@@ -162,7 +161,7 @@ def compare(
         from core.compare_terminal import show_comparison
 
         show_comparison(done.document)
-        for written in targets.names:
+        for written in outputs.names:
             terminal.say(f"written: {written}")
 
 
@@ -224,67 +223,13 @@ def _make_room(folder: Path) -> None:
         remove_comparison(folder)
 
 
-class _Targets:
-    """The files that are asked for, checked before anything is computed."""
-
-    def __init__(
-        self, out: str | None, html: str | None, predictions: str | None, code: str | None
-    ) -> None:
-        from core.comparison_files import PREDICTIONS_SUFFIXES
-
-        wanted = ((out, "--out", (".json",)), (html, "--html", (".html", ".htm")))
-        self.out, self.html = (
-            None if name is None else check_target(Path(name), suffixes=suffixes, option=option)
-            for name, option, suffixes in wanted
-        )
-        self.predictions = (
-            None
-            if predictions is None
-            else check_target(
-                Path(predictions), suffixes=PREDICTIONS_SUFFIXES, option="--predictions"
-            )
-        )
-
-        self.code = None if code is None else Path(code).expanduser().resolve()
-        if self.code is not None and self.code.exists() and not self.code.is_dir():
-            raise ValueError(f"--code {code} is a file, must be a folder for the scripts")
-        self.scripts: list[Path] = []
-
-    @property
-    def names(self) -> list[str]:
-        """All of them."""
-        files = (self.out, self.html, self.predictions, *self.scripts)
-        return [str(each) for each in files if each is not None]
-
-    def write(self, document: dict[str, Any], dataset: "Dataset", runs: Sequence[Any]) -> None:
-        """Write what was asked for."""
-        from core.comparison_files import write_predictions
-        from core.export import replaced_whole
-
-        if self.out is not None:
-            with replaced_whole(self.out) as file:
-                text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-                file.write(f"{text}\n".encode())
-        if self.html is not None:
-            from core.comparison_page import comparison_html
-
-            with replaced_whole(self.html) as file:
-                file.write(comparison_html(document).encode(errors="replace"))
-        if self.code is not None:
-            from core.code_to_take import write_scripts
-
-            self.scripts = write_scripts(document, self.code)
-        if self.predictions is not None:
-            write_predictions(self.predictions, dataset, runs)
-
-
 class _Following:
     """How a comparison is followed: where it writes, what was typed, what is left if it stops."""
 
     def __init__(
-        self, dataset: "Dataset", targets: _Targets, runs: str | None, typed: Sequence[str]
+        self, dataset: "Dataset", outputs: ComparisonOutputs, runs: str | None, typed: Sequence[str]
     ) -> None:
-        self.dataset, self.targets, self.runs, self.typed = dataset, targets, runs, typed
+        self.dataset, self.outputs, self.runs, self.typed = dataset, outputs, runs, typed
         self.finished: list[RunFinished] = []
 
     def compare(
@@ -307,7 +252,7 @@ class _Following:
                     if isinstance(event, RunFinished):
                         self.finished.append(event)
                     elif isinstance(event, ComparisonDone):
-                        self.targets.write(event.document, event.dataset, event.runs)
+                        self.outputs.write(event.document, event.dataset, event.runs)
                         return event
         raise RuntimeError("the comparison ended without a report")
 
@@ -364,14 +309,7 @@ class _Following:
             else:
                 done = self.finished[-1].done
                 terminal.say(f"stopped: {done} runs are kept in {self.runs}; go on with: {again}")
-            if self.finished and self.targets.out is not None:
-                self._write_so_far(self.targets.out)
+            if self.finished and self.outputs.out is not None:
+                self.outputs.write_report(self.finished[-1].report())
+                terminal.say(f"what has finished is in {self.outputs.out}")
             raise KeyboardInterrupt from error
-
-    def _write_so_far(self, out: Path) -> None:
-        from core.export import replaced_whole
-
-        with replaced_whole(out) as file:
-            text = json.dumps(self.finished[-1].report(), ensure_ascii=False, indent=1)
-            file.write(f"{text}\n".encode())
-        terminal.say(f"what has finished is in {out}")

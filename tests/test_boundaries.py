@@ -167,6 +167,7 @@ READING_ORDER = [
     "train_command",
     "compare_terminal",
     "compare_options",
+    "compare_outputs",
     "compare_command",
     "export_commands",
     "map_commands",
