@@ -62,12 +62,6 @@ and tests on {test:,} that neither saw. What the labels mean: `assets/corpus/REA
 | task | score | 95 % interval | calibration error on validation rows | unsure below |
 |---|---|---|---|---|"""
 
-COVERAGE = """
-How accurate predictions are when the least confident are left out:
-
-| task | all kept | 90 % | 75 % | 50 % |
-|---|---|---|---|---|"""
-
 LAYERS = """
 ## Where it is known
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from demo.charts import View
 from demo.strategy_words import (
@@ -211,25 +211,3 @@ def _listed(
     if heads:
         said.append(of_heads)
     return (", and " if len(encoder) > 1 else " and ").join(said)
-
-
-def glowing(view: View, moved: Mapping[str, float], gradient: Mapping[str, float]) -> View:
-    """Add how far each part's weights have moved, and the gradient there, as a training tells.
-
-    Args:
-        view: What `strip_view` gave.
-        moved: By part, its drift as a share of its norm.
-        gradient: By part, its gradient's norm.
-    """
-    most = max(moved.values(), default=0.0) or 1.0
-    steepest = max(gradient.values(), default=0.0) or 1.0
-    blocks: list[dict[str, Any]] = [
-        {
-            **block,
-            "moved": moved.get(block["part"]),
-            "glow": moved.get(block["part"], 0.0) / most,
-            "gradient": gradient.get(block["part"], 0.0) / steepest,
-        }
-        for block in view["blocks"]
-    ]
-    return {**view, "blocks": blocks}

@@ -145,18 +145,6 @@ EXPERIMENTS = (
 CORPUS_DATA = WorkingData(choice=DataChoice(source=CORPUS))
 
 
-def experiment_of(name: str) -> Experiment:
-    """Find a guided experiment.
-
-    Raises:
-        ValueError: If there is none of that name.
-    """
-    for each in EXPERIMENTS:
-        if each.name == name:
-            return each
-    raise ValueError(f"there is no experiment {name[:40]!r}")
-
-
 def _whole(name: str, given: object, least: int, most: int) -> int:
     number = given if isinstance(given, int | float) and not isinstance(given, bool) else None
     if number is None or not least <= number <= most or number != int(number):

@@ -29,9 +29,6 @@ if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
 TELL_SECONDS = 0.1
 """Steps are told together, so often: as often as a page draws them."""
 
-WHOLE_STEPS = 40
-"""Of so many steps told together each has its gradients; of more, the last one alone."""
-
 NICENESS = 5
 """The page's own answers go before a run."""
 

@@ -13,7 +13,7 @@ from core.metrics import Interval
 from core.runs import begin_run
 from core.train_plan import plan_document
 from core.training_events import PlanEvent
-from demo.layer_strip import Network, glowing, reading, strip_view, toggled
+from demo.layer_strip import Network, reading, strip_view, toggled
 from demo.strategy_cards import small_picture
 from demo.strategy_words import layers_in_words, offers, short_count, title_of
 from tests.tiny_tasks import TASKS
@@ -124,15 +124,6 @@ def test_each_tasks_best_layer_is_drawn_where_the_profile_has_it(network: Networ
     drawn = strip_view(known, known.parse("lower:1@auto"))
     assert drawn["readOf"] == {"kind": 2, "mood": 2, "names": 2}, "above what is frozen"
     assert states(drawn)["layer 3"] == "unused"
-
-
-def test_what_moved_glows_on_its_block(network: Network) -> None:
-    view = strip_view(network, network.parse("lower:1"))
-    glowed = glowing(view, {"layer 2": 0.01, "layer 3": 0.04}, {"layer 3": 2.0})
-    of = {block["part"]: block for block in glowed["blocks"]}
-    assert (of["layer 3"]["glow"], of["layer 2"]["glow"], of["layer 1"]["glow"]) == (1.0, 0.25, 0.0)
-    assert of["layer 3"]["gradient"] == 1.0
-    assert strip_view(network, network.parse("lower:1")) == view, "the first view is left alone"
 
 
 @pytest.mark.parametrize(

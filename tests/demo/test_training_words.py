@@ -5,7 +5,7 @@ import pytest
 from core.config import EncoderChoice
 from demo.charts import View
 from demo.model_archive import zip_piece
-from demo.training_ask import EXPERIMENTS, MOST_ROWS, TrainingAsk, experiment_of
+from demo.training_ask import MOST_ROWS, TrainingAsk
 from demo.training_example import shipped_run, shipped_similarity
 from demo.training_words import summary_of
 from demo.training_worker import TrainingJob, change_in_words
@@ -108,12 +108,6 @@ def test_a_guided_experiment_ends_in_the_figures_of_its_own_run(name: str, said:
 def test_a_run_without_held_out_rows_says_so() -> None:
     done = {"event": "done", "steps": 1, "epoch": 1, "metrics": None}
     assert "nothing was held out" in summary_of([done], job())["lead"]
-
-
-def test_every_experiment_is_found_by_its_name() -> None:
-    assert [experiment_of(each.name) for each in EXPERIMENTS] == list(EXPERIMENTS)
-    with pytest.raises(ValueError, match="no experiment"):
-        experiment_of("<b>none</b>")
 
 
 def test_a_change_is_said_in_words() -> None:
