@@ -83,6 +83,10 @@ def neighbours_kept(one: Floats, other: Floats, k: int = NEIGHBOURS) -> float:
 def spearman(one: Floats, other: Floats) -> float:
     """Return the correlation of two lists' ranks, equal values sharing the mean of theirs.
 
+    Args:
+        one: Values, (values,).
+        other: Values, (values,).
+
     Returns:
         -1 to 1; 0 where one of them says the same of all.
 

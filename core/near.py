@@ -27,6 +27,13 @@ class StoppedMapError(Exception):
 def prepared(vectors: Floats, metric: str) -> Floats:
     """Bring vectors into the form that `distances` takes: of length one for cosine.
 
+    Args:
+        vectors: (points, dimension).
+        metric: One of `MAP_METRICS`.
+
+    Returns:
+        The same in fp32, (points, dimension).
+
     Raises:
         ValueError: If the metric is unknown.
     """

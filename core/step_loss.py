@@ -80,6 +80,9 @@ class StepLoss:
             rows: Which.
             share_of: All rows of the step.
             start: The layer that the network runs from, as `Scorer.scores` takes it.
+
+        Returns:
+            By task, a number each, with gradients.
         """
         device = self.model.encoder.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.choice.bf16):

@@ -27,7 +27,15 @@ class Targets:
     token: Mapping[str, Sequence[Tensor]]
 
     def of(self, task: str, rows: Sequence[int]) -> Tensor:
-        """Return the targets of some texts as a head's scores are laid out."""
+        """Return the targets of some texts as a head's scores are laid out.
+
+        Args:
+            task: Its name.
+            rows: Which texts.
+
+        Returns:
+            Class numbers: (batch,) of a sentence task, (tokens,) of a token task, text after text.
+        """
         if task in self.sentence:
             return self.sentence[task][list(rows)]  # (batch,)
         return torch.cat([self.token[task][row] for row in rows])  # (tokens,)
