@@ -171,7 +171,10 @@ class TransformersBackbone(nn.Module):
         for module in self.model.modules():
             if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
                 return list(module)
-        raise ValueError(f"{type(self.model).__name__} keeps its layers in no list that is known")
+        raise ValueError(
+            f"{type(self.model).__name__} keeps its layers in no list that is known, so that none "
+            "can be read or frozen: use another encoder"
+        )
 
 
 @contextlib.contextmanager

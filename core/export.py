@@ -172,7 +172,7 @@ def check_target(path: Path, *, suffixes: Sequence[str] = SUFFIXES, option: str 
     except (OSError, RuntimeError) as error:  # a name too long, a link to itself
         raise ValueError(f"{option} {str(path)[:200]} cannot be written: {error}") from error
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{option} {path} is in a folder that you may not write to")
+        raise ValueError(f"{option} {path} is in a folder that you may not write to: give another")
     return path
 
 
