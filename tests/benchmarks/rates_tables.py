@@ -102,7 +102,7 @@ def tables(runs: Sequence[dict[str, Any]]) -> str:
 
 def _table(setups: Sequence[Setup], scores: dict[Setup, float], row: str, column: str) -> list[str]:
     """Lay out scores, means over seeds: a row and a column for each value of two fields."""
-    rows = sorted({getattr(s, row) for s in setups}, key=_order)
+    rows = sorted({getattr(s, row) for s in setups}, key=lambda each: (_order(each), each))
     columns = sorted({getattr(s, column) for s in setups})
     lines = ["| | " + " | ".join(f"{each:g}" for each in columns) + " |"]
     lines.append("|---" * (len(columns) + 1) + "|")
