@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-import torch
-
 from core.comparison_cost import Measured, measure_steps
 from core.comparison_folds import ComparedData, Deal
 from core.config import EncoderChoice
@@ -22,6 +20,7 @@ from core.forgetting import Yardstick
 from core.freezing import frozen_depth
 from core.layer_profile import FOLDS, LayerProfile, layer_profile
 from core.layer_states import LayerStates, compute_layer_states
+from core.machine import use_threads
 from core.model import MultiTaskModel, default_shapes
 from core.prefix import Prefix, prefix_of
 from core.probe import load_probe
@@ -52,7 +51,7 @@ class Setting:
 
     def begin(self) -> None:
         """Get a worker ready: its threads, and where its temporary files go."""
-        torch.set_num_threads(self.threads)
+        use_threads(self.threads)
         tempfile.tempdir = self.scratch  # a worker that is killed removes nothing itself
 
 

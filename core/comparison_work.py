@@ -21,6 +21,7 @@ from core.evaluation import calibrate, evaluate_scores, read_entities
 from core.forgetting import Retention, Yardstick, own_sample, untouched
 from core.freezing import Strategy, frozen_depth
 from core.held_out import HeldOut, TaskPredictions
+from core.machine import use_threads
 from core.model import MultiTaskModel, ReadText
 from core.peak_memory import peak_memory_bytes
 from core.prediction import predict
@@ -131,7 +132,7 @@ def do_run_elsewhere(
     setting: Setting, job: Job, opened: dict[str, Prefix]
 ) -> Iterator[Step | FinishedRun | Failed]:
     """Train and test one run in a process that was not started by `do_runs`; see `do_run`."""
-    torch.set_num_threads(setting.threads)
+    use_threads(setting.threads)
     yield from do_run(setting, job, opened)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.machine import one_thread
 from core.metrics import Interval, bootstrap_interval, wilson_interval
 from core.task import OUTSIDE, Example, Span, Task, spans_of, tags_of
 
@@ -60,7 +61,8 @@ def score_floor(examples: Sequence[Example], task: Task, folds: Sequence[Fold]) 
     dealt = [(train, test) for train, test in dealt if test]
     if not dealt:
         raise ValueError(f"no held-out row has a label of task {task.name}: nothing to score")
-    return _score_tokens(dealt, task) if task.kind == "token" else _score_sentences(dealt, task)
+    with one_thread():
+        return _score_tokens(dealt, task) if task.kind == "token" else _score_sentences(dealt, task)
 
 
 def held_out_in_turn(folds: Sequence[Sequence[int]]) -> list[Fold]:

@@ -21,7 +21,7 @@ from core.dataset import Dataset
 from core.encoder import CancelledError, Encoder, Progress
 from core.layer_states import LayerStates, compute_layer_states
 from core.logistic import fit_logistic
-from core.machine import torch_threads
+from core.machine import one_thread
 from core.metrics import (
     Interval,
     bootstrap_interval,
@@ -126,8 +126,7 @@ def layer_profile(
             for layer in range(states.layer_count + 1):
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped at layer {layer} of {task.name}")
-                # These products are small: a second thread costs more than it does.
-                with torch_threads(1):
+                with one_thread():
                     found = score(states, examples, task, folds, layer)
                 scores.append(LayerScore(layer=layer, scores=found))
             profile[task.name] = tuple(scores)

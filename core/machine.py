@@ -56,6 +56,29 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run a block on one thread, in torch's products and in scipy's, then go back.
+
+    Small products gain nothing by a second thread, and scipy's keep waiting for the next product
+    at full speed: on the two halves of one core, a fit took half as long again.
+    """
+    import scipy.optimize  # noqa: F401 (a BLAS that is loaded later would not be told)
+    from threadpoolctl import threadpool_limits
+
+    with torch_threads(1), threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def use_threads(count: int) -> None:
+    """Give this process so many threads, in torch's products and in numpy's and scipy's."""
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(count)
+    threadpool_limits(count, user_api="blas")
+    os.environ["OPENBLAS_NUM_THREADS"] = str(count)  # of what is loaded later
+
+
 def best_device() -> str:
     """Name the fastest device that torch can use here."""
     if torch.cuda.is_available():
