@@ -1,7 +1,7 @@
 """Training speed, memory and accuracy of Thaw against Hugging Face's Trainer, and SetFit's head.
 
     python tests/benchmarks/train_bench.py [--rounds 3] [--only heads,lower:4] [--quick] [--json]
-    python tests/benchmarks/train_bench.py --growth docs/figures
+    python tests/benchmarks/train_bench.py --growth docs/figures   goes on where it stopped
 
 All train the built-in encoder with heads for topic and sentiment on the same 600 rows of the
 corpus, 3 epochs of batches of 16 and an evaluation after each, with the same rates and threads.
@@ -229,16 +229,19 @@ def report(results: Sequence[Result], options: argparse.Namespace) -> Iterator[s
 
 
 def draw_growth(options: argparse.Namespace) -> None:
-    """Measure how time grows, and write the picture with its data."""
+    """Measure how time grows, from where it stopped, and write the picture with its data."""
     folder = Path(options.growth)
     data = folder / "train-growth.jsonl"
     sizes = [int(each) for each in options.sizes.split(",")]
-    known = [json.loads(line) for line in data.read_text().splitlines()] if options.redraw else []
+    known = [json.loads(line) for line in data.read_text().splitlines()] if data.exists() else []
     if not options.redraw:
-        with data.open("w", encoding="utf-8") as file:
+        with data.open("a", encoding="utf-8") as file:
             for session in growth_points(sizes):
-                result = run_session(sys.executable, threads=options.threads, tested=0, **session)
-                known.append({"axis": axis_of(session), "machine": machine_name(), **result})
+                wanted = {"axis": axis_of(session), **session}
+                if any({**each, **wanted} == each for each in known):
+                    continue
+                result = run_session(sys.executable, threads=options.threads, tested=1, **session)
+                known.append({"axis": wanted["axis"], "machine": machine_name(), **result})
                 file.write(json.dumps(known[-1]) + "\n")
                 file.flush()
                 print(told(result), file=sys.stderr, flush=True)
