@@ -67,7 +67,7 @@ def points_of(results: Sequence[Mapping[str, Any]], axis: str) -> dict[tuple[str
         else:
             place = each["rows"] if axis == ROWS else int(each["strategy"].removeprefix("lower:"))
             line.append((place, each["seconds"][0]))
-    return lines
+    return {line: lines[line] for line in LINES if line in lines}
 
 
 def growth_svg(results: Sequence[Mapping[str, Any]]) -> str:
