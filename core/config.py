@@ -162,6 +162,7 @@ class TrainingChoice:
             rate = getattr(self, name)
             if rate is not None and not 0 < rate <= 1:
                 raise ValueError(f"{name} is {rate}, must be above 0 and at most 1")
+        check_seed(self.seed)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("class_weights", self.class_weights, CLASS_WEIGHTS)
         if not 0 <= self.smoothing < 1:
@@ -239,8 +240,7 @@ class MapSettings:
             raise ValueError(f"spread is {self.spread}, must be {low:g} to {high:g}")
         if self.neighbours is not None and not self.neighbours >= 2:
             raise ValueError(f"neighbours is {self.neighbours}, must be at least 2")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed is {self.seed}, must be 0 to {2**32 - 1}")
+        check_seed(self.seed)
 
     def neighbours_among(self, points: int) -> int:
         """Return how many neighbours there are to look at among so many different points.
@@ -271,3 +271,13 @@ def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:
     """
     if given not in allowed:
         raise ValueError(f"{what} is {given!r}, must be one of: {', '.join(allowed)}")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that one of those who draw by it cannot take.
+
+    Raises:
+        ValueError: If it is below 0 or has more than 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed}, must be 0 to {2**32 - 1}")

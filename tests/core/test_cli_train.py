@@ -535,6 +535,8 @@ BAD = [
     (("--strategy", ""), "strategy is '', must be one of"),
     (("--epochs", "0"), "epochs is 0, must be at least 1"),
     (("--batch", "0"), "batch is 0, must be at least 1"),
+    (("--seed", "-1"), "seed is -1, must be 0 to 4294967295"),
+    (("--seed", "9" * 23), f"seed is {'9' * 23}, must be 0 to 4294967295"),
     (("--patience", "0"), "patience is 0, must be at least 1"),
     (("--lr", "0"), "--lr is 0.0, must be above 0 and at most 1"),
     (("--head-lr", "nan"), "--head-lr is nan, must be above 0 and at most 1"),
