@@ -177,14 +177,18 @@ def _moved_pairs(
         earlier = np.arange(len(first)) < np.arange(rows.start, rows.stop)[:, None]
         for way, sign in enumerate((-1.0, 1.0)):
             change = np.where(earlier, sign * (now - was), -np.inf).ravel()  # (block · points,)
-            largest = np.argpartition(change, -min(most, change.size))[-most:]
-            for flat in largest[change[largest] > 0]:
+            full = 0 < len(found[way]) == most
+            least = abs(found[way][-1].after - found[way][-1].before) if full else 0.0
+            larger = np.flatnonzero(change > least)  # few, once a first block has been seen
+            if len(larger) > most:
+                larger = larger[np.argpartition(change[larger], -most)[-most:]]
+            for flat in larger:
                 row, a = divmod(int(flat), len(first))
                 pair = MovedPair(
                     a=a, b=rows.start + row, before=float(was[row, a]), after=float(now[row, a])
                 )
                 found[way].append(pair)
-        found = [sorted(each, key=lambda p: (-abs(p.after - p.before), p.a, p.b))[:most]
-                 for each in found]  # fmt: skip
+            found[way] = sorted(found[way], key=lambda p: (-abs(p.after - p.before), p.a, p.b))
+            del found[way][most:]
         progress(some.stop / (len(first) - since))
     return tuple(found[0]), tuple(found[1])

@@ -70,6 +70,20 @@ def test_what_moved_of_the_last_sentences_is_told_among_all() -> None:
             changes(POINTS, after, since=wrong)
 
 
+@pytest.mark.parametrize("since", [0, 20])
+def test_the_pairs_are_those_of_a_search_of_all_in_whatever_blocks(
+    monkeypatch: pytest.MonkeyPatch, since: int
+) -> None:
+    monkeypatch.setattr("core.near.DISTANCES_AT_ONCE", 5 * len(POINTS))
+    after = RNG.normal(size=(48, 6)).astype("f4")
+    unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (POINTS, after)]
+    change = unit[1] @ unit[1].T - unit[0] @ unit[0].T
+    some = [(change[a, b], a, b) for b in range(since, 48) for a in range(b)]
+    found = changes(POINTS, after, since=since, pairs=7)
+    for listed, best in ((found.apart, sorted(some)), (found.together, sorted(some)[::-1])):
+        assert [(p.a, p.b) for p in listed] == [(a, b) for _, a, b in best[:7]]
+
+
 def test_it_tells_how_far_it_is_and_stops() -> None:
     told: list[float] = []
     changes(POINTS, AFTER, since=40, progress=told.append)
