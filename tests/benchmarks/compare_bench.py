@@ -2,6 +2,7 @@
 
     python tests/benchmarks/compare_bench.py > docs/figures/compare.txt
     python tests/benchmarks/compare_bench.py [--only grid,trainer] [--trainer-seeds 1] [--quick]
+        [--report FILE]
 
 All parts take 300 rows of the corpus, its three tasks and, but for the last two, 3 epochs:
 
@@ -38,7 +39,7 @@ from core.advice import advise  # noqa: E402 (the path comes first)
 from core.comparison_folds import ComparedData, compared_data  # noqa: E402
 from core.comparison_report import candidate  # noqa: E402
 from core.comparison_runs import FinishedRun, read_runs  # noqa: E402
-from core.config import AdviceChoice, DataChoice  # noqa: E402
+from core.config import AdviceChoice, DataChoice, TrainingChoice  # noqa: E402
 from core.costs import Candidate  # noqa: E402
 from core.dataset import read_dataset  # noqa: E402
 from core.machine import machine_name, usable_cores  # noqa: E402
@@ -60,6 +61,7 @@ def comparison(options: argparse.Namespace, part: str) -> list[str]:
         "race": ["--budget", NEVER],
         "jobs": ["--jobs", "2"],
         "budget": ["--budget", "60s"],
+        "defaults": ["--out", options.report] if options.report else [],
     }.get(part, [])
     named = ["--strategies", options.strategies] if options.strategies else []
     rows, threads = str(options.rows), str(options.threads)
@@ -230,6 +232,7 @@ def as_trainer(given: Found) -> list[Found]:
             strategy=run["strategy"],
             seeds=(run["seed"],),
             epochs=given["epochs"],
+            batch=TrainingChoice().batch,
             threads=given["threads"],
             tasks=tuple(task.name for task in tasks),
             read=run["read"],
@@ -368,6 +371,7 @@ def main() -> None:
     parser.add_argument("--strategies", help="by comma; else the six that compare takes")
     parser.add_argument("--only", help=f"parts, by comma: {', '.join(PARTS)}")
     parser.add_argument("--trainer-seeds", type=int, default=SEEDS, choices=range(1, SEEDS + 1))
+    parser.add_argument("--report", metavar="FILE", help="keeps what the part `defaults` reports")
     parser.add_argument("--quick", action="store_true", help="few rows, one epoch, no defaults")
     parser.add_argument("--json", action="store_true", help="everything found, as one document")
     parser.add_argument("--as-trainer", help=argparse.SUPPRESS)
