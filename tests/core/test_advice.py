@@ -96,6 +96,25 @@ def test_the_cheapest_with_the_highest_mean_is_good_enough_if_it_is_shown_to_be(
     assert "is the cheapest and has the highest mean, 81.0 %" in apart.overall.text
 
 
+def test_the_cheapest_must_be_shown_good_enough_beside_every_other() -> None:
+    close, apart = right(160), right(160, wrong_first=40)
+    runs = [run_of("heads", right(162)), run_of("lower:4", close), run_of("full", apart)]
+    found = advice_of(*runs)
+    assert (found.strategy, found.status) == ("heads", "cannot_tell"), "full was not ruled out"
+    assert advice_of(*runs[:2]).status == "good_enough"
+
+
+def test_good_enough_is_held_to_one_side_of_the_margin() -> None:
+    runs, one_sided = [run_of("heads", right(150)), run_of("full", right(155))], 0
+    for tenths in range(20, 100):
+        found = advice_of(*runs, margin=tenths / 10)
+        gap = found.overall.verdict.difference
+        assert gap is not None
+        if found.status == "good_enough":
+            one_sided += gap.interval.low <= -tenths / 1000
+    assert one_sided, "needs a case that the two-sided interval would not have let pass"
+
+
 def test_where_nothing_is_shown_it_says_so_and_what_would_settle_it() -> None:
     runs = [run_of("heads", right(140)), run_of("full", right(144, wrong_first=20))]
     found = advice_of(*runs)
