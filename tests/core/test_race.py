@@ -1,5 +1,7 @@
 """The race decides on records alone, drops only what is shown to lose, and keeps its budget."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from core.advice import advise
 from core.config import AdviceChoice
 from core.costs import Candidate
 from core.race import Place, Race, Recorded, replay, stand
-from tests.made_runs import folded_runs
+from tests.made_runs import folded_runs, run_of
 
 ROWS = 150
 SECONDS = {"heads": 1.0, "lower:4": 5.0, "lower:2": 8.0, "full": 14.0}
@@ -103,6 +105,25 @@ def test_runs_under_way_are_not_begun_again_and_count() -> None:
     standing = stand(race_of(budget=20.0), CANDIDATES, runs, under_way=under_way)
     assert standing.next == ("lower:2", 0)
     assert standing.spent == pytest.approx(1 + 1 + 1 + 5)
+
+
+def right(strategy: str, count: int) -> Recorded:
+    run = run_of(strategy, [row < count for row in range(1000)])
+    return Recorded(held_out=run, seconds=SECONDS[strategy])
+
+
+def test_a_cheaper_one_must_lose_by_more_than_the_margin_and_a_dearer_one_only_lose() -> None:
+    pair, race = [CANDIDATES[0], CANDIDATES[3]], race_of(rows=1000)
+    assert stand(race, pair, [right("heads", 880), right("full", 900)]).dropped == ()
+    assert stand(race, pair, [right("heads", 840), right("full", 900)]).dropped == ("heads",)
+    assert stand(race, pair, [right("heads", 900), right("full", 880)]).dropped == ("full",)
+
+
+def test_what_was_dropped_stays_so_and_workers_share_the_budget() -> None:
+    race, runs = replace(race_of(rows=1000), workers=2), [right("heads", 900), right("full", 900)]
+    standing = stand(race, CANDIDATES, runs, dropped=("full",))
+    assert standing.dropped == ("full",)
+    assert standing.spent == pytest.approx((1 + 14) / 2)
 
 
 @settings(max_examples=15)
