@@ -197,7 +197,8 @@ class _Comparison(Planned):
             name == scenario.name
             for name, _ in [*self.finished, *(each.place for each in self.running.values())]
         )
-        retention = self._retention(scenario) if first else None
+        wanted = variant == TOGETHER_ALL and self._lacks_retention(scenario.name)
+        retention = self._retention(scenario) if wanted else None
         if first:
             while self.idle:
                 self.idle.pop().stop()
@@ -239,6 +240,13 @@ class _Comparison(Planned):
         rows = (*deal.training, *deal.validation)
         job = PrefixJob(scenario=scenario, read=read, epochs=epochs, rows=rows, tasks=tasks)
         return self._ask(job, Prepared)
+
+    def _lacks_retention(self, name: str) -> bool:
+        """Tell whether no run of a strategy has measured what it forgets, nor is about to."""
+        if any(name == run.place[0] for run in self.running.values()):
+            return False
+        own = [run.record for run in self.finished.values() if run.record.strategy == name]
+        return all(record.forgetting is None for record in own)
 
     def _retention(self, scenario: Scenario) -> Prepared | None:
         """Get ready to measure drift and forgetting, unless a deadline leaves no time for it."""

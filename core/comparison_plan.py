@@ -271,15 +271,16 @@ class Planned:
         variants = variants_of(self.choice, self.data, self.deals)
         self.further = {variant: self._there(variant) for variant in variants}
         runs, tuned = [], 0.0
-        seen = {name for name, _ in self.finished}
+        known = [run for run in self.finished.values() if run.record.forgetting is not None]
+        seen = {run.record.strategy for run in known}
         for run in [*self._order(TOGETHER_ALL), *(r for v in variants for r in self._order(v))]:
             done = run.place in self._finished(run.variant)
             seconds = 0.0 if done else self.estimate(run)
-            if self.measures_retention and run.scenario.name not in seen:
+            if self.measures_retention and not done and run.scenario.name not in seen:
                 strategy, layers = run.scenario.strategy, self.known.layers
                 more = self.measured.retention(strategy, layers, pretrained=not tuned)
                 seconds, tuned = seconds + more, tuned + more
-            seen.add(run.scenario.name)
+            seen |= set() if done else {run.scenario.name}
             runs.append(
                 PlannedRun(
                     strategy=run.scenario.name,

@@ -82,10 +82,13 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
     names = own.strategies
     best = max(names, key=lambda name: (_known(own.mean(name)), -order[name]), default=None)
     strategies, candidates = [], []
-    for name in names:
+    for name in order:
         records = [run.record for run in runs if run.record.strategy == name]
         cost = candidate(name, records)
-        assert cost is not None  # it has a run
+        if cost is None:
+            if name not in about.failed:  # it may still run, and change the advice
+                candidates.append(Candidate(name=name))
+            continue
         candidates.append(cost)
         strategies.append(_strategy(about, records, cost, scored))
         strategies[-1]["versus_best"] = _versus(own, name, best)

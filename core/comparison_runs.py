@@ -250,7 +250,9 @@ def check_same(folder: Path, identity: Mapping[str, Any]) -> None:
     for name, now in identity.items():
         was = before.get(name)
         if was != now and isinstance(was, dict) and isinstance(now, dict):
-            inner = next(key for key in (*now, *was) if was.get(key) != now.get(key))
+            inner = next((key for key in (*now, *was) if was.get(key) != now.get(key)), None)
+            if inner is None:  # one of them names something that is set to nothing
+                continue
             name, was, now = f"{name} {inner}", was.get(inner), now.get(inner)
         if was != now:
             raise ValueError(

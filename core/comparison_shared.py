@@ -274,11 +274,10 @@ class _Shared:
             self.lengths = [len(each) for each in ids]
             self.prefix = prefix_of(self.encoder, ids, memory_bytes=self.setting.memory_bytes)
         depth = max(each.layer for each in needs)
-        first = not self.prefix.kept
         begun = time.perf_counter()
         self.prefix.compute(needs)
         spent = time.perf_counter() - begun
-        if first and depth:
+        if depth and not self.layer_seconds:  # the first that runs a layer; none was kept before
             self.layer_seconds = spent / (depth * self.prefix.texts.starts[-1] or 1)
         tokens = sum(self.lengths[row] for row in job.rows)
         seconds = self.layer_seconds * depth * tokens

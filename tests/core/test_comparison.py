@@ -173,6 +173,20 @@ def test_further_tables_change_one_thing_each(tiny: str, tmp_path: Path) -> None
     assert told == [(8, learned[3]), (16, learned[4])]
 
 
+def test_what_a_race_had_no_time_to_measure_is_measured_when_it_goes_on(
+    tiny: str, tmp_path: Path
+) -> None:
+    dataset, names = rows(tmp_path, 36), ("heads", "lower:1")
+    hurried = choice_of(*names, budget_seconds=600.0)
+    first = done_of(dataset, tiny, hurried, tmp_path / "runs").document
+    assert [each["forgetting"] is None for each in first["strategies"]] == [False, True]
+    more = done_of(dataset, tiny, choice_of(*names, seeds=3), tmp_path / "runs").document
+    assert all(each["forgetting"] is not None for each in more["strategies"])
+    tuned = [run for run in more["runs"] if run["strategy"] == "lower:1"]
+    assert [run["seed"] for run in tuned] == [0, 1, 2]
+    assert [run["forgetting"] is not None for run in tuned] == [False, True, False], "one suffices"
+
+
 def test_a_seed_has_its_own_profile_draws_and_rates_to_choose_from(
     tiny: str, tmp_path: Path
 ) -> None:

@@ -102,6 +102,16 @@ def test_one_that_was_still_improving_is_said_to_need_more_epochs(data: Compared
     assert found["heads"]["notes"] == []
 
 
+def test_one_that_never_ran_is_said_to_be_able_to_change_the_advice(data: ComparedData) -> None:
+    runs = made("heads", 10), made("lower:1", 25)
+    found = document(data, *runs, never="full")
+    assert found["advice"]["unfinished"] == ["full"]
+    assert "Not finished, and so able to change this: full." in found["advice"]["text"]
+    assert [each["name"] for each in found["strategies"]] == ["heads", "lower:1"]
+    failed = document(data, *runs, never="full", failed={"full": ["seed 0: it ended"]})
+    assert failed["advice"]["unfinished"] == [], "more time would not help it"
+
+
 def test_a_variant_is_above_zero_where_it_helps(data: ComparedData) -> None:
     own, better = made("heads", 10), made("heads", 25)
     tables = further_tables(

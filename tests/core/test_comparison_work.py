@@ -126,6 +126,18 @@ def test_the_seconds_of_a_run_are_its_prefix_its_profile_and_its_steps(setting: 
     assert alone.record.scores == record.scores, "who computed what is frozen changes nothing"
 
 
+def test_layers_cost_the_same_where_the_embeddings_were_asked_for_first(setting: Setting) -> None:
+    shared, rows = _Shared(setting), setting.data.deal(0).training
+    found = []
+    for strategy, layer in (("heads", 0), ("heads", 3), ("heads", 2)):
+        scenario, read = parse_strategy(strategy, 3), {"kind": layer, "names": layer}
+        asked = PrefixJob(scenario=scenario, read=read, epochs=2, rows=rows, tasks=tuple(read))
+        prepared = shared.answer(asked)
+        assert isinstance(prepared, Prepared)
+        found.append(prepared.seconds)
+    assert found[0] == 0 < found[2] == pytest.approx(found[1] * 2 / 3)
+
+
 def test_a_run_of_one_task_has_no_other(setting: Setting) -> None:
     found = finished(setting, job_of(setting, "heads", read={"kind": 3}, tasks=("kind",)))
     assert set(found.held_out.tasks) == set(found.record.scores) == {"kind"}
