@@ -171,10 +171,12 @@ def _own_split(dataset: Dataset, groups: list[int]) -> ComparedData:
     notes = []
     for task in dataset.tasks:
         learned = {label for _, label in _labels(by_split["train"], [task])}
-        if len(learned) < (2 if task.kind == "sentence" else 1):
+        least = 2 if task.kind == "sentence" else 1
+        if len(learned) < least:
             raise ValueError(
-                f"task {task.name} has {len(learned)} labels among the training rows, needs two "
-                "to be told apart: move rows to the split train, or leave the task out"
+                f"task {task.name} has {len(learned)} label{'s' * (len(learned) != 1)} among the "
+                f"training rows, needs at least {least}: move rows to the split train, or leave "
+                "the task out"
             )
         if not any(each.labels.get(task.name) is not None for each in by_split["test"]):
             raise ValueError(f"task {task.name} has no label in any test row: nothing to test")

@@ -171,7 +171,7 @@ def test_a_split_without_test_rows_is_cross_validated_and_a_note_says_so() -> No
 def test_an_own_split_whose_training_rows_have_one_class_is_refused() -> None:
     examples, tasks = kinds(20, 20)
     splits = ("train",) * 20 + ("test",) * 20
-    with pytest.raises(ValueError, match="has 1 labels among the training rows"):
+    with pytest.raises(ValueError, match="has 1 label among the training rows, needs at least 2"):
         compared_data(data_of(examples, tasks, splits))
 
 
