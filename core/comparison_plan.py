@@ -43,8 +43,9 @@ from core.workers import COMPARISON, Worker, wait_for_any
 LOOK_SECONDS = 0.1
 """How often it is asked whether to stop, while there is nothing else to do."""
 
-CORES_A_JOB = 4
-"""Matrix products of a step are small: past so many threads, another run gains more."""
+JOBS, CORES_A_JOB = 2, 4
+"""Matrix products of a step are small, and much lies between them: two runs of one thread each gain
+more than one of two. Past so many threads a run, another run gains more again."""
 
 _OF_A_RUN = frozenset(
     {"epochs", "patience", "seed", "encoder_rate", "head_rate", "head_penalty", "threads"}
@@ -329,7 +330,7 @@ def split_cores(choice: ComparisonChoice) -> tuple[int, int]:
         threads = choice.threads or 1
         return choice.jobs or max(1, connect_ray() // threads), threads
     threads = choice.threads or usable_cores()
-    jobs = choice.jobs or max(1, threads // CORES_A_JOB)
+    jobs = choice.jobs or max(min(JOBS, threads), threads // CORES_A_JOB)
     if jobs > threads:
         raise ValueError(
             f"jobs is {jobs}, must be 1 to {threads}, the threads there are: more would slow "

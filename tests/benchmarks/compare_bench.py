@@ -13,7 +13,7 @@ All parts take 300 rows of the corpus, its three tasks and, but for the last two
   the same freezing, rates, epochs, batches and threads. Where a strategy reads lower layers,
   Trainer is told them (the grid's own, found for nothing), and what lies above the highest one is
   cut off. It measures neither forgetting nor memory nor a floor, as the grid does.
-- jobs: the grid as two runs side by side on one thread each, where the rule has one run on two.
+- alone: the grid one run at a time, on all threads, where the rule has two side by side.
 - defaults, budget: without `--epochs`, as a whole grid and with `--budget 60s`.
 
 Seconds are of the whole process, imports included, on all sides. Nothing else should run on the
@@ -45,7 +45,7 @@ from core.dataset import read_dataset  # noqa: E402
 from core.machine import machine_name, usable_cores  # noqa: E402
 from core.race import Race, Recorded, replay  # noqa: E402
 
-PARTS = ("grid", "race", "trainer", "jobs", "defaults", "budget")
+PARTS = ("grid", "race", "trainer", "alone", "defaults", "budget")
 SEEDS = 3
 GOALS = {"grid": 2.2, "race": 4.0}
 """How many times faster than Trainer's runs."""
@@ -59,7 +59,7 @@ def comparison(options: argparse.Namespace, part: str) -> list[str]:
     epochs = [] if part in ("defaults", "budget") else ["--epochs", str(options.epochs)]
     own = {
         "race": ["--budget", NEVER],
-        "jobs": ["--jobs", "2"],
+        "alone": ["--jobs", "1"],
         "budget": ["--budget", "60s"],
         "defaults": ["--out", options.report] if options.report else [],
     }.get(part, [])
@@ -301,9 +301,9 @@ def part_lines(found: dict[str, Found]) -> Iterator[str]:
         if trainer is not None and part in GOALS:
             ratio = trainer["seconds"] / own["seconds"]
             line += f"; {ratio:.2f}× as fast as Trainer, goal {GOALS[part]}×"
-        if part == "jobs" and "grid" in found:
+        if part == "alone" and "grid" in found:
             ratio = own["seconds"] / found["grid"]["seconds"]
-            line += f"; {ratio:.2f} of the grid's seconds with one run at a time"
+            line += f"; {ratio:.2f} of the grid's seconds"
         yield line
         yield f"         {own['command']}"
 
@@ -353,7 +353,7 @@ def report(found: dict[str, Found], options: argparse.Namespace) -> Iterator[str
     )
     yield "\nBy strategy, the grid's first; accuracy on all rows, each tested once:"
     yield from strategy_lines(found)
-    for part in ("grid", "race", "jobs"):
+    for part in ("grid", "race", "alone"):
         if part in found:
             own = found[part]["profile"]
             kinds = ("runs", "steps", "layer profiles", "beside the runs")
