@@ -18,6 +18,7 @@ from core.comparison_events import (
     RunFinished,
     RunProgress,
     RunStarted,
+    RunStopped,
 )
 from core.comparison_runs import RunRecord
 from core.terminal import errors, fits, output, plain_table, readable, say
@@ -74,6 +75,11 @@ class ComparisonDisplay:
             self._going.pop((event.part, event.strategy, event.seed), None)
             told = f"{event.strategy}, seed {event.seed}, did not end: {event.reason}"
             self._line(_with(event.part, told))
+        elif isinstance(event, RunStopped):
+            self._going.pop(("", event.strategy, event.seed), None)
+            self._line(
+                f"{event.strategy}, seed {event.seed}: stopped, it can no longer change the advice"
+            )
         self._draw()
 
     def _begin(self, plan: ComparisonPlan) -> None:

@@ -15,6 +15,7 @@ from core.comparison_events import (
     RunFinished,
     RunProgress,
     RunStarted,
+    RunStopped,
 )
 from core.comparison_folds import Deal, compared_data
 from core.comparison_plan import LOOK_SECONDS, Planned, WantedRun
@@ -104,10 +105,15 @@ class _Comparison(Planned):
 
     def further_runs(self) -> Iterator[ComparisonEvent]:
         """Run what the further tables need, one variant after another."""
-        for variant, there in self.further.items():
-            if self.over_budget:
-                return
-            yield from self._all([run for run in self._order(variant) if run.place not in there])
+        if not self.over_budget:
+            yield from self._all(
+                [
+                    run
+                    for variant, there in self.further.items()
+                    for run in self._order(variant)
+                    if run.place not in there
+                ]
+            )
 
     def _all(self, waiting: list[WantedRun]) -> Iterator[ComparisonEvent]:
         while waiting or self.running:
@@ -141,6 +147,10 @@ class _Comparison(Planned):
         while not self._late():
             self._check()
             standing = self._stand(race)
+            for run in self._stop_needless(standing.needed):
+                given[run.place] = run
+                yield RunStopped(strategy=run.scenario.name, seed=run.seed)
+                standing = self._stand(race)
             while standing.next is not None and len(self.running) < self.jobs:
                 run = given.pop(standing.next)
                 yield RunStarted(strategy=run.scenario.name, seed=run.seed)
@@ -150,6 +160,14 @@ class _Comparison(Planned):
                 self.over_budget = standing.out_of_time
                 return
             yield from self._listen(list(given.values()))
+
+    def _stop_needless(self, needed: Sequence[str]) -> list[WantedRun]:
+        """Stop the runs that can no longer change the answer, and say which."""
+        found = [each for each in self.running.items() if each[1].scenario.name not in needed]
+        for worker, _ in found:
+            worker.stop()
+            del self.running[worker]
+        return [run for _, run in found]
 
     def _stand(self, race: Race) -> Standing:
         records = list(self.finished.values())

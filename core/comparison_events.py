@@ -132,6 +132,19 @@ class RunFailed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunStopped:
+    """A run was stopped, as others have finished and it can no longer change the answer.
+
+    Attributes:
+        strategy: Whose.
+        seed: Its seed.
+    """
+
+    strategy: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComparisonDone:
     """All that was asked for has run, or the budget is spent.
 
@@ -155,5 +168,6 @@ ComparisonEvent = (
     | RunProgress
     | RunFinished
     | RunFailed
+    | RunStopped
     | ComparisonDone
 )

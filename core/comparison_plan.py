@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -186,20 +186,36 @@ class Planned:
 
     def prepare(self) -> Iterator[ComparisonEvent]:
         """Find the floor, the layers to read for the first seed, and what steps take."""
-        if any(scenario.read == AUTO for scenario in self.choice.strategies):
+        # Measured side by side, as the runs will be, since they slow each other down.
+        measuring = [self.shared, *self.beside][: self.local_jobs]
+        auto = any(scenario.read == AUTO for scenario in self.choice.strategies)
+        if auto and self.local_jobs > 1:
+            measuring = self.beside  # beside profiles, which the runs need in any case
+            self._begin_measuring(measuring)
+        if auto:
             yield ComparisonStage(what="profiling the layers")
             self._profile(0)
         yield ComparisonStage(what="scoring the floor")
         self.floor = self._answer(self.beside[0], dict)
         yield ComparisonStage(what="measuring steps")
-        job = MeasureJob(deal=self.deals[0], batch=self.choice.training.batch)
-        # Measured side by side, as the runs will be, since they slow each other down.
-        measuring = [self.shared, *self.beside][: self.local_jobs]
-        for worker in measuring:
-            worker.send(job)
+        if self.shared in measuring:
+            self._begin_measuring(measuring)
+        elif auto:
+            self._profile_until(measuring)
         self.measured = mean_of([self._answer(each, Measured) for each in measuring])
         for worker in self.beside:
             worker.stop()
+
+    def _begin_measuring(self, workers: Sequence[Worker]) -> None:
+        for worker in workers:
+            worker.send(MeasureJob(deal=self.deals[0], batch=self.choice.training.batch))
+
+    def _profile_until(self, workers: Sequence[Worker]) -> None:
+        """Profile the rows of seed after seed, until all are done or a worker has an answer."""
+        for seed in self.deals:
+            if wait_for_any(workers, 0):
+                return
+            self._profile(seed)
 
     def _floor_deals(self) -> Iterator[Deal]:
         """Give the deals of the first repetition: each row is held out once at most."""
@@ -308,13 +324,19 @@ class Planned:
         return self.finished if variant == TOGETHER_ALL else self.further[variant]
 
     def _order(self, variant: Variant) -> list[WantedRun]:
-        """List all runs of a variant: seed by seed, the cheapest strategy first."""
+        """List all runs of a variant: seed by seed, the cheapest strategy first.
+
+        Of runs that go side by side the last seed's are the other way round: a long one that
+        begins last would leave the other cores with nothing to do.
+        """
         able = [each for each in self.choice.strategies if variant.takes(each)]
         cheap_first = sorted(able, key=lambda each: self.estimate(WantedRun(scenario=each, seed=0)))
+        seeds = list(self.deals)
+        turned = seeds[-1] if len(seeds) > 1 and self.jobs > 1 else None
         return [
             WantedRun(scenario=scenario, seed=seed, variant=variant)
-            for seed in self.deals
-            for scenario in cheap_first
+            for seed in seeds
+            for scenario in (cheap_first if seed != turned else reversed(cheap_first))
         ]
 
 

@@ -72,6 +72,8 @@ class Standing:
         dropped: Those shown neither to win nor to be good enough; they stay dropped.
         waiting: Those that get no more seeds for now: a cheaper one is shown good enough beside
             them, so that they would not be advised if they won.
+        needed: Those whose runs can still change the answer, runs under way included; none where
+            it is there.
         spent: Seconds of the budget that are used, runs under way included as estimated.
         out_of_time: Whether there is a run that the budget has no room for.
     """
@@ -79,6 +81,7 @@ class Standing:
     next: Place | None
     dropped: tuple[str, ...]
     waiting: tuple[str, ...]
+    needed: tuple[str, ...]
     spent: float
     out_of_time: bool
 
@@ -113,11 +116,8 @@ def stand(
     spent += sum(_cost(race, runs, name) for name, _ in under_way)
     spent /= race.workers
     contenders = [name for name in live if name not in waiting]
-    open_runs = (
-        []
-        if _is_settled(race, outcomes, order, contenders, out)
-        else _open_runs(race, contenders, runs, under_way)
-    )
+    needed = [] if _is_settled(race, outcomes, order, contenders, out) else contenders
+    open_runs = _open_runs(race, needed, runs, under_way)
     given = [each.name for each in candidates]
     done = {name: _count(runs, under_way, name) for name in contenders}
     open_runs.sort(
@@ -128,6 +128,7 @@ def stand(
         next=fits[0] if fits else None,
         dropped=tuple(name for name in given if name in out),
         waiting=tuple(name for name in given if name in waiting),
+        needed=tuple(name for name in given if name in needed),
         spent=spent,
         out_of_time=len(fits) < len(open_runs),
     )

@@ -317,6 +317,7 @@ def take(comparison: Comparison, event: "ComparisonEvent") -> None:
         RunFinished,
         RunProgress,
         RunStarted,
+        RunStopped,
     )
 
     if isinstance(event, ComparisonStage):
@@ -350,6 +351,9 @@ def take(comparison: Comparison, event: "ComparisonEvent") -> None:
         comparison.report = event.report()
     elif isinstance(event, RunFailed):
         _mark(comparison, event.strategy, event.seed, "failed")
+    elif isinstance(event, RunStopped):
+        _mark(comparison, event.strategy, event.seed, "waits")
+        comparison.progress = None
     elif isinstance(event, ComparisonDone):
         comparison.report = event.document
     comparison.changed()

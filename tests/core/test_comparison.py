@@ -6,10 +6,13 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core import comparison
 from core.comparison import _Comparison, compare
 from core.comparison_choice import ComparisonChoice, default_strategies
 from core.comparison_events import (
@@ -19,6 +22,7 @@ from core.comparison_events import (
     RunFinished,
     RunProgress,
     RunStarted,
+    RunStopped,
 )
 from core.comparison_folds import compared_data
 from core.comparison_plan import WantedRun, split_cores
@@ -27,6 +31,7 @@ from core.comparison_variants import Variant, variants_of
 from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.dataset import Dataset, read_dataset
 from core.encoder import CancelledError
+from core.race import Standing
 from core.scenario import parse_strategy
 from tests.core.conftest import labelled_rows, write_rows, write_spans
 
@@ -256,6 +261,47 @@ def test_a_budget_ends_it_with_what_has_finished(tiny: str, tmp_path: Path) -> N
         last = found[-1]
         assert isinstance(last, ComparisonDone)
         assert not last.within_budget or len(last.runs) == 2
+
+
+def test_a_race_stops_what_runs_and_can_no_longer_change_the_answer(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = comparison.stand
+
+    def judge_once_one_has_ended(*about: Any, **more: Any) -> Standing:  # noqa: ANN401 (stand's)
+        standing = judged(*about, **more)
+        *_, runs = about
+        return replace(standing, needed=(), next=None) if runs else standing
+
+    monkeypatch.setattr(comparison, "stand", judge_once_one_has_ended)
+    training = TrainingChoice(batch=2)
+    choice = choice_of(
+        "heads", "full", budget_seconds=600.0, epochs=60, training=training, jobs=2, threads=2
+    )
+    found = list(compare(rows(tmp_path, 60), EncoderChoice(name=tiny), choice))
+    *_, last = found
+    (finished,) = (each for each in found if isinstance(each, RunFinished))
+    (stopped,) = (each for each in found if isinstance(each, RunStopped))
+    begun = {(each.strategy, each.seed) for each in found if isinstance(each, RunStarted)}
+    ended = {(finished.record.strategy, finished.record.seed), (stopped.strategy, stopped.seed)}
+    assert ended == begun
+    assert isinstance(last, ComparisonDone)
+    assert len(last.runs) == 1
+    assert not multiprocessing.active_children()
+
+
+def test_of_runs_side_by_side_no_long_one_is_the_last_to_begin(tiny: str, tmp_path: Path) -> None:
+    def planned(**more: int) -> list[tuple[str, int]]:
+        choice = choice_of("heads", "full", epochs=1, **more)
+        events = compare(rows(tmp_path, 36), EncoderChoice(name=tiny), choice)
+        with contextlib.closing(events):
+            plan = next(each for each in events if isinstance(each, ComparisonPlan))
+        return [(run.strategy, run.seed) for run in plan.runs]
+
+    one = [("heads", 0), ("full", 0)]
+    assert planned(seeds=1, jobs=2, threads=2) == one, "the first answers come from cheap ones"
+    assert planned(seeds=2, jobs=2, threads=2) == [*one, ("full", 1), ("heads", 1)]
+    assert planned(seeds=2, jobs=1, threads=1) == [*one, ("heads", 1), ("full", 1)]
 
 
 def test_the_default_strategies_are_those_of_the_design() -> None:

@@ -126,6 +126,22 @@ def test_what_was_dropped_stays_so_and_workers_share_the_budget() -> None:
     assert standing.spent == pytest.approx((1 + 14) / 2)
 
 
+def test_only_runs_that_can_change_the_answer_are_needed() -> None:
+    close, beaten = grid(0, [0.7, 0.72, 0.71, 0.72]), grid(1, [0.85, 0.82, 0.84, 0.3])
+    under_way = {("full", 1)}
+    first = [close[name, 0] for name in SECONDS]
+    assert stand(race_of(), CANDIDATES, first, under_way=under_way).needed == tuple(SECONDS)
+    standing = stand(
+        race_of(), CANDIDATES, [beaten[name, 0] for name in SECONDS], under_way=under_way
+    )
+    assert standing.dropped == ("full",)
+    assert standing.waiting == ("lower:2",)
+    assert standing.needed == ("heads", "lower:4"), "full's run changes nothing now"
+    told_apart = [right("heads", 900), right("full", 840)]
+    pair = [CANDIDATES[0], CANDIDATES[3]]
+    assert stand(race_of(rows=1000), pair, told_apart).needed == (), "the answer is there"
+
+
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 100),
