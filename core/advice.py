@@ -4,7 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.advice_words import TRAINED_ONCE, in_words, unfinished_in_words
+from core.advice_words import (
+    TRAINED_ONCE,
+    in_words,
+    not_judged_in_words,
+    unfinished_in_words,
+)
 from core.config import AdviceChoice
 from core.costs import Candidate, by_cost
 from core.held_out import HeldOut
@@ -48,12 +53,14 @@ class Advice:
         tasks: By task's name.
         dropped: Those that the race has settled.
         unfinished: Those that have not tested every row and could still change the advice.
+        not_judged: Those of which every run failed.
     """
 
     overall: Counsel
     tasks: Mapping[str, Counsel]
     dropped: tuple[str, ...]
     unfinished: tuple[str, ...]
+    not_judged: tuple[str, ...] = ()
 
     @property
     def strategy(self) -> str:
@@ -72,6 +79,7 @@ class Advice:
             "tasks": {name: each.document() for name, each in self.tasks.items()},
             "dropped": list(self.dropped),
             "unfinished": list(self.unfinished),
+            "not_judged": list(self.not_judged),
         }
 
 
@@ -82,6 +90,7 @@ def advise(
     choice: AdviceChoice,
     *,
     dropped: Collection[str] = (),
+    failed: Sequence[str] = (),
 ) -> Advice | None:
     """Advise on what to freeze, by the held-out predictions of finished runs.
 
@@ -91,6 +100,8 @@ def advise(
         groups: A number for each row of the data; near-duplicates share one.
         choice: Margin, score, and the cost that matters.
         dropped: Strategies that the race has shown neither to win nor to be good enough.
+        failed: Strategies, none of the candidates, of which every run failed: more time would not
+            help.
 
     Returns:
         None with fewer than two strategies that have a run.
@@ -135,13 +146,14 @@ def advise(
     once = all(
         len(outcomes.seeds(each.name)) == 1 and outcomes.complete(each.name, FOLDS) for each in run
     )
-    ends = [unfinished_in_words(others), TRAINED_ONCE if once else ""]
+    ends = [unfinished_in_words(others), not_judged_in_words(failed), TRAINED_ONCE if once else ""]
     text = " ".join(filter(None, [overall.text, *ends]))
     return Advice(
         overall=Counsel(verdict=overall.verdict, text=text),
         tasks={task: counsel(task) for task in outcomes.tasks},
         dropped=settled,
         unfinished=unfinished,
+        not_judged=tuple(failed),
     )
 
 

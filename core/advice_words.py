@@ -194,6 +194,13 @@ def unfinished_in_words(unfinished: Sequence[str]) -> str:
     return f"Not finished, and so able to change this: {names}. More time would tell."
 
 
+def not_judged_in_words(failed: Sequence[str]) -> str:
+    """Say of which strategies nothing is known; empty where there are none."""
+    if not failed:
+        return ""
+    return f"Not judged, since no run came to its end: {', '.join(failed)}."
+
+
 def forgetting_in_words(candidate: Candidate) -> str:
     """Say what a strategy forgets; empty where it was not measured."""
     found = candidate.forgetting

@@ -137,12 +137,17 @@ class Planned:
         return self._answer(self.shared, kind)
 
     def _answer(self, worker: Worker, kind: type[Answer]) -> Answer:
-        """Wait for what a worker answers."""
+        """Wait for what a worker answers.
+
+        Raises:
+            ValueError: If it refused what was given.
+            RuntimeError: If it failed for another reason.
+        """
         while not wait_for_any([worker], LOOK_SECONDS):
             self._check()
         answer = worker.receive()
         if isinstance(answer, Failed):
-            raise RuntimeError(answer.reason) if answer.fault else ValueError(answer.reason)
+            raise ValueError(answer.reason) if answer.refused else RuntimeError(answer.reason)
         assert isinstance(answer, kind)
         return answer
 

@@ -82,17 +82,19 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
     names = own.strategies
     best = max(names, key=lambda name: (_known(own.mean(name)), -order[name]), default=None)
     strategies, candidates = [], []
+    failed = [name for name in order if name in about.failed and name not in names]
     for name in order:
         records = [run.record for run in runs if run.record.strategy == name]
         cost = candidate(name, records)
         if cost is None:
-            if name not in about.failed:  # it may still run, and change the advice
+            if name not in failed:  # it may still run, and change the advice
                 candidates.append(Candidate(name=name))
             continue
         candidates.append(cost)
         strategies.append(_strategy(about, records, cost, scored))
         strategies[-1]["versus_best"] = _versus(own, name, best)
-    advice = advise(candidates, held_out, about.data.groups, wanted, dropped=about.dropped)
+    groups, dropped = about.data.groups, about.dropped
+    advice = advise(candidates, held_out, groups, wanted, dropped=dropped, failed=failed)
     return {
         "thaw_format": FORMAT,
         "data": dataset.name,

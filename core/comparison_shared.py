@@ -57,10 +57,17 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """What was asked for did not come to its end; `fault` where the reason is ours."""
+    """What was asked for did not come to its end.
+
+    Attributes:
+        reason: Why, to a person.
+        fault: Whether the reason is ours.
+        refused: Whether it is in what was given, and would be so again; a disk may be emptied.
+    """
 
     reason: str
     fault: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +185,11 @@ def failed(error: Exception) -> Failed:
     """Say why something did not come to its end."""
     known = isinstance(error, ValueError | RuntimeError | MemoryError | OSError)
     reason = str(error) or type(error).__name__
-    return Failed(reason=reason if known else f"{type(error).__name__}: {reason}", fault=not known)
+    return Failed(
+        reason=reason if known else f"{type(error).__name__}: {reason}",
+        fault=not known,
+        refused=isinstance(error, ValueError),
+    )
 
 
 class _Shared:

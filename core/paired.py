@@ -12,6 +12,7 @@ Source:
 """
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -106,7 +107,7 @@ class Outcomes:
         self._unit_count = len(numbers)
         self.tasks: dict[str, Task] = {}
         self._runs: dict[str, dict[int, dict[str, RowCounts]]] = {}
-        self._folds: dict[str, set[int | None]] = {}
+        self._folds: dict[str, set[tuple[int, int | None]]] = {}
         self._labels: dict[str, dict[int, tuple[str, ...]]] = {}
         self._training_variances: dict[str | None, tuple[float, float]] = {}
         for record in records:
@@ -141,12 +142,16 @@ class Outcomes:
             there = self._labels.setdefault(name, {})
             there.update(zip(record.rows, map(_names, each.actual), strict=True))
         runs[record.seed] = counts
-        self._folds.setdefault(record.strategy, set()).add(record.fold)
+        self._folds.setdefault(record.strategy, set()).add((record.repetition, record.fold))
 
     def complete(self, strategy: str, folds: int) -> bool:
-        """Tell whether a strategy has tested every fold, or a test split of its own."""
+        """Tell whether a strategy has tested every fold of a repetition, or a split of its own.
+
+        Folds of different repetitions are cut anew: together they may leave rows untested.
+        """
         tested = self._folds.get(strategy, set())
-        return None in tested or len(tested) >= folds
+        cut = Counter(repetition for repetition, _ in tested)
+        return any(fold is None for _, fold in tested) or max(cut.values(), default=0) >= folds
 
     def mean(self, strategy: str, task: str | None = None, beside: Iterable[str] = ()) -> Estimate:
         """Return a strategy's score on the rows it has tested.

@@ -1,10 +1,12 @@
 """Held-out predictions made up with known accuracies, for tests of what is concluded from them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from core.comparison_runs import RunRecord
 from core.held_out import HeldOut, TaskPredictions
 from core.task import Task
 
@@ -27,6 +29,39 @@ def run_of(
     places = tuple(range(len(right)) if rows is None else rows)
     tasks = {MOOD.name: predicted(right)}
     return HeldOut(strategy=strategy, seed=seed, fold=None, repetition=0, rows=places, tasks=tasks)
+
+
+def record_of(strategy: str, *, seed: int = 0, **given: object) -> RunRecord:
+    """Give the record of a run, with what is given set otherwise."""
+    plain: dict[str, Any] = {
+        "settings": {},
+        "fold": None,
+        "repetition": 0,
+        "read": {MOOD.name: 3},
+        "rates": {"encoder": 1e-4, "head": 1e-2},
+        "epochs": 4,
+        "best_epoch": 2,
+        "converged": True,
+        "training_rows": 20,
+        "steps": 8,
+        "trainable_parameters": 100,
+        "seconds": 1.0,
+        "wall_seconds": 2.0,
+        "seconds_per_step": 0.1,
+        "prefix_seconds": 0.0,
+        "profile_seconds": 0.0,
+        "peak_memory_bytes": None,
+        "inference_sentences_per_second": None,
+        "drift": None,
+        "forgetting": None,
+        "scores": {},
+        "validation": None,
+        "curves": {"loss": [], "epochs": []},
+        "temperature": {},
+        "tested_calibration": {},
+        "threads": 1,
+    }
+    return RunRecord(strategy=strategy, seed=seed, **(plain | given))
 
 
 def folded_runs(

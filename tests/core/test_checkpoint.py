@@ -9,13 +9,22 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.checkpoint import CHECKPOINT, has_checkpoint, locked, read_checkpoint, write_checkpoint
+from core.checkpoint import (
+    CHECKPOINT,
+    UNFINISHED,
+    has_checkpoint,
+    locked,
+    read_checkpoint,
+    remove_checkpoint,
+    write_checkpoint,
+)
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
     tensors = {"a": torch.randn(3, 4), "draws": torch.get_rng_state(), "b": torch.randn(5).half()}
+    tensors["turned"] = tensors["a"].T  # as some weights lie in memory
     document = {"step": 7, "order": [3, [1, 2], None], "text": "ü\u2028"}
     write_checkpoint(tmp_path, tensors, document)
     found, said = read_checkpoint(tmp_path)
@@ -86,6 +95,15 @@ def test_broken_and_missing_files_are_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"\x80\x04pickle")
     with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
         read_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_can_be_read_and_removed_like_any_file(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, {"a": torch.ones(2)}, {"step": 1})
+    assert path.stat().st_mode & 0o777 == 0o644, "not its writer's alone"
+    (tmp_path / UNFINISHED).write_bytes(b"half")  # as a run that was killed leaves
+    remove_checkpoint(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert not has_checkpoint(tmp_path)
 
 
 def _hold(folder: str, held: str) -> None:

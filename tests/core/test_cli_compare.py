@@ -3,6 +3,7 @@
 import ast
 import html
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from urllib.parse import quote
 import pytest
 
 from core.__main__ import main
+from core.compare_terminal import ComparisonDisplay
+from core.comparison_events import ComparisonEvent, ComparisonPlan
 from tests.core.conftest import Run, labelled_rows, write_spans
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -313,6 +316,30 @@ def test_killed_in_the_middle_it_goes_on_and_repeats_no_finished_run(
     assert code == 0, err
     assert len(json.loads(out)["runs"]) == 10
     assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits another one")
+def test_frozen_states_that_do_not_fit_on_the_disk_are_no_bad_input(
+    run: Run, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spans(tmp_path / "rows.jsonl", labelled_rows(36))
+    before, show = set(multiprocessing.active_children()), ComparisonDisplay.show
+
+    def fill_the_disk(display: ComparisonDisplay, event: ComparisonEvent) -> None:
+        show(display, event)
+        if isinstance(event, ComparisonPlan):
+            import resource
+
+            for worker in set(multiprocessing.active_children()) - before:
+                assert worker.pid is not None
+                resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (1_000, 1_000))
+
+    monkeypatch.setattr(ComparisonDisplay, "show", fill_the_disk)
+    code, _, err = run(
+        *("compare", "--data", "rows.jsonl", "--encoder", tiny, *FEW, "--strategies", "heads,full")
+    )
+    assert "MB of states do not fit into" in err.splitlines()[-1]
+    assert code == 1
 
 
 # Bad input

@@ -65,6 +65,25 @@ def test_the_deal_of_a_seed_is_the_same_whoever_else_is_asked() -> None:
     assert [again.deal(seed) for seed in range(3)] == [once.deal(seed) for seed in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("seed", "tested", "validation"),
+    [
+        (0, (0, 3, 9, 10, 13, 18, 19, 21, 26, 28), (11, 20, 29)),
+        (1, (2, 7, 8, 11, 12, 14, 22, 23, 24, 29), (5, 13, 17)),
+        (4, (4, 7, 8, 9, 19, 21, 23, 24, 25, 29), (2, 16, 17)),
+    ],
+)
+def test_a_seed_is_dealt_what_it_was_so_that_a_comparison_kept_by_an_older_thaw_can_go_on(
+    seed: int, tested: tuple[int, ...], validation: tuple[int, ...]
+) -> None:
+    """The rows are those that were dealt when this was written: no other reason makes them right.
+
+    Other rows would be paired with those of the runs that are there, and some tested twice.
+    """
+    deal = compared_data(data_of(*kinds(12, 18))).deal(seed)
+    assert (deal.tested, deal.validation) == (tested, validation)
+
+
 def test_each_repetition_is_a_split_of_its_own() -> None:
     data = compared_data(data_of(*kinds(30, 30)))
     assert data.deal(0).tested != data.deal(3).tested
@@ -130,6 +149,34 @@ def test_where_a_class_would_keep_no_training_row_nothing_validates_and_a_note_s
         assert bool(deal.validation) != any("too few to hold any out" in n for n in deal.notes)
 
 
+def test_a_class_never_loses_its_last_training_row_to_what_validates() -> None:
+    """All of k1 is one author's, who goes to whoever still wants k0: held out, but for this."""
+    labels = ["k0", "k0", "k0", "k0", "k0", "k0", *["k1"] * 7, *["k2"] * 12]
+    authors = ["a", "a", "a", "b", "b", *["c"] * 8, *map(str, range(12))]
+    examples = [
+        Example(text=text_of(n), labels={"kind": label}, group=author)
+        for n, (label, author) in enumerate(zip(labels, authors, strict=True))
+    ]
+    _, tasks = kinds(1, 1, 1)
+    splits = ("train",) * 25
+    tested = [Example(text=text_of(30 + n), labels={"kind": f"k{n}"}) for n in range(3)]
+    data = compared_data(data_of([*examples, *tested], tasks, (*splits, *["test"] * 3)))
+    for seed in range(4):
+        deal = data.deal(seed)
+        assert {examples[row].labels["kind"] for row in deal.training} == {"k0", "k1", "k2"}
+        assert deal.validation == ()
+        assert any("'k1' of kind would keep none" in note for note in deal.notes)
+
+
+def test_a_class_that_is_tested_and_never_learned_is_named() -> None:
+    examples, tasks = kinds(10, 10, 4)
+    splits = tuple("test" if n % 4 == 0 or n >= 20 else "train" for n in range(24))
+    notes = compared_data(data_of(examples, tasks, splits)).deal(0).notes
+    assert [note for note in notes if "no training row" in note] == [
+        "kind: 'k2' is tested, but no training row has it"
+    ]
+
+
 def test_a_task_under_two_classes_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="task kind cannot be tested: each label needs 3 rows"):
         compared_data(data_of(*kinds(20, 2)))
@@ -151,13 +198,34 @@ def test_an_own_test_split_is_tested_by_every_seed() -> None:
     assert {deal.tested for deal in deals} == {tuple(range(0, 40, 4))}
     assert all(deal.fold is None and deal.repetition == 0 for deal in deals)
     assert all(deal.validation for deal in deals), "some of the training rows validate"
+    assert len({deal.validation for deal in deals}) == 4, "each seed others"
+    for deal in deals:
+        assert sorted((*deal.training, *deal.validation, *deal.tested)) == list(range(40))
 
 
 def test_own_validation_rows_validate() -> None:
     examples, tasks = kinds(20, 20)
     splits = tuple(("test", "validation", "train", "train")[n % 4] for n in range(40))
     data = compared_data(data_of(examples, tasks, splits))
-    assert data.deal(0).validation == data.deal(1).validation == tuple(range(1, 40, 4))
+    for seed in range(2):
+        deal = data.deal(seed)
+        assert deal.validation == tuple(range(1, 40, 4))
+        assert deal.training == tuple(n for n in range(40) if n % 4 > 1), "and nothing else"
+
+
+def test_rows_that_an_own_split_leaves_open_are_learned_from() -> None:
+    examples, tasks = kinds(20, 20)
+    splits = tuple("test" if n % 4 == 0 else "" for n in range(40))
+    deal = compared_data(data_of(examples, tasks, splits)).deal(0)
+    assert sorted((*deal.training, *deal.validation)) == [n for n in range(40) if n % 4]
+
+
+def test_a_task_that_no_row_of_an_own_split_tests_is_refused() -> None:
+    examples, tasks = kinds(20, 20)
+    bare = [replace(each, labels={}) if n % 4 == 0 else each for n, each in enumerate(examples)]
+    splits = tuple("test" if n % 4 == 0 else "train" for n in range(40))
+    with pytest.raises(ValueError, match="task kind has no label in any test row"):
+        compared_data(data_of(bare, tasks, splits))
 
 
 def test_a_split_without_test_rows_is_cross_validated_and_a_note_says_so() -> None:

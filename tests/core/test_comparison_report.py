@@ -4,16 +4,18 @@ from typing import Any
 
 import pytest
 
+from core.compare_terminal import report_lines
 from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData, compared_data
+from core.comparison_page import comparison_html
 from core.comparison_report import Circumstances, comparison_document
-from core.comparison_runs import FinishedRun, RunRecord
+from core.comparison_runs import FinishedRun
 from core.comparison_variants import Variant, further_tables
 from core.config import DataChoice
 from core.dataset import read_dataset
 from core.scenario import parse_strategy
 from tests.core.conftest import write_rows
-from tests.made_runs import MOOD, run_of
+from tests.made_runs import MOOD, record_of, run_of
 
 ROWS = 30
 FLOOR = {"majority": 0.5, "lexical": {"mean": 0.6, "low": 0.4, "high": 0.8}}
@@ -29,43 +31,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ComparedData:
 
 def made(strategy: str, right: int, *, seed: int = 0, **given: object) -> FinishedRun:
     """Give a run that predicts so many rows right."""
-    plain: dict[str, Any] = {
-        "settings": {},
-        "fold": None,
-        "repetition": 0,
-        "read": {MOOD.name: 3},
-        "rates": {"encoder": 1e-4, "head": 1e-2},
-        "epochs": 4,
-        "best_epoch": 2,
-        "converged": True,
-        "training_rows": 20,
-        "steps": 8,
-        "trainable_parameters": 100,
-        "seconds": 1.0,
-        "wall_seconds": 2.0,
-        "seconds_per_step": 0.1,
-        "prefix_seconds": 0.0,
-        "profile_seconds": 0.0,
-        "peak_memory_bytes": None,
-        "inference_sentences_per_second": None,
-        "drift": None,
-        "forgetting": None,
-        "scores": {},
-        "validation": None,
-        "curves": {},
-        "temperature": {},
-        "tested_calibration": {},
-        "threads": 1,
-    }
-    record = RunRecord(strategy=strategy, seed=seed, **(plain | given))
-    return FinishedRun(record=record, held_out=run_of(strategy, [n < right for n in range(ROWS)]))
+    record = record_of(strategy, seed=seed, **given)
+    return FinishedRun(
+        record=record, held_out=run_of(strategy, [n < right for n in range(ROWS)], seed=seed)
+    )
 
 
 def document(data: ComparedData, *runs: FinishedRun, never: str = "", **given: Any) -> Any:  # noqa: ANN401 (any JSON)
     """Report on some runs, and a strategy that has none."""
     names = dict.fromkeys([*(run.record.strategy for run in runs), *filter(None, [never])])
     choice = ComparisonChoice(strategies=tuple(parse_strategy(name, 3) for name in names))
-    about = Circumstances(data=data, choice=choice, encoder={}, floor={MOOD.name: FLOOR}, **given)
+    encoder = {"name": "tiny", "fingerprint": "0"}
+    floor = {MOOD.name: FLOOR}
+    about = Circumstances(data=data, choice=choice, encoder=encoder, floor=floor, **given)
     return comparison_document(about, runs)
 
 
@@ -108,8 +86,23 @@ def test_one_that_never_ran_is_said_to_be_able_to_change_the_advice(data: Compar
     assert found["advice"]["unfinished"] == ["full"]
     assert "Not finished, and so able to change this: full." in found["advice"]["text"]
     assert [each["name"] for each in found["strategies"]] == ["heads", "lower:1"]
-    failed = document(data, *runs, never="full", failed={"full": ["seed 0: it ended"]})
-    assert failed["advice"]["unfinished"] == [], "more time would not help it"
+
+
+def test_one_of_which_every_run_failed_is_named_as_not_judged_wherever_the_advice_is_read(
+    data: ComparedData,
+) -> None:
+    runs, reason = (made("heads", 10), made("lower:1", 25)), "seed 0: its process was killed"
+    failed = {"full": [reason], "heads": ["seed 1: its process was killed"]}
+    found = document(data, *runs, never="full", failed=failed)
+    assert found["advice"]["unfinished"] == [], "more time would not help it"
+    assert found["advice"]["not_judged"] == ["full"], "of heads another run came to its end"
+    said = "Not judged, since no run came to its end: full."
+    assert said in found["advice"]["text"]
+    assert said in " ".join(report_lines(found))
+    assert said in comparison_html(found)
+    whole = document(data, *runs)
+    assert whole["advice"]["not_judged"] == []
+    assert "Not judged" not in whole["advice"]["text"]
 
 
 def test_a_variant_is_above_zero_where_it_helps(data: ComparedData) -> None:

@@ -145,6 +145,57 @@ def test_trainings_that_differ_by_luck_widen_the_interval() -> None:
     assert error(0.05) > 1.5 * error(0.0)
 
 
+@pytest.mark.parametrize("trainings", [2, 6])
+def test_what_chance_in_training_adds_is_shared_by_the_trainings(trainings: int) -> None:
+    runs = []
+    for seed in range(trainings):  # one is right on 900 rows and on 800 in turn, the other on 850
+        for name, right in (("one", (900, 800)[seed % 2]), ("other", 850)):
+            runs.append(run_of(name, [row < right for row in range(1000)], seed=seed))
+    found = Outcomes(runs, range(1000)).difference("one", "other")
+    # By hand: of one training 50 rows speak for or against, 50 * 0.95² + 950 * 0.05² = 47.5; of
+    # all together 100 do by half, 100 * 0.5² = 25; and half a row each way is 1 / 1000².
+    of_one, of_all = ((squares * 1000 / 999 + 1) / 1000**2 for squares in (47.5, 25))
+    gaps = 0.05**2 * trainings / (trainings - 1)  # the variance of +0.05 and -0.05 in turn
+    assert found.value == pytest.approx(0)
+    assert found.error**2 == pytest.approx(of_all + (gaps - of_one) / trainings)
+
+
+def test_folds_that_differ_no_more_than_their_rows_would_make_it_no_less_sure() -> None:
+    right, other = [True] * 90, [row not in (0, 3, 6, 1, 2) for row in range(90)]
+    whole = Outcomes([run_of("one", right), run_of("other", other)], range(90))
+    folds = [
+        run_of(name, each[fold::3], seed=fold, rows=range(fold, 90, 3))
+        for name, each in (("one", right), ("other", other))
+        for fold in range(3)
+    ]
+    # By hand, in rows of a fold: gaps of 3, 1 and 1 have a variance of 1.3, chance among the rows
+    # explains (3.8 + 2 + 2) / 3 = 2.6.
+    found, plain = (each.difference("one", "other") for each in (Outcomes(folds, range(90)), whole))
+    assert found.value == pytest.approx(plain.value) == pytest.approx(5 / 90)
+    assert found.error == pytest.approx(plain.error)
+    assert found.degrees == pytest.approx(plain.degrees)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "complete"),
+    [
+        ((0, 1, 2), True),
+        ((0, 1), False),
+        ((0, 1, 3), False),  # 3 tests the same fold as 0
+        ((0, 1, 5), False),  # 5 tests the third fold of folds that were cut anew
+        ((0, 1, 3, 4, 5), True),
+    ],
+)
+def test_only_the_three_folds_of_one_deal_test_every_row(
+    seeds: tuple[int, ...], complete: bool
+) -> None:
+    drawn = folded_runs(np.random.default_rng(0), {"one": 0.7}, 30, seeds=6)
+    runs = [run for run in drawn if run.seed in seeds]
+    tested = {row for run in runs for row in run.rows}
+    assert complete <= (tested == set(range(30)))
+    assert Outcomes(runs, range(30)).complete("one", 3) is complete
+
+
 @pytest.mark.parametrize("right", [0, 30, 57, 60])
 def test_the_interval_of_an_accuracy_is_about_wilson_s_and_inside_0_to_1(right: int) -> None:
     found = Outcomes([run_of("s", [row < right for row in range(60)])], range(60))

@@ -119,6 +119,41 @@ def test_a_cheaper_one_must_lose_by_more_than_the_margin_and_a_dearer_one_only_l
     assert stand(race, pair, [right("heads", 900), right("full", 880)]).dropped == ("full",)
 
 
+# By hand, of 1,000 rows of which the two differ in g: the error is √(g + 1) rows, and Student's t
+# for a chance of 0.05 over (strategies - 1) · seeds is 1.65, 2.13, 2.13, 2.40 and 2.78.
+@pytest.mark.parametrize(
+    ("strategies", "seeds", "least"), [(2, 1, 4), (4, 1, 6), (2, 3, 6), (2, 6, 7), (4, 6, 9)]
+)
+def test_the_more_strategies_and_looks_the_more_it_takes_to_be_dropped(
+    strategies: int, seeds: int, least: int
+) -> None:
+    others = [CANDIDATES[0], CANDIDATES[3], *CANDIDATES[1:3]][:strategies]
+    for gap in range(1, 12):
+        runs = [right("heads", 900), right("full", 900 - gap)]
+        standing = stand(race_of(seeds=seeds, rows=1000), others, runs)
+        assert standing.dropped == (("full",) if gap >= least else ()), gap
+
+
+# By hand as above: 30 - g rows of the margin are left, and must be more than t · √(g + 1).
+@pytest.mark.parametrize(("seeds", "most"), [(1, 22), (3, 20), (6, 19)])
+def test_the_more_looks_the_more_it_takes_to_let_one_wait(seeds: int, most: int) -> None:
+    pair, race = [CANDIDATES[0], CANDIDATES[3]], race_of(seeds=seeds, rows=1000)
+    for gap in range(1, 28):
+        standing = stand(race, pair, [right("heads", 900 - gap), right("full", 900)])
+        assert standing.waiting == (("full",) if gap <= most else ()), gap
+
+
+def test_an_answer_is_not_there_while_one_that_may_change_it_has_folds_to_test() -> None:
+    three, recorded = [CANDIDATES[place] for place in (0, 1, 3)], grid(8, [0.3, 0.9, 0.9, 0.9])
+    runs = [recorded[name, seed] for name in ("heads", "lower:4") for seed in range(3)]
+    assert stand(race_of(), three, runs).next == ("full", 0), "it has not begun"
+    like = replace(recorded["lower:4", 0].held_out, strategy="full")
+    runs.append(Recorded(held_out=like, seconds=SECONDS["full"]))
+    standing = stand(race_of(), three, runs)
+    assert (standing.dropped, standing.waiting) == (("heads",), ())
+    assert standing.next == ("full", 1), "one fold of three tells little"
+
+
 def test_what_was_dropped_stays_so_and_workers_share_the_budget() -> None:
     race, runs = replace(race_of(rows=1000), workers=2), [right("heads", 900), right("full", 900)]
     standing = stand(race, CANDIDATES, runs, dropped=("full",))

@@ -1,6 +1,7 @@
 """Processes of their own: they answer, fail alone, stop at once and hold nothing of the page."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -53,6 +54,36 @@ def test_a_worker_that_the_system_kills_is_told_as_such() -> None:
             worker.receive()
 
 
+def test_one_that_has_ended_is_told_when_it_is_asked_and_not_when_it_is_sent_something() -> None:
+    with Worker(_end, 3) as worker:
+        assert wait_for_any([worker], 30.0) == [worker]
+        worker.send("a large message " * 100_000)
+        with pytest.raises(WorkerDiedError, match="ended with 3"):
+            worker.receive()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_ctrl_c_which_reaches_all_processes_is_for_whoever_started_a_worker() -> None:
+    with Worker(_answer, 3) as worker:
+        worker.send(1)
+        assert worker.receive() == 3
+        os.kill(worker.pid, signal.SIGINT)
+        worker.send(2)
+        assert worker.receive() == 6
+
+
+def test_starting_one_leaves_this_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("elsewhere", None):
+        if path is None:
+            monkeypatch.delenv("PYTHONPATH", raising=False)
+        else:
+            monkeypatch.setenv("PYTHONPATH", path)
+        main_file, environment = sys.modules["__main__"], dict(os.environ)
+        with Worker(_answer, 1):
+            assert sys.modules["__main__"] is main_file
+            assert dict(os.environ) == environment
+
+
 def test_a_worker_is_stopped_at_once_whatever_it_does() -> None:
     worker = Worker(_sleep)
     pid = worker.receive()
@@ -71,7 +102,7 @@ def test_waiting_names_those_who_have_said_something() -> None:
         assert wait_for_any([quiet, busy], 30.0) == [busy]
 
 
-def test_a_worker_never_imports_the_main_file(tmp_path: Path) -> None:
+def test_a_worker_never_imports_the_main_file_nor_outlives_it(tmp_path: Path) -> None:
     main = tmp_path / "main.py"
     main.write_text(
         "import sys\n"
@@ -82,6 +113,8 @@ def test_a_worker_never_imports_the_main_file(tmp_path: Path) -> None:
         "from core.workers import Worker\n"
         "with Worker(own._loaded) as worker:\n"
         "    print(json.dumps('gradio' in worker.receive()))\n"
+        "forgotten = Worker(own._sleep)\n"
+        "forgotten.receive()\n"
     )
     environment = {n: each for n, each in os.environ.items() if n != "PYTHONPATH"}
     done = subprocess.run(
@@ -91,5 +124,6 @@ def test_a_worker_never_imports_the_main_file(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert done.stdout.split("\n") == ["main file", "false", ""], done.stderr
