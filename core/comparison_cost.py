@@ -19,8 +19,8 @@ from core.scenario import Scenario
 from core.training_events import StepEvent
 
 MEASURED_STEPS = 2
-BACKWARD = 2.0
-"""A backward pass costs about two forward ones: it has two products for each one there."""
+WORDS = "embeddings.word_embeddings.weight"
+"""The table of the words, by its name: it is most of what trains where the embeddings do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Measured:
     Attributes:
         load: Seconds to load the encoder.
         head: Seconds of a step in which only heads train.
-        layer: Seconds of a trained layer, for each token of a step.
+        layer: Seconds of a layer of which all weights train, for each token of a step.
         embeddings: Seconds that a step takes more where the embeddings train too.
         tokens: By row of the data, its tokens.
         probe: Tokens of all that drift and forgetting are measured on.
@@ -42,6 +42,11 @@ class Measured:
     embeddings: float
     tokens: tuple[int, ...]
     probe: int = 0
+
+    @property
+    def forward(self) -> float:
+        """Seconds of a forward run of a layer, for each token."""
+        return self.layer / (1 + Full.gradient)
 
     def seconds(
         self, strategy: Strategy, highest: int, layers: int, deal: Deal, choice: TrainingChoice
@@ -60,7 +65,7 @@ class Measured:
             for rows in (deal.training, deal.validation, deal.tested)
         )
         steps = -(-len(deal.training) // choice.batch)
-        forward = self.layer / (1 + BACKWARD)
+        trained = self.forward * (1 + strategy.gradient)
         total, deepest = self.load, 0
         for epoch in range(choice.epochs):
             moment = Moment(epoch=epoch, epochs=choice.epochs, top=highest)
@@ -68,10 +73,10 @@ class Measured:
             frozen = 0 if depth is None else min(depth, highest)
             deepest = max(deepest, frozen)
             run = highest - frozen
-            total += steps * self.head + run * (training * self.layer + validation * forward)
-            if strategy.rate(Part(layer=0), moment) > 0:
+            total += steps * self.head + run * (training * trained + validation * self.forward)
+            if strategy.rate(Part(layer=0), moment) > 0 and strategy.takes(WORDS):
                 total += steps * self.embeddings
-        return total + forward * ((training + validation) * deepest + tested * highest)
+        return total + self.forward * ((training + validation) * deepest + tested * highest)
 
     def retention(self, strategy: Strategy, layers: int, *, pretrained: bool) -> float:
         """Estimate what measuring drift and forgetting takes, of one run.
@@ -85,7 +90,7 @@ class Measured:
         if depth == layers:  # nothing moves, and nothing is run
             return 0.0
         run = layers - (depth or 0) + (layers if pretrained else 0)
-        return self.layer / (1 + BACKWARD) * self.probe * run
+        return self.forward * self.probe * run
 
 
 def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: int) -> Measured:

@@ -1,7 +1,9 @@
 """How long a run will take here, from a measurement of this machine."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from demo.training_worker import TrainingJob
@@ -10,12 +12,13 @@ if TYPE_CHECKING:  # torch is behind it
     from core.encoder import Encoder
     from core.scenario import Scenario
 
-MEASURED_SENTENCES = 48
-MEASURED_TIMES = 2
+MEASURED_SENTENCES = 16
+MEASURED_LAYERS = 2
+MEASURED_TIMES = 3
 """The quickest counts: others use the machine too."""
 
-BACKWARD = 2.0
-"""A layer's gradient costs about two of its forward runs: one for what is below, one for itself."""
+MEASUREMENTS = 3
+"""How often a machine is measured anew: what was asked first may have met a busy moment."""
 
 LEARNED = 0.85
 """Of the rows; the rest validates."""
@@ -23,6 +26,19 @@ LEARNED = 0.85
 STEP_SECONDS = 0.008
 START_SECONDS = 0.6
 """A process of its own, the encoder loaded, the rows dealt, and the model written at the end."""
+
+
+@dataclass(frozen=True)
+class TokenCosts:
+    """What a token costs in a layer of an encoder.
+
+    Attributes:
+        forward: Seconds where nothing trains.
+        trained: Seconds of a forward run and the whole gradient.
+    """
+
+    forward: float
+    trained: float
 
 
 class Estimates:
@@ -34,7 +50,7 @@ class Estimates:
     """
 
     def __init__(self, knows: Callable[[str], bool] = lambda _: False) -> None:
-        self._of: dict[str, float] = {}  # seconds for a token in a layer
+        self._of: dict[str, list[TokenCosts]] = {}  # by fingerprint
         self._knows = knows
 
     def seconds(self, encoder: "Encoder", scenario: "Scenario", job: TrainingJob) -> float:
@@ -45,7 +61,7 @@ class Estimates:
             scenario: Its strategy.
             job: Its rows and settings.
         """
-        from core.freezing import frozen_depth
+        from core.freezing import Strategy, frozen_depth
 
         texts = [example.text for example in job.dataset.examples]
         some = texts[:: max(1, len(texts) // 50)]
@@ -54,10 +70,13 @@ class Estimates:
         epochs = job.choice.epochs
         steps = epochs * -(-round(LEARNED * len(texts)) // job.choice.batch)
         depth = frozen_depth(scenario.strategy, encoder.layers)
-        passes = tokens * _passes(scenario, encoder.layers, top, epochs)
+        cost = self._costs(encoder, texts, job.choice.threads)
+        forward, trained = _passes(scenario, encoder.layers, top, epochs)
+        gradient = (1 + scenario.strategy.gradient) / (1 + Strategy.gradient)
+        total = tokens * (forward * cost.forward + trained * gradient * cost.trained)
         if depth is None or depth < top:
-            passes += self._forgotten(encoder)
-        return START_SECONDS + passes * self._measured(encoder, texts) + steps * STEP_SECONDS
+            total += self._forgotten(encoder) * cost.forward
+        return START_SECONDS + total + steps * STEP_SECONDS
 
     def in_words(self, encoder: "Encoder", scenario: "Scenario", job: TrainingJob) -> str:
         """Say how long a run will take, and what makes the time."""
@@ -78,32 +97,76 @@ class Estimates:
         times = 1 if self._knows(encoder.fingerprint()) else 2
         return times * _tokens(encoder, sides) * encoder.layers
 
-    def _measured(self, encoder: "Encoder", texts: list[str]) -> float:
-        key = encoder.fingerprint()
-        if key not in self._of:
-            some = texts[:MEASURED_SENTENCES]
-            tokens = _tokens(encoder, some)
-            encoder.encode(some[:4])  # what a first call pays for is no part of it
-            found = []
-            for _ in range(MEASURED_TIMES):
-                started = time.perf_counter()
-                encoder.encode(some)
-                found.append(time.perf_counter() - started)
-            self._of[key] = min(found) / tokens / encoder.layers
-        return self._of[key]
+    def _costs(self, encoder: "Encoder", texts: list[str], threads: int | None) -> TokenCosts:
+        found = self._of.setdefault(encoder.fingerprint(), [])
+        if len(found) < MEASUREMENTS:
+            found.append(measured(encoder, texts[:MEASURED_SENTENCES], threads))
+        return TokenCosts(
+            forward=min(each.forward for each in found),
+            trained=min(each.trained for each in found),
+        )
 
 
-def _passes(scenario: "Scenario", layers: int, top: int, epochs: int) -> float:
-    """Count how often a token runs through a layer; a gradient there counts as `BACKWARD` runs."""
+def measured(encoder: "Encoder", texts: Sequence[str], threads: int | None) -> TokenCosts:
+    """Measure what a token costs in a layer, without and with its gradient.
+
+    Args:
+        encoder: Left as it is: the gradient is that of a copy that shares its weights.
+        texts: Some, as they are learned from.
+        threads: Of the run; None is the usable cores.
+    """
+    import torch
+    from torch import nn
+
+    from core.encoder import pad
+    from core.machine import torch_threads, usable_cores
+
+    backbone = encoder.backbone
+    shared: dict[int, object] = {id(w): nn.Parameter(w.detach()) for w in backbone.parameters()}
+    learning = copy.deepcopy(backbone, shared).train()
+    depth = min(MEASURED_LAYERS, encoder.layers)
+    ids = sorted((each.ids for each in encoder.tokenizer.encode(texts)), key=len)
+    lengths = [len(each) for each in ids]
+
+    def learn() -> None:
+        with torch.no_grad():
+            padded = (each.to(encoder.device) for each in pad(ids))  # (texts, tokens) each
+            states = learning.embed_packed(*padded)  # (tokens, hidden)
+        out = learning.packed_layers(states.requires_grad_(), lengths, 0, depth)[-1]
+        out.sum().backward()
+
+    with torch_threads(threads or usable_cores()):
+        forward = _quickest(lambda: encoder.encode(texts))
+        trained = _quickest(learn)
+    tokens = max(1, sum(lengths))
+    return TokenCosts(
+        forward=forward / tokens / encoder.layers, trained=trained / tokens / max(1, depth)
+    )
+
+
+def _quickest(work: Callable[[], object]) -> float:
+    """Time some work; the first time, which pays for what is set up once, is no part of it."""
+    work()
+    found = []
+    for _ in range(MEASURED_TIMES):
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return min(found)
+
+
+def _passes(scenario: "Scenario", layers: int, top: int, epochs: int) -> tuple[float, float]:
+    """Count how often a token runs through a layer, without and with its gradient."""
     from core.freezing import Moment, frozen_depth
 
-    total, deepest = 0.0, 0
+    forward, trained, deepest = 0.0, 0.0, 0
     for epoch in range(epochs):
         depth = frozen_depth(scenario.strategy, layers, Moment(epoch=epoch, epochs=epochs, top=top))
         frozen = 0 if depth is None else min(depth, top)
         deepest = max(deepest, frozen)
-        total += (top - frozen) * (LEARNED * (1 + BACKWARD) + (1 - LEARNED))
-    return total + deepest  # what is frozen runs once
+        forward += (top - frozen) * (1 - LEARNED)
+        trained += (top - frozen) * LEARNED
+    return forward + deepest, trained  # what is frozen runs once
 
 
 def _tokens(encoder: "Encoder", texts: list[str]) -> int:
