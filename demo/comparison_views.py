@@ -108,7 +108,7 @@ def _strategy(document: Document, each: Document) -> View:
         "name": each["name"],
         "title": title_of(scenario),
         "parts": letters(scenario, layers, names, top),
-        "read": list(each["read"]),
+        "read": _read_in_words(runs),
         "mean": each["mean"],
         "tasks": {
             task: {
@@ -132,6 +132,23 @@ def _strategy(document: Document, each: Document) -> View:
         "classes": _classes(runs),
         "notes": list(each["notes"])[:MOST_NOTES],
     }
+
+
+def _read_in_words(runs: Sequence[Document]) -> str:
+    """Say which layer each task's head reads, run by run where the runs differ."""
+    by_task: dict[str, list[str]] = {}
+    for run in runs:
+        for task, layer in run["read"].items():
+            by_task.setdefault(task, []).append(str(layer))
+    every = {layer for found in by_task.values() for layer in found}
+    if len(every) == 1:
+        (only,) = every
+        return f"layer {only}" if only.isdigit() else f"a {only} of all layers"
+    told = (
+        f"{task} {', '.join(found if len(set(found)) > 1 else found[:1])}"
+        for task, found in by_task.items()
+    )
+    return f"layers, run by run: {'; '.join(told)}"
 
 
 def _run(run: Document) -> View:
@@ -236,8 +253,9 @@ def _facts(document: Document) -> str:
     epochs = document["epochs"]
     trained = f"{epochs} epoch{'s' * (epochs != 1)} each" if epochs else "each until it stopped"
     over = "; the budget ended it" if document["over_budget"] else ""
+    data = "the corpus" if document["data"] == "corpus" else shorten(document["data"])
     return (
-        f"{document['rows']:,} rows of {shorten(document['data'])} tested on {tested}, "
+        f"{document['rows']:,} rows of {data} tested on {tested}, "
         f"{seeds} seed{'s' * (seeds != 1)}, {runs} runs, {trained}{over}"
     )
 
@@ -288,4 +306,8 @@ def _notes(document: Document) -> list[str]:
     notes = [*document["notes"], *(n for each in document["strategies"] for n in each["notes"])]
     for name, reasons in document["failed"].items():
         notes += [f"{name} did not end, {reason}" for reason in reasons]
-    return [note[:1].upper() + note[1:].rstrip(".") + "." for note in notes[:MOST_NOTES]]
+    names = tuple(each["name"] for each in document["strategies"])
+    return [
+        (note if note.startswith(names) else note[:1].upper() + note[1:]).rstrip(".") + "."
+        for note in notes[:MOST_NOTES]
+    ]

@@ -97,13 +97,9 @@
     for (const line of spec.lines) nodes.push(svg("line", { class: "floor-line", x1: box.left, x2: width - box.right, y1: Y(line.y), y2: Y(line.y) }), svg("text", { class: "tick halo", x: box.left + 4, y: Y(line.y) + 15 }, line.label));
     const on = spec.frontier.map((name) => spec.points.find((p) => p.name === name)).filter(Boolean);
     if (on.length > 1) nodes.push(svg("polyline", { class: "frontier", points: on.map((p) => `${X(p.x)},${Y(p.y)}`).join(" ") }));
-    const taken = [];
+    const names = placed(spec.points.map((p) => ({ x: X(p.x), y: Y(p.y), wide: 7.2 * p.name.length,
+      whiskers: [[X(p.x), Y(p.high), X(p.x), Y(p.low)], ...(p.xlow === undefined ? [] : [[X(p.xlow), Y(p.y), X(p.xhigh), Y(p.y)]])] })), { left: box.left, right: width, bottom: height - box.bottom });
     const marks = spec.points.map((p) => {
-      let ly = Y(p.y) + (p.xlow === undefined ? 4 : -8);
-      const room = 7.2 * p.name.length, right = X(p.x) + 12 + room < width - 2, lx = right ? X(p.x) + 12 : X(p.x) - 12;
-      const from = right ? lx : lx - room;
-      for (let tries = 0; tries < 8 && taken.some((t) => Math.abs(t.y - ly) < 14 && from < t.to && from + room > t.from); tries++) ly += tries % 2 ? -14 * (tries + 1) : 14 * (tries + 1);
-      taken.push({ y: ly, from, to: from + room });
       const picked = p.name === spec.picked;
       return svg("g", { class: `mark ${p.look}${picked ? " picked" : ""}`, role: "button", tabindex: "0", "data-strategy": p.name, "aria-pressed": String(picked), "aria-label": p.told,
         onclick: () => spec.onPick(p.name), onkeydown: (e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), spec.onPick(p.name)),
@@ -112,10 +108,39 @@
         svg("line", { class: "whisker", x1: X(p.x), x2: X(p.x), y1: Y(p.low), y2: Y(p.high) }),
         p.xlow !== undefined && svg("line", { class: "whisker", x1: X(p.xlow), x2: X(p.xhigh), y1: Y(p.y), y2: Y(p.y) }),
         p.look === "heads-only" ? svg("circle", { class: "dot", cx: X(p.x), cy: Y(p.y), r: 6 }) : svg("rect", { class: "dot", x: X(p.x) - 6, y: Y(p.y) - 6, width: 12, height: 12, rx: 2 }),
-        p.name === spec.advised && svg("circle", { class: "ring", cx: X(p.x), cy: Y(p.y), r: 11 }),
-        svg("text", { class: "name halo", x: lx, y: ly, "text-anchor": right ? "start" : "end" }, p.name));
+        p.name === spec.advised && svg("circle", { class: "ring", cx: X(p.x), cy: Y(p.y), r: 11 }));
     });
-    host.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": spec.label }, nodes, marks));
+    const labels = spec.points.map((p, k) => svg("text", { class: `name halo${p.name === spec.picked ? " picked" : ""}`, "aria-hidden": "true", x: names[k].x, y: names[k].y, "text-anchor": names[k].anchor }, p.name));
+    host.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": spec.label }, nodes, marks, labels));
+  }
+
+  /* Where names stand beside their points {x, y, wide, whiskers: [[x1, y1, x2, y2]]}: of the places around a point the one that covers least. */
+  function placed(points, room) {
+    const high = 12, taken = [];
+    const meets = (a, b) => a.from < b.to && b.from < a.to && a.top < b.bottom && b.top < a.bottom;
+    const dots = points.map((p) => ({ from: p.x - 9, to: p.x + 9, top: p.y - 9, bottom: p.y + 9 }));
+    const whiskers = points.flatMap((p) => p.whiskers.map(([x1, y1, x2, y2]) => ({ from: x1 - 1, to: x2 + 1, top: y1 - 1, bottom: y2 + 1 })));
+    return points.map((p) => {
+      let best = null;
+      for (const dy of [4, -9, 17, -20, 28]) for (const side of [1, -1]) {
+        const from = side > 0 ? p.x + 12 : p.x - 12 - p.wide, y = p.y + dy;
+        const own = { from, to: from + p.wide, top: y - high, bottom: y + 3 };
+        const outside = own.from < room.left || own.to > room.right || own.top < 0 || own.bottom > room.bottom;
+        const cost = 100 * outside + 20 * taken.filter((each) => meets(own, each)).length + 10 * dots.filter((each) => meets(own, each)).length
+          + 3 * whiskers.filter((each) => meets(own, each)).length + Math.abs(dy - 4) / 20 + (side < 0 ? 0.5 : 0);
+        if (best === null || cost < best.cost) best = { cost, own, x: side > 0 ? p.x + 12 : p.x - 12, y, anchor: side > 0 ? "start" : "end" };
+      }
+      taken.push(best.own);
+      return best;
+    });
+  }
+
+  /* Moves heights apart by a gap at least, none below the lowest. */
+  function spread(heights, gap, lowest) {
+    const order = heights.map((y, k) => k).sort((a, b) => heights[a] - heights[b]), found = [...heights];
+    order.forEach((k, at) => { if (at) found[k] = Math.max(found[k], found[order[at - 1]] + gap); });
+    order.reverse().forEach((k, at) => { found[k] = Math.min(found[k], at ? found[order[at - 1]] - gap : lowest); });
+    return found;
   }
 
   /* Lines over steps: {name, look, values: [[x, y]]}. */
@@ -125,17 +150,13 @@
     if (!all.length) return null;
     const x1 = Math.max(...all.map((v) => v[0])), y0 = spec.zero ? 0 : Math.min(...all.map((v) => v[1])), y1 = Math.max(...all.map((v) => v[1]), y0 + 1e-6);
     const X = (v) => box.left + (width - box.left - box.right) * v / (x1 || 1), Y = (v) => box.top + (height - box.top - box.bottom) * (y1 - v) / (y1 - y0);
-    const ends = [];
+    const ends = spread(spec.lines.map((line) => Y(line.values[line.values.length - 1][1]) + 4), 13, height - box.bottom + 4);
     return h("figure", { class: "lines" }, h("figcaption", {}, spec.title), svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spec.label },
       ticksOf(y0, y1, 4).map((t) => [svg("line", { class: "ax", x1: box.left, x2: width - box.right, y1: Y(t), y2: Y(t) }), svg("text", { class: "tick", x: box.left - 6, y: Y(t) + 4, "text-anchor": "end" }, spec.tick(t))]),
       [0, x1].map((t, k) => svg("text", { class: "tick", x: X(t), y: height - 12, "text-anchor": k ? "end" : "start" }, k ? `${spec.unit} ${Math.round(t)}` : "0")),
       spec.lines.map((line, k) => {
-        const last = line.values[line.values.length - 1];
-        let y = Y(last[1]) + 4;
-        while (ends.some((other) => Math.abs(other - y) < 13)) y += 13;
-        ends.push(y);
         return [svg("polyline", { class: `curve curve-${k % 4}`, points: line.values.map(([a, b]) => `${X(a)},${Y(b)}`).join(" ") }),
-          line.values.length < 30 && line.values.map(([a, b]) => svg("circle", { class: `curve-${k % 4}`, cx: X(a), cy: Y(b), r: 2.5 })), svg("text", { class: "name", x: width - box.right + 6, y }, line.name.slice(0, 14))];
+          line.values.length < 30 && line.values.map(([a, b]) => svg("circle", { class: `curve-${k % 4}`, cx: X(a), cy: Y(b), r: 2.5 })), svg("text", { class: "name", x: width - box.right + 6, y: ends[k] }, line.name.slice(0, 14))];
       })));
   }
 
@@ -216,7 +237,7 @@
     const baseline = view.strategies.find((one) => one.name === "heads" && one !== each);
     return h("section", { class: "card strategy-detail" },
       h("div", { class: "bar" }, h("h3", {}, words(each.title), " ", h("code", {}, words(each.name))), window.thaw.dots(each.parts)),
-      h("p", { class: "soft" }, `Heads read ${each.read.map((read) => /^\d+$/.test(read) ? `layer ${read}` : read).join("; ")}. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`,
+      h("p", { class: "soft" }, "Heads read ", words(each.read), `. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`,
         each.drift && each.drift.cka !== null && ` Drift from the pretrained encoder on the probe: CKA ${number(each.drift.cka, 3)}, rank agreement ${number(each.drift.rank_agreement, 3)}, ${number(each.drift.neighbours_kept, 1)} of 10 neighbours kept.`),
       each.notes.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), words(note))),
       curves && curves.loss.length > 1 && h("div", { class: "curve-pair" },

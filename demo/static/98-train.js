@@ -103,7 +103,7 @@
       if (turned) changed += 1;
       if (learned) since += 1;
       return h("td", { class: `watched${turned ? " turned" : ""}`, "data-label": title(task.name) },
-        h("span", { class: cells.right === false ? "wrong" : "right" }, h("span", { "aria-hidden": "true" }, cells.right === null ? "· " : cells.right ? "✓ " : "✗ "), words(cells.says)),
+        h("span", { class: cells.right === false ? "wrong" : "right" }, h("span", { "aria-hidden": "true" }, cells.right === null ? "·\u00a0" : cells.right ? "✓\u00a0" : "✗\u00a0"), words(cells.says)),
         cells.sure !== null && h("span", { class: "soft" }, ` ${Math.round(100 * cells.sure)}\u00a0%`),
         cells.right === false && h("div", { class: "soft" }, "is ", words(cells.is)),
         turned && h("div", { class: "turned-mark" }, "changed, was ", words(old)),

@@ -321,3 +321,21 @@ def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any],
         asked_by(order(**changed), profiles)
     with pytest.raises(ValueError, match="no strategy is chosen"):
         asked_by(order(()), profiles)
+
+
+def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_their_case(
+    shelf: ComparisonShelf, asking: Callable[..., Asked]
+) -> None:
+    comparison = shelf.start(asking("heads,lower:1@mix"), "ann")
+    wait(comparison, ended)
+    report = comparison.report
+    assert report is not None
+    heads, mixed = result_view(report, name="a", made="now", usable=False)["strategies"]
+    assert (heads["read"], mixed["read"]) == ("layer 3", "a mix of all layers")
+    (run,) = (run for run in report["runs"] if run["strategy"] == "heads")
+    other = {**run, "seed": 1, "read": {"mood": 2}}
+    report = {**report, "runs": [run, other], "notes": ["rows were left out"]}
+    report["strategies"] = [{**report["strategies"][0], "notes": ["heads was still improving"]}]
+    view = result_view(report, name="a", made="now", usable=False)
+    assert view["strategies"][0]["read"] == "layers, run by run: mood 3, 2"
+    assert view["notes"] == ["Rows were left out.", "heads was still improving."]
