@@ -10,7 +10,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from core.comparison_choice import ComparisonChoice
+from core.comparison_choice import ComparisonChoice, default_strategies
+from core.comparison_folds import compared_data
 from core.config import DataChoice, EncoderChoice
 from core.dataset import Dataset, read_dataset
 from core.scenario import parse_strategy
@@ -321,6 +322,20 @@ def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any],
         asked_by(order(**changed), profiles)
     with pytest.raises(ValueError, match="no strategy is chosen"):
         asked_by(order(()), profiles)
+
+
+def test_the_shipped_comparison_is_of_the_corpus_and_strategies_as_they_are() -> None:
+    shipped = comparison_examples.shipped_comparison()
+    assert shipped is not None
+    document = shipped["document"]
+    data = compared_data(read_dataset(DataChoice(source="corpus", rows=document["rows"]))).dataset
+    assert document["data_fingerprint"] == data.fingerprint, (
+        "make it anew: demo/comparison_examples"
+    )
+    layers = document["encoder"]["layers"]
+    names = [each.name for each in default_strategies(layers)]
+    assert sorted(each["name"] for each in document["strategies"]) == sorted(names)
+    assert len(document["runs"]) == 3 * len(names)
 
 
 def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_their_case(
