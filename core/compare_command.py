@@ -158,7 +158,7 @@ def compare(
     if as_json:
         terminal.print_json(done.document)
     else:
-        from core.compare_terminal import show_comparison
+        from core.compare_tables import show_comparison
 
         show_comparison(done.document)
         for written in outputs.names:

@@ -1,4 +1,4 @@
-"""How a comparison reads in a terminal: its plan, its course, its table, its advice."""
+"""How a comparison reads in a terminal while it goes on: its plan, its course."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from core.comparison_events import (
@@ -21,12 +20,9 @@ from core.comparison_events import (
     RunStopped,
 )
 from core.comparison_runs import RunRecord
-from core.terminal import errors, fits, output, plain_table, readable, say
+from core.terminal import errors, plain_table, readable, say
 
 AMBER = "#f2a83c"
-SHOWN_ROWS = 5
-"""Of the rows that every strategy gets wrong, a task's first few are shown."""
-
 _SECONDS_BETWEEN_PICTURES = 0.1
 _BAR_CELLS = 24
 
@@ -152,9 +148,10 @@ def plan_lines(plan: ComparisonPlan) -> Sequence[str]:
     before = f", {done} of them done before" if done else ""
     side = f", {plan.jobs} side by side" if plan.jobs > 1 else ""
     tested = "three folds" if plan.folds else "the test rows"
+    threads = "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
     return [
         f"{len(plan.runs)} runs on {plan.rows:,} rows, tested on {tested}{before}{side}, "
-        f"{plan.threads} threads each: about {_clock(plan.seconds)} at most"
+        f"{threads} each: about {_clock(plan.seconds)} at most"
     ]
 
 
@@ -189,78 +186,3 @@ def _validated(records: Sequence[RunRecord]) -> str:
     ]
     some = [each for each in found if each is not None]
     return f"{sum(some) / len(some):.3f}" if some else "–"
-
-
-def show_comparison(document: Mapping[str, Any]) -> None:
-    """Show the report: the table, the floor, the advice, what else to know."""
-    console = output()
-    tables = [_table(document, intervals=True), _table(document, intervals=False)]
-    console.print(next((each for each in tables if fits(console, each)), tables[-1]))
-    for line in report_lines(document):
-        console.print(Text(readable(line)), soft_wrap=True)
-
-
-def _table(document: Mapping[str, Any], *, intervals: bool) -> Table:
-    """Lay out the strategies; where all does not fit, without the tasks' intervals."""
-    table = plain_table(show_header=True)
-    table.add_column("strategy", style="cyan", no_wrap=True)
-    table.add_column("mean", justify="right", no_wrap=True)
-    for name in document["tasks"]:
-        table.add_column(Text(readable(name)), justify="right", no_wrap=True, overflow="ellipsis")
-    for heading in ("versus heads", "seconds", "weights") if intervals else ("seconds",):
-        table.add_column(heading, justify="right", no_wrap=True)
-    metric = document["score"].replace("-", "_")
-    for each in document["strategies"]:
-        cells = [
-            _figure(found["f1"] if "f1" in found else found[metric], intervals)
-            for found in each["tasks"].values()
-        ]
-        versus = "" if each["versus_heads"] is None else _points(each["versus_heads"])
-        costs = [versus, f"{each['seconds']:.1f}", f"{each['trainable_parameters']:,}"]
-        table.add_row(
-            Text(readable(each["name"])),
-            _figure(each["mean"], True),
-            *cells,
-            *(costs if intervals else costs[1:2]),
-        )
-    floor = [_floor(document["floor"].get(name), intervals) for name in document["tasks"]]
-    table.add_row(Text("floor"), "", *floor, *([""] * (3 if intervals else 1)), style="dim")
-    return table
-
-
-def _figure(found: Mapping[str, float] | None, interval: bool) -> str:
-    if found is None:
-        return "–"
-    if not interval:
-        return f"{found['mean']:.3f}"
-    return f"{found['mean']:.3f} ({found['low']:.2f}–{found['high']:.2f})"
-
-
-def _points(found: Mapping[str, float]) -> str:
-    low, high = (100 * found[end] for end in ("low", "high"))
-    return f"{100 * found['mean']:+.1f} ({low:+.0f} to {high:+.0f})"
-
-
-def _floor(found: Mapping[str, Any] | None, interval: bool) -> str:
-    return "–" if found is None else _figure(found["lexical"], interval)
-
-
-def report_lines(document: Mapping[str, Any]) -> Sequence[str]:
-    """Say in words what the table does not: advice, warnings, rows to look at again."""
-    lines = []
-    if document["advice"] is not None:
-        lines.append(document["advice"]["text"])
-    for each in document["strategies"]:
-        lines += each["notes"]
-    for name, reasons in document["failed"].items():
-        lines += [f"{name} did not end, {reason}" for reason in reasons]
-    for task, found in document["second_look"].items():
-        places = ", ".join(f"{place:,}" for place in found["rows"][:SHOWN_ROWS])
-        more = "" if len(found["rows"]) <= SHOWN_ROWS else f" and {len(found['rows']) - SHOWN_ROWS}"
-        lines.append(
-            f"every strategy gets {len(found['rows'])} rows of {task} wrong, worth a second look "
-            f"at their labels: {found['unit']}s {places}{more and f'{more} more'}"
-        )
-    if document["over_budget"]:
-        lines.append("the budget ended it before all runs were done")
-    return lines

@@ -9,7 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from core.code_to_take import scripts_of
-from core.comparison_pictures import cost_picture, curves_picture, forgetting_picture
+from core.comparison_pictures import (
+    cost_picture,
+    curves_picture,
+    efficiency_picture,
+    forgetting_picture,
+)
+from core.comparison_words import further_tables_in_words, retention_in_words, worth_a_look
 from core.sentences import clean
 
 _STYLE = """
@@ -33,6 +39,14 @@ dt { float: left; clear: left; min-width: 9rem; } dd { margin-left: 9.5rem;
 """
 
 
+_LEGEND = (
+    "Means with 95 % intervals over the rows tested; differences are in points, paired row by row. "
+    "Seconds are what a run costs on its own. Forgotten: Spearman lost on the probe’s graded "
+    "pairs, pretrained less tuned. The floor takes no network: counting words, or always saying "
+    "the commonest label."
+)
+
+
 def comparison_html(document: Mapping[str, Any]) -> str:
     """Write a comparison's report as a page of its own.
 
@@ -51,9 +65,10 @@ def comparison_html(document: Mapping[str, Any]) -> str:
         '<div class="wide" tabindex="0" role="region" aria-label="Strategies">',
         *_strategies(document),
         "</div>",
-        "<p><small>Means with 95 % intervals over the rows tested; differences are paired row by "
-        "row. Seconds are what a run costs on its own.</small></p>",
+        f"<p><small>{_LEGEND}</small></p>",
         *_pictures(document),
+        *_by_task(document),
+        *_retention(document),
         *_further(document),
         *_notes(document),
         *_second_look(document),
@@ -106,7 +121,16 @@ def _code(document: Mapping[str, Any]) -> Iterator[str]:
 def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
     tasks, metric = list(document["tasks"]), document["score"].replace("-", "_")
     costs = ("seconds", "a step", "weights", "memory, MB", "sentences/s", "forgotten")
-    heads = ["strategy", "runs", "mean", *tasks, "versus heads", *costs, "reads layer"]
+    heads = [
+        "strategy",
+        "runs",
+        "mean",
+        *tasks,
+        "versus heads",
+        "versus best",
+        *costs,
+        "reads layer",
+    ]
     yield f"<table><thead>{_row(heads, tag='th')}</thead><tbody>"
     for each in document["strategies"]:
         figures = [
@@ -121,19 +145,20 @@ def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
                 _figure(each["mean"]),
                 *figures,
                 _points(each["versus_heads"]),
+                _points(_of_best(each)),
                 f"{each['seconds']:.1f}",
                 f"{each['seconds_per_step']:.3f}",
                 f"{each['trainable_parameters']:,}",
                 "–" if memory is None else f"{memory / 1e6:,.0f}",
                 "–" if speed is None else f"{speed:,.0f}",
-                _points(each["forgetting"]),
+                _lost(each["forgetting"]),
                 "; ".join(each["read"]),
             ],
             style="best" if each["name"] == document["best"] else "",
         )
     for kind in ("lexical", "majority"):
         found = [_floor(document["floor"].get(name), kind) for name in tasks]
-        rest = [""] * (2 + len(costs))
+        rest = [""] * (3 + len(costs))
         yield _row([f"floor: {kind}", "", "", *found, *rest], style="floor")
     yield "</tbody></table>"
 
@@ -149,6 +174,12 @@ def _points(found: Mapping[str, float] | None) -> str:
         return "–"
     mean, low, high = (100 * found[each] for each in ("mean", "low", "high"))
     return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _lost(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return "–"
+    return f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
 
 
 def _floor(found: Mapping[str, Any] | None, kind: str) -> str:
@@ -171,28 +202,50 @@ def _pictures(document: Mapping[str, Any]) -> Iterator[str]:
     yield "good.</small></p>"
 
 
+def _of_best(strategy: Mapping[str, Any], task: str | None = None) -> Mapping[str, float] | None:
+    """Give how far a strategy is from the best, of one task or on average; None for that itself."""
+    found: Mapping[str, Any] = strategy.get("versus_best") or {}
+    gap: Mapping[str, float] | None = (
+        found.get("mean") if task is None else found.get("tasks", {}).get(task)
+    )
+    return gap
+
+
+def _by_task(document: Mapping[str, Any]) -> Iterator[str]:
+    """Lay out every score of every task, and how far each strategy is from heads and the best."""
+    best = document["best"]
+    for task, about in document["tasks"].items():
+        scores = ["strict F1"] if about["kind"] == "token" else ["accuracy", "macro-F1"]
+        keys = ["f1"] if about["kind"] == "token" else ["accuracy", "macro_f1"]
+        heads = ["strategy", *scores, "versus heads", f"versus {best}"]
+        yield f"<h2>{_text(task)}</h2>"
+        yield f'<div class="wide"><table><thead>{_row(heads, tag="th")}</thead><tbody>'
+        for each in document["strategies"]:
+            found = each["tasks"][task]
+            gaps = _points(found.get("versus_heads")), _points(_of_best(each, task))
+            yield _row([each["name"], *(_figure(found[key]) for key in keys), *gaps])
+        yield "</tbody></table></div>"
+
+
+def _retention(document: Mapping[str, Any]) -> Iterator[str]:
+    told = [(each["name"], retention_in_words(each)) for each in document["strategies"]]
+    if any(words for _, words in told):
+        yield "<h2>Drift and forgetting</h2><ul>"
+        yield from (f"<li>{_text(name)}: {_text(words)}</li>" for name, words in told if words)
+        yield "</ul>"
+
+
 def _further(document: Mapping[str, Any]) -> Iterator[str]:
     """Lay out the tables that were asked for beside the comparison."""
-    tables = [
-        (f"{task} alone", "against all tasks together", lines)
-        for task, lines in document.get("single_task", {}).items()
-    ]
-    tables += [
-        (f"losses balanced by {name}", "against the plain sum", lines)
-        for name, lines in document.get("balances", {}).items()
-    ]
-    tables += [
-        (
-            f"{each['rows_per_class']} rows of each class",
-            "against all rows",
-            each["strategies"],
-        )
-        for each in document.get("per_class", ())
-    ]
-    for title, against, lines in tables:
-        yield f"<h2>With {_text(title)}</h2>"
-        yield f"<table><thead>{_row(['strategy', 'mean', against], tag='th')}</thead><tbody>"
-        for each in lines:
+    picture = efficiency_picture(document)
+    if picture:
+        yield "<h2>Score against rows to learn from</h2>"
+        yield picture
+    for table in further_tables_in_words(document):
+        heads = ["strategy", "mean", f"against {table.against}"]
+        yield f"<h2>With {_text(table.title)}</h2><p><small>{_text(table.meaning)}</small></p>"
+        yield f"<table><thead>{_row(heads, tag='th')}</thead><tbody>"
+        for each in table.lines:
             yield _row([each["name"], _figure(each["mean"]), _points(each["versus"])])
         yield "</tbody></table>"
 
@@ -212,7 +265,10 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
 def _second_look(document: Mapping[str, Any]) -> Iterator[str]:
     for task, found in document["second_look"].items():
         yield f"<h2>Worth a second look: {_text(task)}</h2>"
-        yield f"<p>Every strategy gets these {len(found['rows']):,} rows wrong.</p>"
+        hidden = len(found["rows"]) > len(found["shown"])
+        first = f"; the first {len(found['shown'])} are shown" if hidden else ""
+        said = worth_a_look(task, found)
+        yield f"<p>{_text(said[:1].upper() + said[1:])}{first}.</p>"
         yield f"<table><thead>{_row([found['unit'], 'label', 'predicted', 'text'], tag='th')}"
         yield "</thead><tbody>"
         for each in found["shown"]:

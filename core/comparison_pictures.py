@@ -194,16 +194,68 @@ def curves_picture(document: Mapping[str, Any]) -> str:
         name: [(epoch, sum(each) / len(each)) for epoch, each in sorted(by.items())]
         for name, by in curves.items()
     }
-    if not means:
+    told = "; ".join(f"{name} ends at {line[-1][1]:.3f}" for name, line in means.items())
+    return _lines(
+        means,
+        title="How each strategy learns",
+        told=told,
+        across="epoch",
+        up="mean on the validation rows",
+        log=False,
+    )
+
+
+def efficiency_picture(document: Mapping[str, Any]) -> str:
+    """Draw each strategy's mean against the rows it learns from; empty where nobody asked."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    sizes = document.get("per_class", ())
+    for size in sizes:
+        for each in size["strategies"]:
+            if each["mean"] is not None and size["rows"]:
+                lines.setdefault(each["name"], []).append((size["rows"], each["mean"]["mean"]))
+    if not lines:
         return ""
-    epochs = [epoch for line in means.values() for epoch, _ in line]
-    scores = [score for line in means.values() for _, score in line]
-    x = _Axis(low=1, high=max(2, *epochs), start=_LEFT + 8, end=WIDTH - 190)
+    learned = [run["training_rows"] for run in document["runs"]]
+    for each in document["strategies"]:
+        if each["name"] in lines and each["mean"] is not None:
+            lines[each["name"]].append((sum(learned) / len(learned), each["mean"]["mean"]))
+    told = "; ".join(
+        f"{name} {line[0][1]:.3f} with {line[0][0]:.0f} rows and {line[-1][1]:.3f} with "
+        f"{line[-1][0]:.0f}"
+        for name, line in lines.items()
+    )
+    return _lines(
+        lines,
+        title="What more rows bring",
+        told=told,
+        across="rows a run learns from, on a scale of multiples",
+        up="mean over the tasks",
+        log=True,
+    )
+
+
+def _lines(
+    named: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    title: str,
+    told: str,
+    across: str,
+    up: str,
+    log: bool,
+) -> str:
+    """Draw a line a strategy, ordered along the axis, with their names beside it."""
+    if not named:
+        return ""
+    places = [place for line in named.values() for place, _ in line]
+    scores = [score for line in named.values() for _, score in line]
+    low = min(places) if log else 1
+    high = max(places) * 1.05 if log else max(2, *places)
+    x = _Axis(low=low, high=high, start=_LEFT + 8, end=WIDTH - 190, log=log)
     y = _Axis(low=min(scores) - 0.02, high=max(scores) + 0.02, start=HEIGHT - _BOTTOM, end=_TOP)
-    lines = [*_frame(x, y, "epoch", "mean on the validation rows", False)]
-    for place, (name, line) in enumerate(means.items()):
+    lines = [*_frame(x, y, across, up, log)]
+    for place, (name, line) in enumerate(named.items()):
         colour = ICE if _is_frozen({"name": name}) else AMBER
-        path = " ".join(f"{x.place(epoch):.1f},{y.place(score):.1f}" for epoch, score in line)
+        path = " ".join(f"{x.place(at):.1f},{y.place(score):.1f}" for at, score in line)
         dashes = f'stroke-dasharray="{_DASHES[place % len(_DASHES)]}"'
         height = _TOP + 10 + 18 * place
         lines.append(
@@ -212,8 +264,7 @@ def curves_picture(document: Mapping[str, Any]) -> str:
             f'stroke="{colour}" stroke-width="2" {dashes}/>'
         )
         lines.append(_label(WIDTH - 144, height, name, "start", INK))
-    told = "; ".join(f"{name} ends at {line[-1][1]:.3f}" for name, line in means.items())
-    return _picture("How each strategy learns", told, lines)
+    return _picture(title, told, lines)
 
 
 def _frame(x: _Axis, y: _Axis, across: str, up: str, log: bool) -> Iterator[str]:

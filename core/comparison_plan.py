@@ -29,7 +29,7 @@ from core.comparison_shared import (
     Setting,
     do_shared,
 )
-from core.comparison_variants import TOGETHER_ALL, Variant, variants_of
+from core.comparison_variants import TOGETHER_ALL, Variant, variants_of, what_is_left_out
 from core.config import EncoderChoice, TrainingChoice
 from core.encoder import CancelledError
 from core.freezing import frozen_depth, lowest_read
@@ -110,6 +110,7 @@ class Planned:
         self.kept: ComparisonFolder | None = None
         self.floor: dict[str, dict[str, Any] | None] = {}
         self.notes: list[str] = [note for deal in deals.values() for note in deal.notes]
+        self.notes += what_is_left_out(choice, data, deals)
         self.running: dict[Worker, WantedRun] = {}
         self.idle: list[Worker] = []
         self.beyond: list[float] = []  # by run that has ended, its seconds beyond the estimate

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.advice import advise
+from core.advice import Advice, advise
 from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData
 from core.comparison_runs import FORMAT, FinishedRun, RunRecord
@@ -122,7 +122,7 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
         "strategies": strategies,
         "best": best,
         "runs": [_run(run.record) for run in runs],
-        "advice": None if advice is None else advice.document(),
+        "advice": None if advice is None else _cautioned(advice, strategies),
         **further_tables(about.data, runs, about.further, wanted.score),
         "second_look": second_look(about.data, runs),
         "failed": {name: list(reasons) for name, reasons in about.failed.items()},
@@ -171,7 +171,7 @@ def _strategy(
         "converged": None
         if all(each.converged is None for each in records)
         else all(each.converged is not False for each in records),
-        "notes": list(_notes(name, records, tasks)),
+        "notes": _notes(name, records, tasks, about.floor),
     }
 
 
@@ -184,11 +184,14 @@ def json_read(read: Mapping[str, int | str]) -> str:
 
 
 def _notes(
-    name: str, records: Sequence[RunRecord], tasks: Mapping[str, Mapping[str, Any]]
+    name: str,
+    records: Sequence[RunRecord],
+    tasks: Mapping[str, Mapping[str, Any]],
+    floor: Mapping[str, Mapping[str, Any] | None],
 ) -> list[str]:
     """Say what is wrong with a strategy's runs: floors not cleared, epochs too few."""
     notes = [
-        f"{name} does not clear the floor of {task}: counting words does as well"
+        f"{name} does not clear the floor of {task}: {_floor_reached(floor[task])} does as well"
         for task, each in tasks.items()
         if each["clears_floor"] is False
     ]
@@ -218,6 +221,35 @@ def _clears(figures: Mapping[str, Any], floor: Mapping[str, Any] | None) -> bool
     if own is None or floor is None:
         return None
     return bool(own["mean"] > max(floor["lexical"]["mean"], floor["majority"] or 0.0))
+
+
+def _floor_reached(floor: Mapping[str, Any] | None) -> str:
+    """Name what the floor is made of: whichever of its two reaches more."""
+    if floor is None or floor["majority"] is None:
+        return "tagging each word as it is most often tagged"
+    most = floor["majority"] > floor["lexical"]["mean"]
+    return "always saying the commonest label" if most else "counting words"
+
+
+def _cautioned(advice: Advice, strategies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add to an advice where the strategy it names does not clear the floor."""
+    document = advice.document()
+    below = {
+        each["name"]: [task for task, its in each["tasks"].items() if its["clears_floor"] is False]
+        for each in strategies
+    }
+    of = below[document["strategy"]]
+    parts = [(document, of)]
+    parts += [(each, [task] if task in below[each["strategy"]] else [])
+              for task, each in document["tasks"].items()]  # fmt: skip
+    for counsel, tasks in parts:
+        if tasks:
+            named = f"{', '.join(tasks[:-1])} and {tasks[-1]}" if len(tasks) > 1 else tasks[0]
+            counsel["text"] += (
+                f" Beware: {counsel['strategy']} does not clear the floor of {named}, which takes "
+                "no network at all."
+            )
+    return document
 
 
 def _versus(outcomes: Outcomes, name: str, other: str | None) -> dict[str, Any] | None:

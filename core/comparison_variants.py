@@ -92,6 +92,31 @@ def variants_of(
     return found
 
 
+def what_is_left_out(
+    choice: ComparisonChoice, data: ComparedData, deals: Mapping[int, Deal]
+) -> list[str]:
+    """Say which of the things that were asked for these rows do not allow, each one sentence."""
+    notes = []
+    if len(data.dataset.tasks) < 2:
+        of = f"{data.dataset.tasks[0].name} is the only task"
+        if choice.single_task:
+            notes.append(f"{of}: there is nothing to set it beside, so --single-task adds no table")
+        if choice.balances:
+            notes.append(f"{of}: there are no losses to balance, so --balances adds no table")
+    if choice.per_class and not any(v.rows_per_class for v in variants_of(choice, data, deals)):
+        notes.append(
+            f"no class has more than {FEWEST_PER_CLASS} training rows: --per-class adds no table"
+        )
+    bare = [seed for seed, deal in deals.items() if not deal.validation]
+    if choice.rates > 1 and bare:
+        named = ", ".join(map(str, bare[:12]))
+        notes.append(
+            f"no rows validate for seed {named}, so nothing chooses among {choice.rates} rates "
+            "there: each strategy's own is taken"
+        )
+    return notes
+
+
 def further_tables(
     data: ComparedData,
     runs: Sequence[FinishedRun],

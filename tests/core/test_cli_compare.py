@@ -138,6 +138,28 @@ def test_a_kept_run_is_a_model_that_predicts_what_the_run_did(finished: Path) ->
         assert tuple(each.labels["kind"].label for each in found) == said
 
 
+@pytest.mark.parametrize("columns", ["80", "220"])
+def test_the_terminal_says_what_the_report_says(
+    report: dict[str, Any],
+    columns: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from core.compare_tables import show_comparison
+
+    monkeypatch.setenv("COLUMNS", columns)
+    further = [{"name": "heads", "mean": {"mean": 0.25, "low": 0.1, "high": 0.5}, "versus": None}]
+    given = {"rows_per_class": 8, "rows": 20.0, "strategies": further}
+    show_comparison({**report, "per_class": [given]})
+    told = capsys.readouterr().out
+    assert "0.250 (0.10–0.50)" in told, "a table that was asked for"
+    for said in ("floor: words", "floor: majority", "sentences/s", "with 8 rows of each class"):
+        assert said in told
+    for name, each in report["advice"]["tasks"].items():
+        assert f"{name}: {each['text']}" in told
+    assert ("versus best" in told) == (columns == "220")
+
+
 def test_the_page_of_the_report_needs_nothing_else(finished: Path) -> None:
     page = (finished / "report.html").read_text(encoding="utf-8")
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)

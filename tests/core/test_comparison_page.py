@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from core.comparison_page import comparison_html
-from core.comparison_pictures import _Axis, cost_picture, curves_picture, forgetting_picture
+from core.comparison_pictures import (
+    _Axis,
+    cost_picture,
+    curves_picture,
+    efficiency_picture,
+    forgetting_picture,
+)
 
 HOSTILE = '"><script>alert(1)</script>&\x1b[2J'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,6 +37,7 @@ def strategy(name: str, mean: float, seconds: float, lost: float | None) -> dict
         "peak_memory_bytes": None,
         "inference_sentences_per_second": 50.0,
         "forgetting": None if lost is None else interval(lost),
+        "drift": {"probe": {"cka": 0.9, "neighbours_kept": 8.0}},
         "notes": [HOSTILE],
     }
 
@@ -54,11 +61,24 @@ def document(*strategies: dict[str, Any]) -> dict[str, Any]:
         "floor": {HOSTILE: {"majority": 0.3, "lexical": interval(0.4)}},
         "strategies": list(strategies),
         "best": strategies[0]["name"],
-        "runs": [{"strategy": each["name"], "curves": {"epochs": curve}} for each in strategies],
+        "runs": [
+            {"strategy": each["name"], "curves": {"epochs": curve}, "training_rows": 20}
+            for each in strategies
+        ],
         "advice": {"text": HOSTILE, "tasks": {HOSTILE: {"text": HOSTILE}}},
         "single_task": {
             HOSTILE: [{"name": HOSTILE, "mean": interval(0.5), "versus": interval(0.0)}]
         },
+        "per_class": [
+            {
+                "rows_per_class": 8,
+                "rows": 10.0,
+                "strategies": [
+                    {"name": each["name"], "mean": interval(0.4), "versus": interval(-0.2)}
+                    for each in strategies
+                ],
+            }
+        ],
         "second_look": {
             HOSTILE: {
                 "rows": [3],
@@ -87,11 +107,45 @@ def test_no_text_is_markup_and_the_page_needs_nothing_else() -> None:
     assert "&lt;script&gt;" in page
 
 
-@pytest.mark.parametrize("draw", [cost_picture, forgetting_picture, curves_picture])
+DRAWINGS = [cost_picture, forgetting_picture, curves_picture, efficiency_picture]
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
 def test_pictures_are_whole_and_told_in_words(draw: Any) -> None:  # noqa: ANN401
     root = ET.fromstring(draw(document(*TWO)))
     assert root.attrib["role"] == "img"
     assert "heads" in root.attrib["aria-label"]
+
+
+def test_every_score_of_a_task_and_both_differences_are_in_the_page() -> None:
+    heads, full = strategy("heads", 0.6, 1.0, 0.0), strategy("full", 0.8, 60.0, 0.02)
+    gap = {"mean": interval(-0.2), "tasks": {HOSTILE: interval(-0.21)}}
+    heads["versus_best"], full["versus_best"] = {"strategy": "full", **gap}, None
+    full["tasks"][HOSTILE]["versus_heads"] = interval(0.21)
+    page = comparison_html({**document(full, heads)})
+    assert "macro-F1" in page
+    assert "versus full" in page
+    assert page.count("-21.0 (-26.0 to -16.0)") == 1
+    assert page.count("+21.0 (+16.0 to +26.0)") == 1
+    assert page.count("-20.0 (-25.0 to -15.0)") == 3, "against the best, and two of fewer rows"
+    assert "full: The encoder has drifted to a CKA of 0.900" in page
+
+
+def test_more_rows_lie_to_the_right_and_the_last_point_is_of_all() -> None:
+    root = ET.fromstring(efficiency_picture(document(*TWO)))
+    lines = [each.attrib["points"].split() for each in root.iter(f"{SVG}polyline")]
+    assert len(lines) == 2
+    for (first, last), told in zip(lines, (0.6, 0.8), strict=True):
+        assert float(first.split(",")[0]) < float(last.split(",")[0])
+        assert float(first.split(",")[1]) > float(last.split(",")[1]), f"{told} is above 0.4"
+    assert efficiency_picture({**document(*TWO), "per_class": []}) == ""
+
+
+def test_of_many_rows_worth_a_look_it_says_how_many_are_shown() -> None:
+    given = document(*TWO)
+    given["second_look"][HOSTILE]["rows"] = list(range(70))
+    assert "the first 1 are shown" in comparison_html(given)
+    assert "are shown" not in comparison_html(document(*TWO))
 
 
 def test_what_is_better_stands_higher_and_what_costs_more_stands_to_the_right() -> None:

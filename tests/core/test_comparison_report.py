@@ -1,16 +1,17 @@
 """What the report of a comparison says of made-up runs: signs, floors, doubts, further tables."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from core.compare_terminal import report_lines
+from core.compare_tables import report_lines
 from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData, compared_data
 from core.comparison_page import comparison_html
 from core.comparison_report import Circumstances, comparison_document
 from core.comparison_runs import FinishedRun
-from core.comparison_variants import Variant, further_tables
+from core.comparison_variants import Variant, further_tables, what_is_left_out
 from core.config import DataChoice
 from core.dataset import read_dataset
 from core.scenario import parse_strategy
@@ -42,8 +43,8 @@ def document(data: ComparedData, *runs: FinishedRun, never: str = "", **given: A
     names = dict.fromkeys([*(run.record.strategy for run in runs), *filter(None, [never])])
     choice = ComparisonChoice(strategies=tuple(parse_strategy(name, 3) for name in names))
     encoder = {"name": "tiny", "fingerprint": "0"}
-    floor = {MOOD.name: FLOOR}
-    about = Circumstances(data=data, choice=choice, encoder=encoder, floor=floor, **given)
+    given = {"floor": {MOOD.name: FLOOR}, **given}
+    about = Circumstances(data=data, choice=choice, encoder=encoder, **given)
     return comparison_document(about, runs)
 
 
@@ -68,6 +69,40 @@ def test_one_that_does_not_clear_the_floor_is_said_not_to(data: ComparedData) ->
     assert clears == {"heads": False, "full": True}, "0.6 is not above 0.6"
     assert "heads does not clear the floor of mood" in " ".join(found["heads"]["notes"])
     assert found["full"]["notes"] == []
+
+
+def test_advice_to_take_one_below_the_floor_says_so(data: ComparedData) -> None:
+    advice = document(data, made("heads", 3), made("full", 17))["advice"]
+    assert advice["strategy"] == "full"
+    assert "Beware: full does not clear the floor of mood" in advice["text"]
+    assert "Beware: full" in advice["tasks"][MOOD.name]["text"]
+    assert "Beware" not in document(data, made("heads", 3), made("full", 20))["advice"]["text"]
+
+
+def test_the_floor_that_is_not_cleared_is_named(data: ComparedData) -> None:
+    most = {**FLOOR, "majority": 0.7}
+    (heads,) = document(data, made("heads", 20), floor={MOOD.name: most})["strategies"]
+    assert "always saying the commonest label does as well" in heads["notes"][0]
+
+
+@pytest.mark.parametrize("given", ["single_task", "balances", "per_class"])
+def test_a_table_that_the_rows_do_not_allow_is_said_to_be_left_out(
+    data: ComparedData, given: str
+) -> None:
+    scenarios = (parse_strategy("heads", 3),)
+    choice = ComparisonChoice(strategies=scenarios, **{given: True})
+    few = replace(data.deal(0), training=tuple(range(6)))
+    (note,) = what_is_left_out(choice, data, {0: few})
+    assert f"--{given.replace('_', '-')} adds no table" in note
+    assert what_is_left_out(ComparisonChoice(strategies=scenarios), data, {0: few}) == []
+
+
+def test_rates_that_nothing_can_choose_from_are_said_not_to_be_tried(data: ComparedData) -> None:
+    choice = ComparisonChoice(strategies=(parse_strategy("heads", 3),), rates=3)
+    deals = {0: data.deal(0), 1: replace(data.deal(1), validation=())}
+    (note,) = what_is_left_out(choice, data, deals)
+    assert "for seed 1," in note
+    assert "each strategy's own is taken" in note
 
 
 def test_one_that_was_still_improving_is_said_to_need_more_epochs(data: ComparedData) -> None:
