@@ -96,10 +96,8 @@ def test_a_comparison_is_one_process_s_alone(tmp_path: Path) -> None:
 def test_one_that_is_refused_lets_go_of_the_folder(tmp_path: Path) -> None:
     with ComparisonFolder(tmp_path, IDENTITY):
         pass
-    with (
-        pytest.raises(ValueError, match="another data"),
-        ComparisonFolder(tmp_path, {**IDENTITY, "data": "xyz"}),
-    ):
+    refused = ComparisonFolder(tmp_path, {**IDENTITY, "data": "xyz"})
+    with pytest.raises(ValueError, match="another data"), refused:
         pass
     with ComparisonFolder(tmp_path, IDENTITY):
         pass

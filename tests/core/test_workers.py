@@ -25,8 +25,9 @@ def _loaded(pipe: Connection) -> None:
 
 
 def _sleep(pipe: Connection) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as libraries may
     pipe.send(os.getpid())
-    time.sleep(600)
+    time.sleep(60)
 
 
 def _end(pipe: Connection, code: int) -> None:
@@ -49,7 +50,9 @@ def test_a_worker_that_ends_is_told_with_how() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_worker_that_the_system_kills_is_told_as_such() -> None:
     with Worker(_sleep) as worker:
-        os.kill(worker.receive(), 9)
+        pid = worker.receive()
+        worker.send("what it never reads")
+        os.kill(pid, 9)
         with pytest.raises(WorkerDiedError, match="memory"):
             worker.receive()
 
@@ -60,6 +63,13 @@ def test_one_that_has_ended_is_told_when_it_is_asked_and_not_when_it_is_sent_som
         worker.send("a large message " * 100_000)
         with pytest.raises(WorkerDiedError, match="ended with 3"):
             worker.receive()
+
+
+def test_one_that_nobody_listens_to_any_more_ends_without_a_word() -> None:
+    worker = Worker(_answer, 1)
+    worker.connection.close()
+    worker._process.join(30)
+    assert worker._process.exitcode == 0, "1 has told its traceback"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -113,8 +123,7 @@ def test_a_worker_never_imports_the_main_file_nor_outlives_it(tmp_path: Path) ->
         "from core.workers import Worker\n"
         "with Worker(own._loaded) as worker:\n"
         "    print(json.dumps('gradio' in worker.receive()))\n"
-        "forgotten = Worker(own._sleep)\n"
-        "forgotten.receive()\n"
+        "forgotten = Worker(own._answer, 1)\n"
     )
     environment = {n: each for n, each in os.environ.items() if n != "PYTHONPATH"}
     done = subprocess.run(
