@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from core.config import EncoderChoice
+from core.freezing import Lower
 from demo.charts import View
 from demo.model_archive import zip_piece
 from demo.training_ask import MOST_ROWS, TrainingAsk
@@ -126,6 +127,9 @@ def test_the_shipped_run_is_whole_and_of_the_built_in_encoder() -> None:
     assert kinds.count("evaluation") == 4
     assert example["summary"]["lead"].startswith("Topic: accuracy")
     assert list(shipped_similarity().values()) == [pytest.approx(0.745, abs=0.003)]
+    (plan,) = (each for each in example["events"] if each["event"] == "plan")
+    rates = {part["rate"] for part in plan["parts"] if part["part"].startswith("layer")}
+    assert rates == {None, Lower(layers=4).encoder_rate}, "python -m demo.training_example"
 
 
 @pytest.mark.parametrize("kind", ["", "../model", "pickle"])
