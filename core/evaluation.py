@@ -27,6 +27,7 @@ from core.metrics import (
     class_scores,
     confusion_matrix,
     macro_f1,
+    span_counts,
     span_scores,
     wilson_interval,
 )
@@ -44,12 +45,14 @@ class TaskScores:
         rows: Labelled rows.
         confusion: Of a sentence task, true labels by predicted ones, (labels, labels).
         spans: Of a token task, strict span scores.
+        span_labels: The same label by label, with how many spans were predicted.
     """
 
     task: Task
     rows: int
     confusion: Integers | None = None
     spans: ClassScores | None = None
+    span_labels: Mapping[str, Mapping[str, float]] | None = None
 
     @property
     def main(self) -> float:
@@ -63,7 +66,8 @@ class TaskScores:
         if self.spans is not None:
             spans = self.spans
             figures = {"precision": spans.precision, "recall": spans.recall, "f1": spans.f1}
-            return {"rows": self.rows, **figures, "entities": spans.rows}
+            by_label = {label: dict(each) for label, each in (self.span_labels or {}).items()}
+            return {"rows": self.rows, **figures, "entities": spans.rows, "per_label": by_label}
         assert self.confusion is not None
         scores = class_scores(self.confusion)
         right = int(np.trace(self.confusion))
@@ -88,6 +92,22 @@ def score_labels(task: Task, true: Sequence[str], predicted: Sequence[str]) -> T
         len(number),
     )
     return TaskScores(task=task, rows=len(true), confusion=confusion)
+
+
+def score_spans(
+    task: Task, true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
+) -> TaskScores:
+    """Score a token task's predictions, strictly, together and label by label."""
+    by_label = {}
+    for label in task.labels:
+        own = [
+            [[span for span in spans if span.label == label] for spans in texts]
+            for texts in (true, predicted)
+        ]
+        count = span_counts(*own)[2]
+        by_label[label] = {**vars(span_scores(*own)), "predicted": count}
+    spans = span_scores(true, predicted)
+    return TaskScores(task=task, rows=len(true), spans=spans, span_labels=by_label)
 
 
 def evaluate_scores(
@@ -115,7 +135,7 @@ def evaluate_scores(
             continue
         true = [label if isinstance(label, tuple) else () for label in labels]
         spans = [read_entities(texts[i], own[i], task) for i in rows]
-        found[task.name] = TaskScores(task=task, rows=len(rows), spans=span_scores(true, spans))
+        found[task.name] = score_spans(task, true, spans)
     return found
 
 
@@ -207,9 +227,7 @@ def evaluate_document(
         else:
             spans = [label if isinstance(label, tuple) else () for label in labels]
             said = [tuple(e.span for e in found[i].entities[task.name]) for i in rows]
-            scores = TaskScores(
-                task=task, rows=len(rows), spans=span_scores(spans, said)
-            ).document()
+            scores = score_spans(task, spans, said).document()
             scores["f1_interval"] = vars(span_interval(spans, said))
         tasks[task.name] = scores
     return {"model": model.name, "data": dataset.name, "rows": len(texts), "tasks": tasks}

@@ -75,6 +75,22 @@ def macro_f1(confusion: Integers) -> float:
     return sum(occur) / len(occur) if occur else math.nan
 
 
+def span_counts(
+    true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
+) -> tuple[int, int, int]:
+    """Count spans over all texts: those predicted right (start, end and label), true, predicted.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    right = wanted = found = 0
+    for these, those in zip(true, predicted, strict=True):
+        right += len(set(these) & set(those))
+        wanted += len(set(these))
+        found += len(set(those))
+    return right, wanted, found
+
+
 def span_scores(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> ClassScores:
     """Score predicted spans strictly: the same start, end and label, or it is wrong.
 
@@ -87,11 +103,7 @@ def span_scores(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Spa
     Source:
         Tjong Kim Sang & De Meulder 2003, section 2 (CoNLL-2003, cs/0306050).
     """
-    right = found = wanted = 0
-    for these, those in zip(true, predicted, strict=True):
-        right += len(set(these) & set(those))
-        wanted += len(set(these))
-        found += len(set(those))
+    right, wanted, found = span_counts(true, predicted)
     return ClassScores(
         precision=right / found if found else 0.0,
         recall=right / wanted if wanted else 0.0,

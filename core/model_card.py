@@ -107,9 +107,10 @@ def _figures(about: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     for name, scores in about["figures"].items():
-        if "per_label" in scores and len(scores["per_label"]) <= MAX_LABELS:
+        if scores.get("per_label") and len(scores["per_label"]) <= MAX_LABELS:
+            counted = "spans" if "entities" in scores else "rows"
             yield from table(
-                [plain(name), "precision", "recall", "F1", "rows"],
+                [plain(name), "precision", "recall", "F1", counted],
                 [
                     [plain(label), *(f"{each[m]:.3f}" for m in ("precision", "recall", "f1")),
                      f"{each['rows']:,}"]

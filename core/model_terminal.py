@@ -159,7 +159,7 @@ def show_evaluation(document: Mapping[str, Any]) -> None:
         console.print(verdict(name, scores), soft_wrap=True)
         if "per_label" in scores:
             console.print(_per_label(scores))
-            if len(scores["labels"]) <= SHOWN_CLASSES:
+            if len(scores.get("labels", ())) in range(1, SHOWN_CLASSES + 1):
                 console.print()
                 console.print(_confusion(scores))
 
@@ -193,7 +193,7 @@ def _interval(found: Mapping[str, float] | None) -> str:
 def _per_label(scores: Mapping[str, Any]) -> Table:
     table = plain_table(show_header=True)
     table.add_column("label", no_wrap=True)
-    for heading in ("precision", "recall", "F1", "rows"):
+    for heading in ("precision", "recall", "F1", "spans" if "entities" in scores else "rows"):
         table.add_column(heading, justify="right", no_wrap=True)
     for label, each in scores["per_label"].items():
         figures = [f"{each[metric]:.3f}" for metric in ("precision", "recall", "f1")]

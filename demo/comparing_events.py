@@ -5,7 +5,7 @@ import contextlib
 import html
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -21,8 +21,8 @@ from demo.comparing_form import (
 )
 from demo.comparison_examples import EXAMPLE, shipped_comparison
 from demo.comparison_views import going_view, result_view
-from demo.comparisons import TICK_SECONDS, Comparison, ComparisonShelf
-from demo.kept_comparisons import kept_comparisons, kept_report, run_folder
+from demo.comparisons import MOST_COMPARISONS, TICK_SECONDS, Comparison, ComparisonShelf
+from demo.kept_comparisons import kept_comparisons, kept_report, kept_runs, run_folder
 from demo.layer_profiles import ProfileShelf
 from demo.models import ModelShelf
 from demo.toasts import as_toast
@@ -164,7 +164,7 @@ class ComparingEvents:
             folder, report = self._opened(current, request)
             strategy, seed = str(given.get("strategy")), given.get("seed")
             if seed is None:  # the advised one: its best run by the validation rows
-                seed = best_seed(report, strategy)
+                seed = best_seed(report, strategy, kept_runs(folder, report))
             model = run_folder(folder, strategy, whole_given("seed", seed, 0, 10_000))
             name = f"{strategy}, seed {seed}, of {report['data']}"
             opened = self.models.offer(model, name)
@@ -229,7 +229,8 @@ class ComparingEvents:
                     "deletable": False,
                 }
             )
-        return {"rows": [{**row, "shown": row["name"] == current} for row in rows]}
+        listed = [{**row, "shown": row["name"] == current} for row in rows]
+        return {"rows": listed, "kept": kept_how_long(self.shelf.most_bytes)}
 
     def first_listing(self) -> View:
         """List what a page that has just opened may open."""
@@ -241,7 +242,8 @@ class ComparingEvents:
             with contextlib.suppress(ValueError):
                 name = f"{KEPT}{folder.name}"
                 made = clock(folder.stat().st_mtime)
-                view = result_view(kept_report(folder), name=name, made=made, usable=True)
+                report = kept_report(folder)
+                view = result_view(report, name=name, made=made, kept=kept_runs(folder, report))
                 return name, view, view
         view = example_view()
         return EXAMPLE, view, view
@@ -267,7 +269,8 @@ class ComparingEvents:
     def _own_view(self, comparison: Comparison) -> View:
         assert comparison.report is not None
         made = f"Begun {clock(comparison.begun)} on {comparison.report['machine']}."
-        return result_view(comparison.report, name=comparison.id, made=made, usable=True)
+        report, kept = comparison.report, kept_runs(comparison.folder, comparison.report)
+        return result_view(report, name=comparison.id, made=made, kept=kept)
 
     def _view_of(self, name: str, request: gr.Request) -> View:
         if name == EXAMPLE:
@@ -279,7 +282,8 @@ class ComparingEvents:
             return self._own_view(comparison)
         folder, report = self._opened(name, request)
         made = clock(folder.stat().st_mtime)
-        return result_view(report, name=name, made=f"Made {made}.", usable=True)
+        kept = kept_runs(folder, report)
+        return result_view(report, name=name, made=f"Made {made}.", kept=kept)
 
     def _opened(self, name: str, request: gr.Request) -> tuple[Any, dict[str, Any]]:
         """Find a comparison's folder and report.
@@ -320,11 +324,20 @@ def example_view() -> View:
     shipped = shipped_comparison()
     if shipped is None:
         return {"advice": None, "strategies": [], "facts": "", "made": "", "usable": False}
-    return result_view(shipped["document"], name=EXAMPLE, made=shipped["made"], usable=False)
+    return result_view(shipped["document"], name=EXAMPLE, made=shipped["made"])
 
 
-def best_seed(report: dict[str, Any], strategy: str) -> int:
-    """Name the seed of a strategy's run that scored highest on its validation rows."""
+def best_seed(report: dict[str, Any], strategy: str, kept: Collection[tuple[str, int]]) -> int:
+    """Name the seed of a strategy's run that scored highest on its validation rows.
+
+    Args:
+        report: The comparison's.
+        strategy: By name.
+        kept: Runs whose weights are there; those of others count only where it has none of them.
+
+    Raises:
+        ValueError: If it has no run.
+    """
 
     def validated(run: dict[str, Any]) -> float:
         scores = [
@@ -336,7 +349,8 @@ def best_seed(report: dict[str, Any], strategy: str) -> int:
     runs = [run for run in report["runs"] if run["strategy"] == strategy]
     if not runs:
         raise ValueError(f"there is no run of {strategy[:60]}")
-    return int(max(runs, key=lambda run: (validated(run), -run["seed"]))["seed"])
+    there = [run for run in runs if (strategy, run["seed"]) in kept]
+    return int(max(there or runs, key=lambda run: (validated(run), -run["seed"]))["seed"])
 
 
 def code_of(document: dict[str, Any], strategy: str, library: object) -> dict[str, str]:
@@ -351,6 +365,16 @@ def code_of(document: dict[str, Any], strategy: str, library: object) -> dict[st
     if script is None or not script.text:
         raise ValueError(script.note if script else f"there is no code for {str(library)[:40]}")
     return {"name": script.file, "kind": "text/x-python", "text": script.text}
+
+
+def kept_how_long(most_bytes: int) -> str:
+    """Say how long a visitor's comparisons are kept."""
+    return (
+        "Yours stay until this page's server ends. Past "
+        f"{MOST_COMPARISONS} comparisons, those of all visitors together, the oldest is removed, "
+        f"and past {most_bytes / 1e9:g} GB the oldest runs' weights are; figures stay. To keep "
+        "more, download the report."
+    )
 
 
 def clock(at: float) -> str:

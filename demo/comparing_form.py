@@ -1,7 +1,8 @@
 """What is asked to be compared: the Freeze tab's fields, checked, and how long it will take."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -116,13 +117,56 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
             advice=advice,
         )
 
+    options = {
+        "strategies": ",".join(chosen),
+        "seeds": seeds,
+        "epochs": epochs,
+        "budget": f"{budget:g}s" if budget else None,
+        "margin": advice.margin if advice.margin != AdviceChoice().margin else None,
+        "score": advice.score if advice.score != AdviceChoice().score else None,
+        "cost": advice.cost if advice.cost != AdviceChoice().cost else None,
+    }
     return Asked(
         dataset=read,
         encoder=encoder,
         choice=choose,
         name="the corpus" if working.is_corpus else working.name,
         same=(sampled, encoder, epochs),
+        command=command_line(sampled, encoder, options),
     )
+
+
+def command_line(data: WorkingData, encoder: EncoderChoice, options: Mapping[str, object]) -> str:
+    """Write the command that compares the same: for a report, and to go on without the page.
+
+    Args:
+        data: Which rows, read how; a file is named without its folder.
+        encoder: What is trained on top of.
+        options: Of `compare`, by name; None leaves one out, True gives it alone.
+    """
+    choice = data.choice
+    given: list[tuple[str, object]] = [
+        ("data", "corpus" if data.is_corpus else data.name),
+        ("text-column", choice.text_column),
+        *(("label-column", name) for name in choice.label_columns),
+        *(("task", name) for name in choice.tasks),
+        *(("map", rename) for rename in choice.renames),
+        ("split-column", choice.split_column),
+        ("group-column", choice.group_column),
+        ("rows", choice.rows),
+        ("encoder", encoder.name if encoder.name != EncoderChoice().name else None),
+        ("pooling", encoder.pooling),
+        *options.items(),
+    ]
+    parts = ["python", "-m", "core", "compare"]
+    for name, value in given:
+        if value is True:
+            parts.append(f"--{name}")
+        elif value is not None:
+            parts += [f"--{name}", str(value)]
+    if encoder.normalize is not None:
+        parts.append("--normalize" if encoder.normalize else "--no-normalize")
+    return shlex.join(parts)
 
 
 def planned(asked: Asked, cancelled: Callable[[], bool]) -> "ComparisonPlan":

@@ -1,6 +1,6 @@
 """What the Freeze tab draws of a comparison: plain values for static/97-comparison.js."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from demo.charts import View, shorten
@@ -22,14 +22,33 @@ STATUS = {
 }
 
 
-def result_view(document: Document, *, name: str, made: str, usable: bool) -> View:
+def status_means(status: str, margin: float) -> str:
+    """Say what an advice's status means.
+
+    Args:
+        status: One of `STATUS`.
+        margin: How many points worse than the best is still good enough.
+    """
+    return {
+        "better": "On the same rows it beats every cheaper strategy, by more than luck explains "
+        "(95 % confidence).",
+        "good_enough": f"With 95 % confidence it is at most {margin:g} points worse than the best, "
+        "and nothing cheaper is shown to be.",
+        "cannot_tell": "These rows are too few to tell the strategies apart: this one is ahead so "
+        "far, and the sentence says what would settle it.",
+    }.get(status, "")
+
+
+def result_view(
+    document: Document, *, name: str, made: str, kept: Collection[tuple[str, int]] = ()
+) -> View:
     """Lay out a report: the advice, the charts' points, the table, what to know.
 
     Args:
         document: What `core.comparison_report.comparison_document` gave.
         name: Which comparison it is, for the page to ask for its runs.
         made: When and on which machine, in words.
-        usable: Whether its runs can be opened as the working model.
+        kept: The runs, strategy and seed, that can be opened as the working model.
     """
     tasks = [
         {
@@ -40,10 +59,10 @@ def result_view(document: Document, *, name: str, made: str, usable: bool) -> Vi
         }
         for task, about in document["tasks"].items()
     ]
-    strategies = [_strategy(document, each) for each in document["strategies"]]
+    strategies = [_strategy(document, each, kept) for each in document["strategies"]]
     return {
         "name": name,
-        "usable": usable,
+        "usable": bool(kept),
         "made": made,
         "data": shorten(document["data"]),
         "facts": _facts(document),
@@ -53,6 +72,9 @@ def result_view(document: Document, *, name: str, made: str, usable: bool) -> Vi
         "floor": _mean_floor(tasks),
         "strategies": strategies,
         "frontier": frontier(strategies),
+        "best": document["best"],
+        "further": _further(document),
+        "command": document["command"],
         "secondLook": _second_look(document),
         "notes": _notes(document),
     }
@@ -94,7 +116,8 @@ def _runs_by_strategy(planned: Sequence[Mapping[str, Any]]) -> list[View]:
     return [{"strategy": strategy, "states": states} for strategy, states in found.items()]
 
 
-def _strategy(document: Document, each: Document) -> View:
+def _strategy(document: Document, each: Document, kept: Collection[tuple[str, int]]) -> View:
+    from core.comparison_words import retention_in_words
     from core.scenario import parse_strategy
 
     layers = int(document["encoder"]["layers"])
@@ -113,21 +136,26 @@ def _strategy(document: Document, each: Document) -> View:
         "tasks": {
             task: {
                 "score": found["f1"] if "f1" in found else found[score],
+                "accuracy": found.get("accuracy"),
+                "macroF1": found.get("macro_f1"),
+                "f1": found.get("f1"),
                 "versusHeads": found["versus_heads"],
+                "versusBest": (each["versus_best"] or {}).get("tasks", {}).get(task),
                 "clearsFloor": found["clears_floor"],
             }
             for task, found in each["tasks"].items()
         },
         "versusHeads": each["versus_heads"],
+        "versusBest": (each["versus_best"] or {}).get("mean"),
+        "retention": retention_in_words(each),
         "seconds": each["seconds"],
         "secondsPerStep": each["seconds_per_step"],
         "memory": each["peak_memory_bytes"],
         "weights": short_count(each["trainable_parameters"]),
         "speed": each["inference_sentences_per_second"],
         "forgetting": each["forgetting"],
-        "drift": _drift(each["drift"]),
         "seeds": each["seeds"],
-        "runs": [_run(run) for run in runs],
+        "runs": [{**_run(run), "kept": (each["name"], run["seed"]) in kept} for run in runs],
         "curves": _curves(runs[0]) if runs else None,
         "classes": _classes(runs),
         "notes": list(each["notes"])[:MOST_NOTES],
@@ -182,23 +210,31 @@ def _curves(run: Document) -> View:
 
 
 def _classes(runs: Sequence[Document]) -> dict[str, list[View]]:
-    """Score each label over all runs of a strategy: F1 from their confusions together."""
+    """Score each label over all runs of a strategy: F1 of what they counted together."""
     found: dict[str, list[View]] = {}
     tasks = runs[0]["tasks"] if runs else {}
-    for task, first in tasks.items():
-        if "confusion" not in first:
-            continue
-        labels = first["labels"][:MOST_CLASSES]
-        counted = [run["tasks"][task]["confusion"] for run in runs]
-        rows = []
-        for k, label in enumerate(labels):
-            right = sum(matrix[k][k] for matrix in counted)
-            true = sum(sum(matrix[k]) for matrix in counted)
-            said = sum(row[k] for matrix in counted for row in matrix)
+    for task in tasks:
+        counted = [_counts(run["tasks"][task]) for run in runs]
+        found[task] = []
+        for label in list(counted[0])[:MOST_CLASSES]:
+            right, true, said = (sum(each[label][k] for each in counted) for k in range(3))
             score = 2 * right / (true + said) if true + said else None
-            rows.append({"label": shorten(label), "f1": score, "rows": true})
-        found[task] = rows
-    return found
+            found[task].append({"label": shorten(label), "f1": score, "rows": true})
+    return {task: rows for task, rows in found.items() if rows}
+
+
+def _counts(scores: Document) -> dict[str, tuple[int, int, int]]:
+    """Count, label by label, what a run got right, what there was, and what it said."""
+    if "confusion" not in scores:
+        return {
+            label: (round(each["recall"] * each["rows"]), each["rows"], each["predicted"])
+            for label, each in scores.get("per_label", {}).items()
+        }
+    matrix = scores["confusion"]
+    return {
+        label: (matrix[k][k], sum(matrix[k]), sum(row[k] for row in matrix))
+        for k, label in enumerate(scores["labels"])
+    }
 
 
 def frontier(strategies: Sequence[View]) -> list[str]:
@@ -221,6 +257,7 @@ def _advice(document: Document) -> View | None:
         "strategy": advice["strategy"],
         "status": advice["status"],
         "statusText": STATUS.get(advice["status"], advice["status"]),
+        "statusMeans": status_means(advice["status"], document["margin"]),
         "text": advice["text"],
         "tasks": [
             {
@@ -260,6 +297,23 @@ def _facts(document: Document) -> str:
     )
 
 
+def _further(document: Document) -> list[View]:
+    """Lay out the tables that the command line was asked for beside the comparison."""
+    from core.comparison_words import further_tables_in_words
+
+    return [
+        {
+            "title": shorten(table.title),
+            "against": table.against,
+            "meaning": table.meaning,
+            "lines": [
+                {key: each[key] for key in ("name", "mean", "versus")} for each in table.lines
+            ],
+        }
+        for table in further_tables_in_words(document)
+    ]
+
+
 def _floor(floor: Document | None) -> View | None:
     if floor is None:
         return None
@@ -270,14 +324,6 @@ def _mean_floor(tasks: Sequence[View]) -> float | None:
     """Average what counting words reaches over the tasks, as a strategy's mean is."""
     known = [task["floor"]["lexical"]["mean"] for task in tasks if task["floor"]]
     return sum(known) / len(known) if known and len(known) == len(tasks) else None
-
-
-def _drift(drift: Document | None) -> View | None:
-    """Pick what is told of drift: on the probe."""
-    probe = (drift or {}).get("probe")
-    if not probe:
-        return None
-    return {key: probe.get(key) for key in ("cka", "rank_agreement", "neighbours_kept")}
 
 
 def _second_look(document: Document) -> list[View]:

@@ -45,6 +45,7 @@ class Asked:
         choice: Makes the choice of strategies, seeds and the rest, for those rows.
         name: What the rows are called.
         same: What a comparison must share with another one to go on with it.
+        command: The same as the command line would have it; empty for none.
     """
 
     dataset: Callable[[], "Dataset"]
@@ -52,6 +53,7 @@ class Asked:
     choice: Callable[["Dataset"], "ComparisonChoice"]
     name: str
     same: object
+    command: str = ""
 
 
 @dataclass
@@ -274,6 +276,7 @@ class ComparisonShelf:
 
     def _follow(self, comparison: Comparison, asked: Asked) -> None:
         from core.comparison import compare
+        from core.comparison_events import RunFinished
 
         dataset = asked.dataset()
         events = compare(
@@ -282,11 +285,14 @@ class ComparisonShelf:
             asked.choice(dataset),
             folder=comparison.folder,
             cancelled=lambda: self._cancelled(comparison),
+            command=asked.command,
         )
         with contextlib.closing(events):
             for event in events:
                 take(comparison, event)
-                self._put_weights_away()
+                if isinstance(event, RunFinished):
+                    with contextlib.suppress(OSError):  # another visitor deletes theirs meanwhile
+                        self._put_weights_away()
 
     def _put_weights_away(self) -> None:
         """Keep the runs' weights within the budget: the oldest runs' go first."""

@@ -36,6 +36,20 @@ def run_folder(folder: Path, strategy: str, seed: int) -> Path:
     return found.folder
 
 
+def kept_runs(folder: Path, report: Mapping[str, Any]) -> set[tuple[str, int]]:
+    """Name the runs of a report, strategy and seed, whose weights are in a comparison's folder."""
+    from core.comparison_runs import RUNS, run_name
+    from core.manifest import MANIFEST
+
+    found = set()
+    for run in report["runs"]:
+        strategy, seed = str(run["strategy"]), int(run["seed"])
+        of_strategy = folder / RUNS / run_name(strategy, run["settings"])
+        if (of_strategy / f"seed-{seed}" / MANIFEST).is_file():
+            found.add((strategy, seed))
+    return found
+
+
 def kept_comparisons(runs: Path | None) -> list[Path]:
     """List the comparisons in a folder: itself, or those in it; the newest first."""
     if runs is None:

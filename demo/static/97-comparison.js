@@ -1,6 +1,6 @@
 /* A comparison of strategies: the advice, how far it is, accuracy against cost, the table, each strategy's runs. */
 (() => {
-  const { h, svg, words, number } = window.thaw;
+  const { h, svg, words, number, ticksOf, lines } = window.thaw, { figure, change } = window.thaw.findings;
   const title = (name) => name.charAt(0).toUpperCase() + name.slice(1);
   const GLYPH = { better: "✓", good_enough: "✓", cannot_tell: "?" };
   const percent = (x) => number(100 * x, 1);
@@ -12,20 +12,20 @@
   /* ---- the advice */
   function drawAdvice(host, given, on) {
     const view = JSON.parse(JSON.stringify(given));
-    const advice = view.advice;
+    const advice = view.advice, advised = advice && view.strategies.find((each) => each.name === advice.strategy);
     if (!view.strategies.length) { host.replaceChildren(); return; }
     host.replaceChildren(h("section", { class: "card answer advice", "aria-live": "polite" },
       h("div", {},
         advice ? [h("p", { class: "big" }, h("b", {}, "What to freeze: "), h("code", {}, words(advice.strategy)), " ", h("span", { class: `verdict ${advice.status}` },
           h("span", { "aria-hidden": "true" }, `${GLYPH[advice.status] || "·"} `), advice.statusText)),
-        h("p", {}, words(advice.text)),
+        h("p", {}, words(advice.text)), advice.statusMeans && h("p", { class: "soft fine means" }, advice.statusMeans),
         advice.tasks.length > 1 && h("details", { class: "by-task" }, h("summary", {}, "Task by task"), h("ul", { class: "plain" }, advice.tasks.map((task) =>
           h("li", {}, h("b", {}, words(title(task.name))), ", ", h("code", {}, words(task.strategy)), " ", h("span", { class: `verdict ${task.status}` }, task.statusText), ": ", words(task.text)))))]
           : h("p", { class: "big" }, "No advice yet: it takes two strategies that have finished a run."),
         advice && (view.code || []).length > 0 && h("details", { class: "by-task as-code" }, h("summary", {}, "Take it home as code"),
           h("p", { class: "soft" }, "The same freezing, rates and epochs, on all rows, without Thaw."), view.code.map(script)),
         h("p", { class: "soft" }, words(view.facts), ". ", words(view.made))),
-      advice && view.usable && h("div", { class: "answer-side" },
+      advice && advised && advised.runs.some((run) => run.kept) && h("div", { class: "answer-side" },
         h("button", { type: "button", class: "thaw-button", onclick: () => on.use({ strategy: advice.strategy, seed: view.seed }) }, "Use this model"))));
   }
 
@@ -61,17 +61,10 @@
         Object.entries(at.loss).map(([task, loss], k) => [k ? ", " : "", words(task), ` ${number(loss, 2)}`])),
       all.length > 0 && h("ul", { class: "run-rows" }, view.runs.map((row) => h("li", {}, h("code", {}, words(row.strategy)),
         h("span", { class: "ticks", role: "img", "aria-label": row.states.map((state, k) => `run ${k + 1} ${RUN_SAID[state] || state}`).join(", ") },
-          row.states.map((state) => h("i", { class: state }))))))));
+          row.states.map((state, k) => h("i", { class: state, title: `run ${k + 1} ${RUN_SAID[state] || state}` }))))))));
   }
 
   /* ---- charts */
-  function ticksOf(low, high, most = 6) {
-    const raw = (high - low) / most, power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
-    const found = [];
-    for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + 1e-9; t += step) found.push(Number(t.toFixed(10)));
-    return found;
-  }
   function logTicks(low, high) {
     const found = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
@@ -135,31 +128,6 @@
     });
   }
 
-  /* Moves heights apart by a gap at least, none below the lowest. */
-  function spread(heights, gap, lowest) {
-    const order = heights.map((y, k) => k).sort((a, b) => heights[a] - heights[b]), found = [...heights];
-    order.forEach((k, at) => { if (at) found[k] = Math.max(found[k], found[order[at - 1]] + gap); });
-    order.reverse().forEach((k, at) => { found[k] = Math.min(found[k], at ? found[order[at - 1]] - gap : lowest); });
-    return found;
-  }
-
-  /* Lines over steps: {name, look, values: [[x, y]]}. */
-  function lines(spec) {
-    const width = 460, height = 200, box = { left: 46, right: 90, top: 10, bottom: 30 };
-    const all = spec.lines.flatMap((line) => line.values);
-    if (!all.length) return null;
-    const x1 = Math.max(...all.map((v) => v[0])), y0 = spec.zero ? 0 : Math.min(...all.map((v) => v[1])), y1 = Math.max(...all.map((v) => v[1]), y0 + 1e-6);
-    const X = (v) => box.left + (width - box.left - box.right) * v / (x1 || 1), Y = (v) => box.top + (height - box.top - box.bottom) * (y1 - v) / (y1 - y0);
-    const ends = spread(spec.lines.map((line) => Y(line.values[line.values.length - 1][1]) + 4), 13, height - box.bottom + 4);
-    return h("figure", { class: "lines" }, h("figcaption", {}, spec.title), svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spec.label },
-      ticksOf(y0, y1, 4).map((t) => [svg("line", { class: "ax", x1: box.left, x2: width - box.right, y1: Y(t), y2: Y(t) }), svg("text", { class: "tick", x: box.left - 6, y: Y(t) + 4, "text-anchor": "end" }, spec.tick(t))]),
-      [0, x1].map((t, k) => svg("text", { class: "tick", x: X(t), y: height - 12, "text-anchor": k ? "end" : "start" }, k ? `${spec.unit} ${Math.round(t)}` : "0")),
-      spec.lines.map((line, k) => {
-        return [svg("polyline", { class: `curve curve-${k % 4}`, points: line.values.map(([a, b]) => `${X(a)},${Y(b)}`).join(" ") }),
-          line.values.length < 30 && line.values.map(([a, b]) => svg("circle", { class: `curve-${k % 4}`, cx: X(a), cy: Y(b), r: 2.5 })), svg("text", { class: "name", x: width - box.right + 6, y: ends[k] }, line.name.slice(0, 14))];
-      })));
-  }
-
   /* ---- the result */
   const headsOnly = (each) => /^f+[tp]$/.test(each.parts.replaceAll("n", "f"));
   const scoreOf = (each, task) => task === null ? each.mean : each.tasks[task]?.score ?? null;
@@ -176,7 +144,7 @@
       const it = scoreOf(each, task);
       const lost = each.forgetting ? `, ${number(each.forgetting.mean, 3)} of similarity forgotten` : "";
       return { name: each.name, y: it.mean, low: it.low, high: it.high, look: headsOnly(each) ? "heads-only" : "tunes",
-        told: `${each.name}: ${percent(it.mean)} % (${between(it)}), ${seconds(each.seconds)} a run${lost}` };
+        told: `${each.name}: ${percent(it.mean)} % (${between(it)}), ${seconds(each.seconds)} a run${lost}${each.name === view.advice?.strategy ? "; advised" : ""}` };
     };
     const common = { picked: state.picked, advised: view.advice?.strategy, onPick: (name) => { state.picked = name; redraw(`.mark[data-strategy="${CSS.escape(name)}"]`); },
       tell: (text) => told.replaceChildren(words(text)) };
@@ -204,30 +172,25 @@
     return [...known].sort((a, b) => a.seconds - b.seconds).filter((each) => scoreOf(each, task).mean > highest && ((highest = scoreOf(each, task).mean), true)).map((each) => each.name);
   }
 
-  const figure = (it) => it ? [h("span", {}, percent(it.mean)), " ", h("span", { class: "soft" }, `${percent(it.low)}–${percent(it.high)}`)] : "–";
-  function change(it) {
-    if (!it) return "–";
-    const sure = it.low > 0 ? "up" : it.high < 0 ? "down" : "";
-    return h("span", { class: `score ${sure}`, title: `95 % interval ${points(it.low)} to ${points(it.high)} points` }, points(it.mean), h("span", { class: "soft" }, ` ${points(it.low)} to ${points(it.high)}`));
-  }
-
   function table(view, state, redraw) {
     const several = view.tasks.length > 1;
     const lost = view.strategies.some((each) => each.forgetting);
-    const heads = ["Strategy", "Trains", several && "Mean, 95 %", ...view.tasks.map((task) => [words(title(task.name)), `, ${task.metric}`]), "vs heads", "Seconds", "Memory", "Weights", lost && "Similarity lost", "Sentences/s"].filter(Boolean);
+    const heads = ["Strategy", "Trains", several && "Mean, 95 %", ...view.tasks.map((task) => [words(title(task.name)), `, ${task.metric}`]), "vs heads", "vs best", "Seconds", "Memory", "Weights", lost && "Similarity lost", "Sentences/s"].filter(Boolean);
     const pick = (name) => { state.picked = name; redraw(`tr[data-strategy="${CSS.escape(name)}"] button`); };
     const floor = view.tasks.map((task) => task.floor?.lexical ? figure(task.floor.lexical) : "–");
     return h("section", { class: "card" }, h("h3", {}, "Strategies"), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Strategies, all figures" },
-      h("table", { class: "compared" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+      h("table", { class: "compared" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", title: typeof head === "string" ? window.thaw.findings.columnMeans(head) : null }, head)))),
         h("tbody", {}, view.strategies.map((each) => h("tr", { class: each.name === state.picked ? "pick" : "", "data-strategy": each.name, onclick: () => pick(each.name) },
           h("th", { scope: "row" }, h("button", { type: "button", "aria-pressed": String(each.name === state.picked), onclick: (e) => { e.stopPropagation(); pick(each.name); } }, h("code", {}, words(each.name))), each.name === view.advice?.strategy && h("span", { class: "advised" }, "advised")),
           h("td", {}, window.thaw.dots(each.parts)),
           several && h("td", { class: "n" }, figure(each.mean)),
           view.tasks.map((task) => h("td", { class: "n" }, figure(each.tasks[task.name]?.score), each.tasks[task.name]?.clearsFloor === false && h("span", { class: "below", title: "Does not clear the floor" }, " below the floor"))),
-          h("td", { class: "n" }, change(each.versusHeads)), h("td", { class: "n" }, number(each.seconds, 1)), h("td", { class: "n" }, megabytes(each.memory)), h("td", { class: "n" }, each.weights),
+          h("td", { class: "n" }, change(each.versusHeads)), h("td", { class: "n" }, change(each.versusBest)), h("td", { class: "n" }, number(each.seconds, 1)), h("td", { class: "n" }, megabytes(each.memory)), h("td", { class: "n" }, each.weights),
           lost && h("td", { class: "n" }, each.forgetting ? h("span", { title: between(each.forgetting, (x) => number(x, 3)) }, number(each.forgetting.mean, 3)) : "–"),
           h("td", { class: "n" }, each.speed === null ? "–" : Math.round(each.speed)))),
-        h("tr", { class: "floor" }, h("th", { scope: "row" }, "floor: counting words"), h("td", {}), several && h("td", { class: "n" }, view.floor === null ? "–" : percent(view.floor)), floor.map((it) => h("td", { class: "n" }, it)), h("td", { colspan: lost ? 6 : 5 }))))));
+        h("tr", { class: "floor", title: window.thaw.findings.columnMeans("Floor") }, h("th", { scope: "row" }, "floor: counting words"), h("td", {}), several && h("td", { class: "n" }, view.floor === null ? "–" : percent(view.floor)), floor.map((it) => h("td", { class: "n" }, it)), h("td", { colspan: lost ? 7 : 6 })),
+        h("tr", { class: "floor", title: window.thaw.findings.columnMeans("Floor") }, h("th", { scope: "row" }, "floor: commonest label"), h("td", {}), several && h("td", {}), view.tasks.map((task) => h("td", { class: "n" }, task.floor && task.floor.majority !== null ? percent(task.floor.majority) : "–")), h("td", { colspan: lost ? 7 : 6 }))))),
+      window.thaw.findings.columns());
   }
 
   function detail(view, state, on) {
@@ -237,18 +200,19 @@
     const baseline = view.strategies.find((one) => one.name === "heads" && one !== each);
     return h("section", { class: "card strategy-detail" },
       h("div", { class: "bar" }, h("h3", {}, words(each.title), " ", h("code", {}, words(each.name))), window.thaw.dots(each.parts)),
-      h("p", { class: "soft" }, "Heads read ", words(each.read), `. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`,
-        each.drift && each.drift.cka !== null && ` Drift from the pretrained encoder on the probe: CKA ${number(each.drift.cka, 3)}, rank agreement ${number(each.drift.rank_agreement, 3)}, ${number(each.drift.neighbours_kept, 1)} of 10 neighbours kept.`),
+      h("p", { class: "soft" }, "Heads read ", words(each.read), `. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`),
+      each.retention && h("p", { class: "soft retention" }, words(each.retention)),
       each.notes.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), words(note))),
       curves && curves.loss.length > 1 && h("div", { class: "curve-pair" },
-        lines({ title: `Loss while learning, seed ${curves.seed}`, label: `Training loss of ${each.name} by step`, unit: "step", zero: true, tick: (t) => number(t, 1), lines: tasks.map((task) => ({ name: task, values: curves.loss.filter((p) => p.loss[task] !== undefined).map((p) => [p.step, p.loss[task]]) })).filter((l) => l.values.length) }),
-        curves.epochs.length > 1 && lines({ title: "Score on its validation rows", label: `Validation score of ${each.name} by epoch`, unit: "epoch", zero: false, tick: (t) => `${number(100 * t, 0)} %`, lines: tasks.map((task) => ({ name: task, values: curves.epochs.filter((p) => p.scores[task] !== undefined).map((p) => [p.epoch, p.scores[task]]) })).filter((l) => l.values.length) })),
+        lines({ title: `Loss while learning, seed ${curves.seed}`, label: `Training loss of ${each.name} by step`, unit: "step", zero: true, tick: (t) => number(t, 1), say: (t) => number(t, 3), rest: "Point at the lines to read them, or use the arrow keys.", lines: tasks.map((task) => ({ name: task, values: curves.loss.filter((p) => p.loss[task] !== undefined).map((p) => [p.step, p.loss[task]]) })).filter((l) => l.values.length) }),
+        curves.epochs.length > 1 && lines({ title: "Score on its validation rows", label: `Validation score of ${each.name} by epoch`, unit: "epoch", zero: false, tick: (t) => `${number(100 * t, 0)} %`, say: (t) => `${number(100 * t, 1)} %`, rest: "The weights of the best epoch are kept.", lines: tasks.map((task) => ({ name: task, values: curves.epochs.filter((p) => p.scores[task] !== undefined).map((p) => [p.epoch, p.scores[task]]) })).filter((l) => l.values.length) })),
+      window.thaw.findings.byTask(view, each),
       Object.entries(each.classes).map(([task, rows]) => classes(task, rows, baseline?.classes[task])),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, h("table", { class: "compared" }, h("caption", { class: "hidden-text" }, `Runs of ${each.name}`),
         h("thead", {}, h("tr", {}, ["Run", ...tasks.map((task) => words(title(task))), "Best epoch", "Steps", "Seconds", view.usable ? "" : null].filter((x) => x !== null).map((head) => h("th", { scope: "col" }, head || h("span", { class: "hidden-text" }, "Use"))))),
         h("tbody", {}, each.runs.map((run) => h("tr", {}, h("th", { scope: "row" }, `seed ${run.seed}`), tasks.map((task) => h("td", { class: "n" }, run.scores[task] === null || run.scores[task] === undefined ? "–" : percent(run.scores[task]))),
           h("td", { class: "n" }, `${run.epoch} of ${run.epochs}`), h("td", { class: "n" }, run.steps), h("td", { class: "n" }, number(run.seconds, 1)),
-          view.usable && h("td", {}, h("button", { type: "button", class: "link", "aria-label": `Use ${each.name}, seed ${run.seed}, as the working model`, onclick: () => on.use({ strategy: each.name, seed: run.seed }) }, "use this model"))))))),
+          view.usable && h("td", {}, run.kept ? h("button", { type: "button", class: "link", "aria-label": `Use ${each.name}, seed ${run.seed}, as the working model`, onclick: () => on.use({ strategy: each.name, seed: run.seed }) }, "use this model") : h("span", { class: "soft" }, "weights put away for room"))))))),
       h("p", { class: "saves" }, h("span", { class: "soft" }, "As code"), ["transformers", "sentence-transformers"].map((library) =>
         h("button", { type: "button", class: "link", "aria-label": `${each.name} as a script of plain ${library}`, onclick: () => on.save({ kind: "code", strategy: each.name, library }) }, `plain ${library}`))));
   }
@@ -267,14 +231,15 @@
   function looks(view) {
     if (!view.secondLook.length) return null;
     return h("section", { class: "card" }, h("h3", {}, "Worth a second look"), h("p", { class: "soft" }, "Rows that every strategy gets wrong: their labels may be."),
-      view.secondLook.map((each) => h("details", { class: "as-table" }, h("summary", {}, `${title(each.task)}: ${each.count} rows`),
+      view.secondLook.map((each) => h("details", { class: "as-table" }, h("summary", {}, `${title(each.task)}: ${each.count} row${each.count === 1 ? "" : "s"}${each.count > each.rows.length ? `, the first ${each.rows.length} shown` : ""}`),
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Rows of ${each.task}` }, h("table", { class: "looked" }, h("thead", {}, h("tr", {}, [title(each.unit), "Label", "Predicted", "Text"].map((head) => h("th", { scope: "col" }, head)))),
           h("tbody", {}, each.rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row.place), h("td", {}, words(row.actual)), h("td", {}, row.predicted.map(([label, n], k) => [k ? ", " : "", words(label), ` (${n})`])), h("td", { class: "text" }, words(row.text))))))))));
   }
 
   function closing(view, on) {
     return h("section", { class: "card" }, view.notes.length > 0 && [h("h3", {}, "To know"), h("ul", { class: "plain soft" }, view.notes.map((note) => h("li", {}, words(note))))],
-      h("p", { class: "saves" }, h("span", { class: "soft" }, "Report"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "html" }) }, "HTML, to send"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "json" }) }, "JSON, all figures")));
+      h("p", { class: "saves" }, h("span", { class: "soft" }, "Report"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "html" }) }, "HTML, to send"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "json" }) }, "JSON, all figures")),
+      view.command && h("p", { class: "soft fine" }, "The same on the command line: ", h("code", { class: "command" }, words(view.command))));
   }
 
   const states = {};
@@ -287,7 +252,7 @@
     const redraw = (focus) => {
       const left = [...host.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
       const made = charts(view, state, redraw);
-      host.replaceChildren(...[made.node, table(view, state, redraw), detail(view, state, on), looks(view), closing(view, on)].filter(Boolean));
+      host.replaceChildren(...[made.node, table(view, state, redraw), detail(view, state, on), window.thaw.findings.further(view), looks(view), closing(view, on)].filter(Boolean));
       made.draw();
       host._draw = made.draw;
       [...host.querySelectorAll(".scroll")].forEach((each, k) => { each.scrollLeft = left[k] || 0; });
@@ -311,7 +276,7 @@
         if (asked.has(each.name)) on.remove({ name: each.name });
         else { asked.add(each.name); e.target.textContent = "Really delete it?"; }
       } }, "Delete"));
-    host.replaceChildren(h("section", { class: "card comparisons" }, h("h3", {}, "Comparisons"), h("ul", { class: "plain" }, view.rows.map(row))));
+    host.replaceChildren(h("section", { class: "card comparisons" }, h("h3", {}, "Comparisons"), h("ul", { class: "plain" }, view.rows.map(row)), view.kept && h("p", { class: "soft fine" }, view.kept)));
   }
 
   /* The browser keeps the ids of its comparisons, so that a reload finds them. */

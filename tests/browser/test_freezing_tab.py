@@ -213,11 +213,12 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
 
     mark = page.locator("#freeze-result .mark[data-strategy='lower:4']").first
     mark.focus()
-    expect(page.locator("#freeze-result .readout")).to_contain_text("lower:4: ")
+    expect(page.locator("#freeze-result .charts .readout")).to_contain_text("lower:4: ")
     page.keyboard.press("Enter")
     expect(page.locator(".strategy-detail h3")).to_contain_text("Lower 4 layers frozen")
     expect(page.locator(".strategy-detail .per-class")).to_contain_text("<i>boat</i>")
 
+    check_explanations(page)
     check_accessible(page)
     page.evaluate("document.body.classList.add('dark')")
     page.wait_for_timeout(1_000)  # colours are on their way
@@ -250,6 +251,29 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     page.get_by_role("button", name="Delete Yours, of own.csv").click()
     page.get_by_role("button", name="Delete Yours, of own.csv").click()
     expect(page.locator("#freeze-comparisons")).not_to_contain_text("Yours, of own.csv")
+
+
+def check_explanations(page: Page) -> None:
+    """Pointing, keys and clicks explain what a comparison shows."""
+    expect(page.locator("#freeze-advice .means")).not_to_be_empty()
+    curve = page.locator(".strategy-detail .lines svg").first
+    told = page.locator(".strategy-detail .lines .readout").first
+    curve.hover()
+    expect(told).to_contain_text(re.compile(r"step \d+: way \d"))
+    page.mouse.move(0, 0)
+    expect(told).to_contain_text("Point at the lines")
+    curve.focus()
+    page.keyboard.press("Home")
+    first = told.inner_text()
+    page.keyboard.press("End")
+    expect(told).not_to_have_text(first)
+    expect(page.locator(".strategy-detail .retention")).to_contain_text("drifted")
+    page.get_by_text("Task by task, every score").click()
+    expect(page.locator(".by-task-scores th[scope=col]")).to_contain_text(["Macro-F1"])
+    page.get_by_text("What the columns say").click()
+    expect(page.locator(".column-words")).to_contain_text("Forgetting: how much worse")
+    expect(page.locator("#freeze-result .command")).to_contain_text("--data own.csv")
+    expect(page.locator("#freeze-comparisons")).to_contain_text("Yours stay until")
 
 
 def test_a_comparison_is_stopped_at_once_and_a_reload_finds_it(own_page: Page) -> None:

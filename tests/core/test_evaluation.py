@@ -13,10 +13,10 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from core.config import DataChoice
 from core.dataset import Dataset, read_dataset
-from core.evaluation import calibrate, evaluate_document, evaluate_scores, score_labels
+from core.evaluation import calibrate, evaluate_document, evaluate_scores, score_labels, score_spans
 from core.model import Calibration, MultiTaskModel, ReadText
 from core.prediction import decode_tags, predict
-from core.task import IGNORED, Example, tags_of
+from core.task import IGNORED, Example, Span, tags_of
 from core.tokenizer import Pieces
 from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, TASKS, tiny_model
 
@@ -39,6 +39,26 @@ def test_a_sentence_task_s_figures_are_scikit_learn_s(pairs: list[tuple[str, str
     for label, f1 in zip(KIND.labels, by_label, strict=True):
         assert document["per_label"][label]["f1"] == pytest.approx(f1)
         assert document["per_label"][label]["rows"] == true.count(label)
+
+
+@given(st.data())
+def test_span_scores_by_label_are_those_of_the_label_alone(data: st.DataObject) -> None:
+    def spans() -> tuple[Span, ...]:
+        starts = data.draw(st.lists(st.integers(0, 5), unique=True, max_size=4))
+        return tuple(Span(s, s + 1, data.draw(st.sampled_from(NAMES.labels))) for s in starts)
+
+    texts = [(spans(), spans()) for _ in range(data.draw(st.integers(1, 4)))]
+    true, said = [list(each) for each in zip(*texts, strict=True)]
+    document = score_spans(NAMES, true, said).document()
+    assert document["entities"] == sum(each["rows"] for each in document["per_label"].values())
+    for label, each in document["per_label"].items():
+        wanted = [[s for s in spans if s.label == label] for spans in true]
+        found = [[s for s in spans if s.label == label] for spans in said]
+        alone = score_spans(NAMES, wanted, found).document()
+        assert each["predicted"] == sum(map(len, found))
+        assert [each[m] for m in ("precision", "recall", "f1")] == [
+            alone[m] for m in ("precision", "recall", "f1")
+        ]
 
 
 def words_of(count: int) -> ReadText:

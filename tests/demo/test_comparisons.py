@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,8 @@ from core.dataset import Dataset, read_dataset
 from core.scenario import parse_strategy
 from demo import comparison_examples
 from demo.comparing_events import KEPT, ComparingEvents, example_view
-from demo.comparing_form import Form, Order, asked_by
-from demo.comparison_views import going_view, result_view
+from demo.comparing_form import Form, Order, asked_by, command_line
+from demo.comparison_views import STATUS, going_view, result_view, status_means
 from demo.comparisons import (
     DONE,
     FAILED,
@@ -30,7 +31,7 @@ from demo.comparisons import (
     ComparisonShelf,
 )
 from demo.encoders import EncoderShelf, name_of, second_of, with_second
-from demo.kept_comparisons import kept_comparisons, kept_report, run_folder
+from demo.kept_comparisons import kept_comparisons, kept_report, kept_runs, run_folder
 from demo.layer_profiles import ProfileShelf
 from demo.models import ModelShelf, WorkingModel
 from demo.working_data import DataShelf, WorkingData
@@ -107,7 +108,10 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     assert again.report is not None
     assert len(again.report["runs"]) == 4
     assert (kept / "run.json").stat().st_mtime == before, "what was there is not run again"
-    view = result_view(again.report, name=again.id, made="now", usable=True)
+    kept_now = kept_runs(first.folder, again.report)
+    assert kept_now == {(name, seed) for name in ("heads", "lower:1") for seed in (0, 1)}
+    view = result_view(again.report, name=again.id, made="now", kept=kept_now)
+    assert view["usable"]
     assert [each["parts"] for each in view["strategies"]] == ["fffft", "ffttt"]
     assert view["frontier"]
     assert view["strategies"][0]["classes"]["mood"][0]["rows"] > 0
@@ -235,6 +239,11 @@ def test_weights_are_put_away_past_the_budget_and_figures_stay(
         run_folder(comparison.folder, "lower:2", 0)
     assert comparison.report is not None
     assert comparison.report["strategies"][0]["mean"]
+    kept = kept_runs(comparison.folder, comparison.report)
+    assert kept == set()
+    view = result_view(comparison.report, name="x", made="now", kept=kept)
+    assert not view["usable"]
+    assert [run["kept"] for run in view["strategies"][0]["runs"]] == [False]
     shelf.close()
 
 
@@ -324,6 +333,77 @@ def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any],
         asked_by(order(()), profiles)
 
 
+def test_the_command_of_a_comparison_asks_for_the_same() -> None:
+    """What the command line reads back from it is what the page was asked for."""
+    choice = DataChoice(
+        source="/tmp/somewhere/my reviews.csv",
+        label_columns=("mood=how it was",),
+        tasks=("mood",),
+        renames=("mood:so so=fine",),
+        rows=120,
+    )
+    data = WorkingData(id="x", choice=choice)
+    line = command_line(
+        data,
+        EncoderChoice(name="mpnet", normalize=False),
+        {"strategies": "heads,lower:1@2", "seeds": 6, "epochs": None, "balances": True},
+    )
+    assert shlex.split(line) == [
+        *("python", "-m", "core", "compare", "--data", "my reviews.csv"),
+        *("--label-column", "mood=how it was", "--task", "mood", "--map", "mood:so so=fine"),
+        *("--rows", "120", "--encoder", "mpnet", "--strategies", "heads,lower:1@2"),
+        *("--seeds", "6", "--balances", "--no-normalize"),
+    ]
+    assert "somewhere" not in line, "a folder of the server's"
+
+
+def test_the_page_s_order_has_its_command() -> None:
+    profiles = ProfileShelf(EncoderShelf(EncoderChoice(), local=False), DataShelf())
+    form = Form(
+        rows=90,
+        tasks=["topic"],
+        seeds=3,
+        epochs="2",
+        budget=60,
+        cost="memory",
+        margin=3,
+        score="accuracy",
+    )
+    order = Order(
+        strategies=("heads", "full"), data=WorkingData(), encoder=EncoderChoice(), form=form
+    )
+    assert asked_by(order, profiles).command == (
+        "python -m core compare --data corpus --task topic --rows 90 --strategies heads,full "
+        "--seeds 3 --epochs 2 --budget 60s --cost memory"
+    )
+
+
+def test_further_tables_labels_of_spans_and_what_a_status_means_are_drawn() -> None:
+    shipped = comparison_examples.shipped_comparison()
+    assert shipped is not None
+    document = shipped["document"]
+    name = document["strategies"][0]["name"]
+    line = {"name": name, "mean": None, "tasks": {}, "versus": None}
+    counts = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "rows": 8, "predicted": 4}
+    spans = {"per_label": {"PER": counts}, "f1": 1 / 3}
+    runs = [
+        {**run, "tasks": {**run["tasks"], "entities": spans}}
+        for run in document["runs"]
+        if run["strategy"] == name
+    ]
+    view = result_view(
+        {**document, "runs": runs, "balances": {"dwa": [line]}}, name="x", made="now"
+    )
+    assert view["further"][0]["title"] == "losses balanced by dynamic weight averaging"
+    first = view["strategies"][0]
+    assert first["classes"]["entities"] == [
+        {"label": "PER", "f1": pytest.approx(1 / 3), "rows": 8 * len(runs)}
+    ]
+    assert view["advice"]["statusMeans"]
+    assert {status_means(status, 3) for status in STATUS} != {""}
+    assert "at most 2.5 points worse" in status_means("good_enough", 2.5)
+
+
 def test_the_shipped_comparison_is_of_the_corpus_and_strategies_as_they_are() -> None:
     shipped = comparison_examples.shipped_comparison()
     assert shipped is not None
@@ -345,12 +425,12 @@ def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_th
     wait(comparison, ended)
     report = comparison.report
     assert report is not None
-    heads, mixed = result_view(report, name="a", made="now", usable=False)["strategies"]
+    heads, mixed = result_view(report, name="a", made="now")["strategies"]
     assert (heads["read"], mixed["read"]) == ("layer 3", "a mix of all layers")
     (run,) = (run for run in report["runs"] if run["strategy"] == "heads")
     other = {**run, "seed": 1, "read": {"mood": 2}}
     report = {**report, "runs": [run, other], "notes": ["rows were left out"]}
     report["strategies"] = [{**report["strategies"][0], "notes": ["heads was still improving"]}]
-    view = result_view(report, name="a", made="now", usable=False)
+    view = result_view(report, name="a", made="now")
     assert view["strategies"][0]["read"] == "layers, run by run: mood 3, 2"
     assert view["notes"] == ["Rows were left out.", "heads was still improving."]
