@@ -86,7 +86,6 @@ class TrainingEvents:
 
     def estimate(self, choice: EncoderChoice, working: WorkingData, *given: Any) -> str:  # noqa: ANN401
         """Say how long what the fields hold would take here; what cannot be is said too."""
-        self.sessions.warm_up()
 
         def say() -> str:
             ask = TrainingAsk.of(given)
@@ -100,6 +99,8 @@ class TrainingEvents:
             return f'<p class="soft">{html.escape(Work(lambda *_: say()).result())}</p>'
         except (ValueError, RuntimeError) as error:
             return f'<p class="warn">{html.escape(_sentence(error))}</p>'
+        finally:
+            self.sessions.warm_up()  # after the measurement, which it would disturb
 
     def look(self, asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
         """Tell a browser how its run is and what is new of it."""
