@@ -8,6 +8,7 @@ is ever run.
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -365,7 +366,10 @@ def write_json(path: Path, document: Any) -> None:  # noqa: ANN401 (any JSON)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text + "\n", encoding="utf-8")
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # else a machine that goes down may keep its name alone
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -157,6 +157,8 @@ def test_forgetting_is_said_only_where_it_is_shown(
 def test_of_single_trainings_it_says_that_another_seed_may_differ() -> None:
     once = [run_of("heads", right(120)), run_of("full", right(170))]
     assert "another seed may differ" in advice_of(*once).overall.text
+    mixed = advice_of(*once, run_of("full", right(171), seed=1))
+    assert "another seed may differ" not in mixed.overall.text, "not each was trained once"
     twice = [*once, run_of("heads", right(121), seed=1), run_of("full", right(171), seed=1)]
     assert "another seed may differ" not in advice_of(*twice).overall.text
 
@@ -181,6 +183,15 @@ def test_one_that_has_not_tested_every_fold_cannot_be_vouched_for() -> None:
     assert "has not tested every row" in found.overall.text
     assert found.unfinished == ("lower:4", "full")
     assert "Not finished, and so able to change this: lower:4." in found.overall.text
+
+
+def test_one_that_is_matched_only_by_an_unfinished_one_may_still_change_the_advice() -> None:
+    runs = [*folds("lower:4", right(120)), *folds("full", right(120), count=2)]
+    matched = advice_of(*runs, *folds("heads", right(50)), margin=20)
+    assert matched.unfinished == (), "lower:4 is shown good enough beside it, and is cheaper"
+    runs = [*folds("lower:4", right(120), count=2), *folds("full", right(120), count=2)]
+    open_ones = advice_of(*runs, *folds("heads", right(50)), margin=20)
+    assert open_ones.unfinished == ("lower:4", "full")
 
 
 def test_one_that_is_behind_on_part_of_the_rows_takes_none_from_the_others() -> None:

@@ -1,6 +1,7 @@
 """A comparison on disk: whole runs or none, one process at a time, nothing mixed, nothing lost."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,6 +63,23 @@ def test_a_run_that_is_done_again_takes_the_place_of_the_one_before(tmp_path: Pa
         (found,) = folder.finished()
     assert found.record.steps == 9
     assert sorted(path.name for path in place.iterdir()) == sorted([MANIFEST, RUN, HELD_OUT])
+
+
+def test_a_run_is_on_the_disk_before_it_is_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, synced = os.fsync, set[int]()
+
+    def noted(file: int) -> None:
+        real(file)
+        if not read_runs(tmp_path):
+            synced.add(os.fstat(file).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with ComparisonFolder(tmp_path, IDENTITY) as folder:
+        place = keep(folder, made(), {})
+    kept = [tmp_path / INDEX, place / RUN, place / HELD_OUT]
+    assert {path.stat().st_ino for path in kept} <= synced
 
 
 @pytest.mark.parametrize("variant", ["", "balance dwa"])

@@ -1,6 +1,7 @@
 """Means and paired differences are those of core.metrics, and their errors are what they should."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,19 +146,51 @@ def test_trainings_that_differ_by_luck_widen_the_interval() -> None:
     assert error(0.05) > 1.5 * error(0.0)
 
 
-@pytest.mark.parametrize("trainings", [2, 6])
-def test_what_chance_in_training_adds_is_shared_by_the_trainings(trainings: int) -> None:
-    runs = []
-    for seed in range(trainings):  # one is right on 900 rows and on 800 in turn, the other on 850
-        for name, right in (("one", (900, 800)[seed % 2]), ("other", 850)):
-            runs.append(run_of(name, [row < right for row in range(1000)], seed=seed))
+@pytest.mark.parametrize(("one", "other"), [(2, 2), (6, 6), (6, 2)])
+@pytest.mark.parametrize("others", [("other",), ("other", "third")])
+def test_what_chance_in_training_adds_is_shared_by_the_trainings(
+    one: int, other: int, others: tuple[str, ...]
+) -> None:
+    # One is right on 900 rows and on 800 in turn, by chance; the others always on the same 850.
+    runs = [run_of("one", [row < (900, 800)[s % 2] for row in range(1000)], seed=s)
+            for s in range(one)]  # fmt: skip
+    runs += [
+        run_of(name, [row < 850 for row in range(1000)], seed=seed)
+        for name in others
+        for seed in range(other)
+    ]
     found = Outcomes(runs, range(1000)).difference("one", "other")
     # By hand: of one training 50 rows speak for or against, 50 * 0.95² + 950 * 0.05² = 47.5; of
     # all together 100 do by half, 100 * 0.5² = 25; and half a row each way is 1 / 1000².
-    of_one, of_all = ((squares * 1000 / 999 + 1) / 1000**2 for squares in (47.5, 25))
+    half_rows = 1 / 1000**2
+    of_one, of_all = (squares * 1000 / 999 / 1000**2 + half_rows for squares in (47.5, 25))
+    trainings = min(one, other)
     gaps = 0.05**2 * trainings / (trainings - 1)  # the variance of +0.05 and -0.05 in turn
+    pairs = [gaps - of_one] * len(others) + [0 - half_rows] * (len(others) - 1)  # these are alike
+    training = sum(pairs) / len(pairs) / trainings
     assert found.value == pytest.approx(0)
-    assert found.error**2 == pytest.approx(of_all + (gaps - of_one) / trainings)
+    assert found.error**2 == pytest.approx(of_all + training)
+    # Satterthwaite 1946; of all pairs of strategies only so many are free as there are others.
+    free = len(others) * (trainings - 1)
+    degrees = (of_all + training) ** 2 / (of_all**2 / 999 + training**2 / free)
+    assert found.degrees == pytest.approx(degrees)
+
+
+def test_of_two_tasks_that_agree_row_by_row_the_mean_is_as_sure_as_either() -> None:
+    kinds = Task(name="kind", kind="sentence", labels=("glad", "sad"))
+    said = (
+        run_of("one", [True] * 8 + [False] * 2),
+        run_of("other", [True] * 5 + [False] * 3 + [True] + [False]),
+    )
+    both = [
+        replace(e, tasks={**e.tasks, "kind": replace(e.tasks["mood"], task=kinds)}) for e in said
+    ]
+    outcomes = Outcomes(both, range(10))
+    found, alone = outcomes.difference("one", "other"), outcomes.difference("one", "other", "kind")
+    assert (found.value, found.rows) == (pytest.approx(alone.value), alone.rows)
+    # By hand, as above: 0.04 of the rows, and half a row each way of either task by half.
+    assert found.error**2 == pytest.approx(0.04 + 2 * 0.01 / 2**2)
+    assert alone.error**2 == pytest.approx(0.04 + 0.01)
 
 
 def test_folds_that_differ_no_more_than_their_rows_would_make_it_no_less_sure() -> None:

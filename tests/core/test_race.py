@@ -98,6 +98,13 @@ def grid_of_two(seed: int, one: float, other: float, seeds: int) -> Grid:
     return {each.place: each for each in found}
 
 
+def test_a_cheap_one_that_comes_in_late_has_its_turn() -> None:
+    recorded = grid(6, [0.7, 0.7, 0.7, 0.7])
+    runs = [recorded[name, seed] for name in ("lower:2", "full") for seed in range(3)]
+    standing = stand(race_of(), CANDIDATES, runs)
+    assert standing.next == ("heads", 0), "as where strategies are added to what is there"
+
+
 def test_runs_under_way_are_not_begun_again_and_count() -> None:
     recorded = grid(6, [0.7, 0.7, 0.7, 0.7])
     runs = [recorded["heads", 0]]
