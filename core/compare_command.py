@@ -37,6 +37,7 @@ from core.compare_options import (
 )
 from core.compare_outputs import ComparisonOutputs
 from core.config import AdviceChoice, EncoderChoice
+from core.launch import how_launched
 from core.options import (
     AsJson,
     Data,
@@ -105,6 +106,7 @@ def compare(
     Every row is tested by every strategy. With --runs, what has finished is kept at once, and
     --resume goes on from there.
     """
+    _check_alone()
     seconds = budget_seconds(budget)
     base = EncoderChoice(name=encoder, pooling=pooling, normalize=normalize, device=device)
     chosen = data_choice(
@@ -163,6 +165,20 @@ def compare(
         show_comparison(done.document)
         for written in outputs.names:
             terminal.say(f"written: {written}")
+
+
+def _check_alone() -> None:
+    """Refuse to be one of several processes, each of which would compare everything.
+
+    Raises:
+        ValueError: If a launcher started more than one.
+    """
+    count = how_launched().count
+    if count > 1:
+        raise ValueError(
+            f"a launcher started {count} processes, and compare starts its own: run python -m core "
+            f"compare by itself, with --jobs {count} for as many runs side by side"
+        )
 
 
 def _names(typed: str) -> list[str]:

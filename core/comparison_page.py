@@ -217,13 +217,15 @@ def _by_task(document: Mapping[str, Any]) -> Iterator[str]:
     for task, about in document["tasks"].items():
         scores = ["strict F1"] if about["kind"] == "token" else ["accuracy", "macro-F1"]
         keys = ["f1"] if about["kind"] == "token" else ["accuracy", "macro_f1"]
-        heads = ["strategy", *scores, "versus heads", f"versus {best}"]
+        rivals = ["versus heads"] if best == "heads" else ["versus heads", f"versus {best}"]
+        heads = ["strategy", *scores, *rivals]
         yield f"<h2>{_text(task)}</h2>"
         yield f'<div class="wide"><table><thead>{_row(heads, tag="th")}</thead><tbody>'
         for each in document["strategies"]:
             found = each["tasks"][task]
             gaps = _points(found.get("versus_heads")), _points(_of_best(each, task))
-            yield _row([each["name"], *(_figure(found[key]) for key in keys), *gaps])
+            figures = [_figure(found[key]) for key in keys]
+            yield _row([each["name"], *figures, *gaps[: len(rivals)]])
         yield "</tbody></table></div>"
 
 

@@ -98,7 +98,9 @@ def start(
 
         read_manifest(model)
     if runs is not None and not kept_comparisons(runs):
-        raise ValueError(f"--runs {runs} holds no comparison: python -m core compare makes one")
+        raise ValueError(
+            f"--runs {runs} holds no comparison: python -m core compare --runs {runs} makes one"
+        )
     number = free_port(host, port)
     shelf = EncoderShelf(choice, local=not share and is_loopback(host))
     models = ModelShelf(model)

@@ -115,7 +115,7 @@ class ComparisonShelf:
     """
 
     def __init__(self, runs: Path | None = None, *, most_bytes: int = MOST_BYTES) -> None:
-        self.runs = runs
+        self.runs = None if runs is None else runs.resolve()  # each is known by its name, also "."
         self.most_bytes = most_bytes
         self._folder: Path | None = None
         self._all: OrderedDict[str, Comparison] = OrderedDict()

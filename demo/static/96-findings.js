@@ -19,10 +19,11 @@
 
   /* A strategy on each task: every score, and how far it is from heads alone, from the best, from no network. */
   function byTask(view, each) {
-    const heads = ["Task", "Accuracy", "Macro-F1", "Strict F1", "vs heads", `vs ${view.best}`, "Counting words", "Commonest label"];
+    const other = view.best !== "heads";  // else it would be there twice
+    const heads = ["Task", "Accuracy", "Macro-F1", "Strict F1", "vs heads", other && `vs ${view.best}, the best`, "Counting words", "Commonest label"].filter(Boolean);
     return h("details", { class: "as-table by-task-scores" }, h("summary", {}, "Task by task, every score"), table(`Scores of ${each.name}`, heads, view.tasks.map((task) => {
       const own = each.tasks[task.name] || {}, floor = task.floor;
-      return [words(task.name), figure(own.accuracy), figure(own.macroF1), figure(own.f1), change(own.versusHeads), change(own.versusBest), figure(floor?.lexical),
+      return [words(task.name), figure(own.accuracy), figure(own.macroF1), figure(own.f1), change(own.versusHeads), ...(other ? [change(own.versusBest)] : []), figure(floor?.lexical),
         floor && floor.majority !== null ? percent(floor.majority) : "–"];
     })));
   }

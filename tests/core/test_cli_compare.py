@@ -393,3 +393,14 @@ def test_bad_input_is_one_sentence_and_exit_2(
     code, out, err = run("compare", "--data", "rows.jsonl", "--encoder", tiny, *FEW, *arguments)
     assert (code, out) == (2, "")
     assert named in err.splitlines()[-1]
+
+
+def test_one_of_several_processes_of_a_launcher_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    code, out, err = run("compare", "--data", "corpus", "--runs", "runs")
+    assert (code, out) == (2, "")
+    assert "a launcher started 2 processes" in err
+    assert "--jobs 2" in err

@@ -302,6 +302,16 @@ def test_a_folder_without_a_sound_report_is_refused(
     assert kept_comparisons(None) == []
 
 
+def test_a_comparison_in_the_folder_one_is_in_has_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "comparison.json").write_text('{"thaw_format": 1, "kind": "comparison"}')
+    monkeypatch.chdir(tmp_path)
+    profiles = ProfileShelf(EncoderShelf(EncoderChoice(), local=False), DataShelf())
+    page = ComparingEvents(ComparisonShelf(Path()), profiles, ModelShelf(), local=True)
+    assert page.first_listing()["rows"][0]["title"] == f"From the command line: {tmp_path.name}"
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
