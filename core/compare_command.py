@@ -306,7 +306,7 @@ class _Following:
         except (KeyboardInterrupt, CancelledError) as error:
             terminal.say(f"stopped: nothing is written to {folder}")
             raise KeyboardInterrupt from error
-        terminal.say(f"the model is in {folder}")
+        terminal.say(f"the model is in {folder}; python -m demo --model {folder} works with it")
 
     @contextlib.contextmanager
     def _stopped(self) -> Iterator[None]:

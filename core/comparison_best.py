@@ -5,15 +5,20 @@ temperature of their held-out predictions, and their figures as the expected one
 """
 
 import statistics
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from core.comparison_choice import ComparisonChoice
-from core.comparison_runs import FinishedRun
+from core.comparison_runs import FinishedRun, read_runs
+from core.comparison_shared import failed
+from core.comparison_work import SECONDS_BETWEEN_STEPS, Step
 from core.config import EncoderChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows
@@ -23,7 +28,7 @@ from core.model import Calibration
 from core.runs import Run, resolve_read
 from core.scenario import Scenario
 from core.task import IGNORED, Task
-from core.training_events import Event
+from core.training_events import Event, PlanEvent, StepEvent
 
 
 class BestRun:
@@ -143,3 +148,53 @@ class BestRun:
                 number[actual] if isinstance(actual, str) else IGNORED for actual in said.actual
             ]
         return calibrate(task, torch.tensor(scores), torch.tensor(labels))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestJob:
+    """The training of a comparison's advised strategy on all rows, in a process of its own.
+
+    Attributes:
+        dataset: The rows as they were compared on.
+        encoder: What is trained on top of.
+        choice: What was compared.
+        document: The comparison's report.
+        comparison: The comparison's folder.
+        folder: Where the model goes; what is there is replaced.
+        scratch: For temporary files; who started the process removes it.
+        command: What a person would type for the same.
+    """
+
+    dataset: Dataset
+    encoder: EncoderChoice
+    choice: ComparisonChoice
+    document: Mapping[str, Any]
+    comparison: Path
+    folder: Path
+    scratch: Path
+    command: str = ""
+
+
+def do_best(pipe: Connection, job: BestJob) -> None:
+    """Do a `BestJob`: send how far it is through a pipe, and at last the strategy's name."""
+    tempfile.tempdir = str(job.scratch)  # a process that is killed removes nothing itself
+    try:
+        told = {(run["strategy"], run["seed"]) for run in job.document["runs"]}
+        runs = [run for run in read_runs(job.comparison) if run.key in told]
+        best = BestRun(job.dataset, job.encoder, job.choice, job.document, runs)
+        steps, sent = 0, 0.0
+        for event in best.train():
+            if isinstance(event, PlanEvent):
+                steps = event.steps
+            elif (
+                isinstance(event, StepEvent) and time.perf_counter() - sent > SECONDS_BETWEEN_STEPS
+            ):
+                sent = time.perf_counter()
+                pipe.send(Step(step=event.step, steps=steps, epoch=event.epoch, loss=event.loss))
+        best.save(job.folder, command=job.command, overwrite=True)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:  # told to whoever asked, who decides
+        pipe.send(failed(error))
+    else:
+        pipe.send(best.strategy)

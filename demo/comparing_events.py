@@ -6,6 +6,7 @@ import html
 import json
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -26,6 +27,7 @@ from demo.kept_comparisons import kept_comparisons, kept_report, kept_runs, run_
 from demo.layer_profiles import ProfileShelf
 from demo.models import ModelShelf
 from demo.toasts import as_toast
+from demo.training_best import BEST
 from demo.work import RunningWork, Work, progress_line
 from demo.working_data import WorkingData
 
@@ -88,6 +90,13 @@ class ComparingEvents:
         with as_toast():
             asked = asked_by(order, self.profiles)
             comparison = self.shelf.start(asked, request.session_hash or "", current)
+        async for updates in self._watch(comparison, request):
+            yield updates
+
+    async def train_best(self, current: str, request: gr.Request) -> AsyncIterator[Updates]:
+        """Train what is advised on all rows: yields as `start`."""
+        with as_toast():
+            comparison = self.shelf.train_best(current, request.session_hash or "")
         async for updates in self._watch(comparison, request):
             yield updates
 
@@ -163,13 +172,24 @@ class ComparingEvents:
         with as_toast():
             folder, report = self._opened(current, request)
             strategy, seed = str(given.get("strategy")), given.get("seed")
+            if given.get("best"):
+                return self._use_best(current, report)
             if seed is None:  # the advised one: its best run by the validation rows
                 seed = best_seed(report, strategy, kept_runs(folder, report))
             model = run_folder(folder, strategy, whole_given("seed", seed, 0, 10_000))
-            name = f"{strategy}, seed {seed}, of {report['data']}"
-            opened = self.models.offer(model, name)
-            Work(lambda *_: self.models.get(opened)).result()
-            return opened, used(name)
+            return self._offer(model, f"{strategy}, seed {seed}, of {report['data']}")
+
+    def _use_best(self, current: str, report: dict[str, Any]) -> Updates:
+        comparison = self.shelf.find(current)
+        if comparison is None or not comparison.best:
+            raise ValueError("nothing was trained on all rows here yet")
+        name = f"{comparison.best}, trained on all rows of {report['data']}"
+        return self._offer(comparison.folder / BEST, name)
+
+    def _offer(self, folder: Path, name: str) -> Updates:
+        opened = self.models.offer(folder, name)
+        Work(lambda *_: self.models.get(opened)).result()
+        return opened, used(name)
 
     def save(self, current: str, asked: gr.EventData, request: gr.Request) -> str:
         """Write the report for a download: `{name, kind, text}` as JSON."""
@@ -250,18 +270,23 @@ class ComparingEvents:
 
     async def _watch(self, comparison: Comparison, request: gr.Request) -> AsyncIterator[Updates]:
         """Yield current, going, advice, result, list, Stop whenever something is new."""
-        version, report = -1, None
+        version, report, had = -1, None, None
         while True:
             if comparison.version != version or comparison.state == "waiting":
                 first, version = version < 0, comparison.version
+                advice: Any = SKIP
                 result: Any = SKIP
-                if comparison.report is not report and comparison.report is not None:
-                    report = comparison.report
-                    result = await asyncio.to_thread(self._own_view, comparison)
+                has = (comparison.going, comparison.best)
+                if comparison.report is not None and (
+                    comparison.report is not report or has != had
+                ):
+                    advice = await asyncio.to_thread(self._own_view, comparison)
+                    result = SKIP if comparison.report is report else advice
+                    report, had = comparison.report, has
                 listed_now = self.listing(comparison.id, request)
                 going = going_view(comparison, self.shelf.place(comparison))
                 stop = gr.update(visible=comparison.going)
-                yield (comparison.id if first else SKIP), going, result, result, listed_now, stop
+                yield (comparison.id if first else SKIP), going, advice, result, listed_now, stop
             if not comparison.going and comparison.version == version:
                 return
             await asyncio.sleep(TICK_SECONDS)
@@ -270,7 +295,9 @@ class ComparingEvents:
         assert comparison.report is not None
         made = f"Begun {clock(comparison.begun)} on {comparison.report['machine']}."
         report, kept = comparison.report, kept_runs(comparison.folder, comparison.report)
-        return result_view(report, name=comparison.id, made=made, kept=kept)
+        view = result_view(report, name=comparison.id, made=made, kept=kept)
+        ended = not comparison.going and comparison.asked is not None
+        return {**view, "trained": comparison.best, "trainable": ended and not comparison.best}
 
     def _view_of(self, name: str, request: gr.Request) -> View:
         if name == EXAMPLE:

@@ -61,7 +61,7 @@ class Compared(NamedTuple):
 def lay_out_advice(events: ComparingEvents) -> tuple[gr.HTML, gr.State]:
     """Lay out the advice, which stands on top, and which comparison it is of."""
     name, view, _ = events.first()
-    on = "{use: (run) => trigger('use', run)}"
+    on = "{use: (run) => trigger('use', run), train: () => trigger('train', {})}"
     script = f"thaw.comparisonAdvice(element, props, watch, {on})"
     return picture("freeze-advice", script, view), gr.State(name)
 
@@ -182,6 +182,7 @@ def wire_comparison(
     parts.listed.resume(events.resume, None, parts.drawn, **SEVERAL)
     parts.listed.open(events.open, None, parts.drawn, **SEVERAL)
     parts.listed.remove(events.remove, parts.current, parts.drawn, **SEVERAL)
+    parts.advice.train(events.train_best, parts.current, parts.drawn, **SEVERAL)
     opened = [working.model, parts.status]
     for place in (parts.advice, parts.result):
         place.use(events.use, parts.current, opened, **SEVERAL)

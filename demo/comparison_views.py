@@ -95,7 +95,9 @@ def going_view(comparison: Comparison, place: int) -> View:
         else f"{done} of {len(comparison.planned)} runs done.",
         STOPPED: f"Stopped with {done} of {len(comparison.planned)} runs done; they are kept, and "
         "“Compare them” goes on from there.",
-        DONE: f"{done} runs are done. More seeds, or another strategy, go on from what is there.",
+        DONE: f"{comparison.best} is trained on all rows: “Use the model of all rows” opens it."
+        if comparison.best
+        else f"{done} runs are done. More seeds, or another strategy, go on from what is there.",
         FAILED: f"{comparison.why[:1].upper()}{comparison.why[1:].rstrip('.')}.",
     }[comparison.state]
     return {

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
 from core.scratch import own_prefix
+from demo.training_best import BEST, PREFIX, follow_best
 
 if TYPE_CHECKING:  # torch is behind them
     from core.comparison_choice import ComparisonChoice
     from core.comparison_events import ComparisonEvent
     from core.dataset import Dataset
-
-PREFIX = "thaw-data-"
-"""Of temporary folders: those that a killed server left are removed by the next one."""
 
 MOST_BYTES = 2_000_000_000
 """What runs may keep of their weights on disk, those of all visitors together."""
@@ -76,6 +74,8 @@ class Comparison:
         report: Of what has finished so far.
         why: Why it failed, in a sentence.
         version: Counts its changes.
+        asked: What was asked for last.
+        best: The strategy whose model of all rows is in the folder `best`; empty for none.
     """
 
     id: str
@@ -93,6 +93,8 @@ class Comparison:
     report: dict[str, Any] | None = None
     why: str = ""
     version: int = 0
+    asked: Asked | None = None
+    best: str = ""
     unwatched: float | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -136,9 +138,7 @@ class ComparisonShelf:
             ValueError: If the visitor has one that is still going.
         """
         with self._lock:
-            going = [c for c in self._all.values() if c.visitor == visitor and c.going]
-            if going:
-                raise ValueError("your comparison is still going: stop it first, or let it end")
+            self._check_none_goes(visitor)
             found = self._all.get(before)
             if found is None or found.visitor != visitor or found.same != asked.same:
                 name = secrets.token_urlsafe(16)
@@ -148,16 +148,47 @@ class ComparisonShelf:
                 )
                 self._all[name] = found
                 self._put_away()
-            found.state, found.why, found.stage = WAITING, "", "starting"
-            found.stopping = threading.Event()
-            found.unwatched, found.progress = None, None
-            found.changed()
-            self._waiting.append(found)
-        thread = threading.Thread(
-            target=self._run, args=(found, asked), daemon=True, name="thaw-compare"
-        )
-        thread.start()
+            found.asked = asked
+            self._begin(found, self._follow)
         return found
+
+    def train_best(self, name: str, visitor: str) -> Comparison:
+        """Train what a visitor's comparison advises on all rows, when its turn has come.
+
+        Args:
+            name: The comparison's id.
+            visitor: Whose page watches it.
+
+        Raises:
+            ValueError: If they have no such, it is not of this page, or there is no advice yet.
+        """
+        with self._lock:
+            self._check_none_goes(visitor)
+            found = self._all.get(name)
+            if found is None or found.visitor != visitor or found.asked is None:
+                raise ValueError(
+                    "this comparison was not made here: python -m core compare --train-best DIR "
+                    "trains its strategy on all rows, or compare on this page"
+                )
+            if not (found.report or {}).get("advice"):
+                raise ValueError("there is no advice yet: let two strategies finish a run")
+            self._begin(found, follow_best)
+        return found
+
+    def _check_none_goes(self, visitor: str) -> None:
+        if any(c.visitor == visitor and c.going for c in self._all.values()):
+            raise ValueError("your comparison is still going: stop it first, or let it end")
+
+    def _begin(self, found: Comparison, work: "Following") -> None:
+        """Have some work done for a comparison, in its turn and in a thread of its own."""
+        found.state, found.why, found.stage = WAITING, "", "starting"
+        found.stopping = threading.Event()
+        found.unwatched, found.progress, found.best = None, None, ""
+        found.changed()
+        self._waiting.append(found)
+        threading.Thread(
+            target=self._run, args=(found, work), daemon=True, name="thaw-compare"
+        ).start()
 
     def place(self, comparison: Comparison) -> int:
         """Tell how many go before one that waits."""
@@ -231,7 +262,7 @@ class ComparisonShelf:
         alone = time.monotonic() - comparison.unwatched
         return alone > UNWATCHED_SECONDS or (waited_for and alone > 5.0)
 
-    def _run(self, comparison: Comparison, asked: Asked) -> None:
+    def _run(self, comparison: Comparison, work: "Following") -> None:
         """Wait for its turn, and run it to its end."""
         from core.encoder import CancelledError
 
@@ -239,7 +270,7 @@ class ComparisonShelf:
             with self._in_turn(comparison):
                 comparison.state = RUNNING
                 comparison.changed()
-                self._follow(comparison, asked)
+                work(comparison, lambda: self._cancelled(comparison))
                 comparison.state = DONE
         except CancelledError:
             comparison.state = STOPPED
@@ -274,17 +305,19 @@ class ComparisonShelf:
         finally:
             self._turn.release()
 
-    def _follow(self, comparison: Comparison, asked: Asked) -> None:
+    def _follow(self, comparison: Comparison, cancelled: Callable[[], bool]) -> None:
         from core.comparison import compare
         from core.comparison_events import RunFinished
 
+        asked = comparison.asked
+        assert asked is not None
         dataset = asked.dataset()
         events = compare(
             dataset,
             asked.encoder,
             asked.choice(dataset),
             folder=comparison.folder,
-            cancelled=lambda: self._cancelled(comparison),
+            cancelled=cancelled,
             command=asked.command,
         )
         with contextlib.closing(events):
@@ -304,13 +337,17 @@ class ComparisonShelf:
             (path.parent for folder in folders for path in folder.glob("runs/*/seed-*/run.json")),
             key=lambda path: path.stat().st_mtime,
         )
-        sizes = {run: sum(f.stat().st_size for f in run.iterdir()) for run in runs}
-        total = sum(sizes.values())
+        models = [*runs, *(each for folder in folders for each in folder.glob(BEST))]
+        total = sum(file.stat().st_size for model in models for file in model.iterdir())
         for run in runs:
             if total <= self.most_bytes:
                 return
             with contextlib.suppress(ValueError, OSError):
                 total -= forget_models(run.parents[2], [read_run(run)])
+
+
+Following = Callable[[Comparison, Callable[[], bool]], None]
+"""Work for a comparison: it tells the comparison how far it is, and asks whether to stop."""
 
 
 def take(comparison: Comparison, event: "ComparisonEvent") -> None:

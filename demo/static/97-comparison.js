@@ -25,8 +25,10 @@
         advice && (view.code || []).length > 0 && h("details", { class: "by-task as-code" }, h("summary", {}, "Take it home as code"),
           h("p", { class: "soft" }, "The same freezing, rates and epochs, on all rows, without Thaw."), view.code.map(script)),
         h("p", { class: "soft" }, words(view.facts), ". ", words(view.made))),
-      advice && advised && advised.runs.some((run) => run.kept) && h("div", { class: "answer-side" },
-        h("button", { type: "button", class: "thaw-button", onclick: () => on.use({ strategy: advice.strategy, seed: view.seed }) }, "Use this model"))));
+      advice && advised && h("div", { class: "answer-side" },
+        view.trained && h("button", { type: "button", class: "thaw-button", onclick: () => on.use({ best: true, strategy: view.trained }) }, "Use the model of all rows"),
+        advised.runs.some((run) => run.kept) && h("button", { type: "button", class: "thaw-button", title: "The run that did best on its validation rows", onclick: () => on.use({ strategy: advice.strategy, seed: view.seed }) }, "Use this model"),
+        view.trainable && h("button", { type: "button", class: "thaw-button", title: "Nothing is held out: the figures expected of it are those of the comparison", onclick: () => on.train() }, "Train it on all rows"))));
   }
 
   /* A script to take home: shown as text, copied, downloaded. */

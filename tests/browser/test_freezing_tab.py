@@ -248,6 +248,9 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(page.locator("#one .answer .big")).to_contain_text("Topic:", timeout=30_000)
 
     page.get_by_role("tab", name="Freeze", exact=True).click()
+    page.get_by_role("button", name="Train it on all rows").click()
+    page.get_by_role("button", name="Use the model of all rows").click(timeout=LONG)
+    expect(page.locator("#working-model")).to_contain_text("trained on all rows", timeout=30_000)
     page.get_by_role("button", name="Delete Yours, of own.csv").click()
     page.get_by_role("button", name="Delete Yours, of own.csv").click()
     expect(page.locator("#freeze-comparisons")).not_to_contain_text("Yours, of own.csv")

@@ -227,6 +227,40 @@ def test_stop_ends_it_within_two_seconds_and_the_next_one_has_its_turn(
     assert second.state == DONE
 
 
+def test_what_is_advised_is_trained_on_all_rows_and_becomes_the_working_model(
+    shelf: ComparisonShelf, asking: Callable[..., Asked]
+) -> None:
+    comparison = shelf.start(asking("heads,lower:1", epochs=2), "ann")
+    with pytest.raises(ValueError, match="still going"):
+        shelf.train_best(comparison.id, "ann")
+    wait(comparison, ended)
+    with pytest.raises(ValueError, match="was not made here"):
+        shelf.train_best(comparison.id, "bob")
+    models = ModelShelf()
+    profiles = ProfileShelf(EncoderShelf(EncoderChoice(), local=False), DataShelf())
+    page = ComparingEvents(shelf, profiles, models, local=False)
+    with pytest.raises(gr.Error, match="othing was trained on all rows"):
+        page.use(comparison.id, gr.EventData(None, {"best": True}), REQUEST)
+    assert page._own_view(comparison)["trainable"]
+    assert shelf.train_best(comparison.id, "ann") is comparison
+    wait(comparison, ended)
+    assert comparison.report is not None
+    advised = comparison.report["advice"]["strategy"]
+    assert (comparison.state, comparison.why, comparison.best) == (DONE, "", advised)
+    assert going_view(comparison, 0)["said"].startswith(f"{advised} is trained on all rows")
+    view = page._own_view(comparison)
+    assert (view["trained"], view["trainable"]) == (advised, False)
+    about = json.loads((comparison.folder / "best" / "thaw.json").read_text("utf-8"))["about"]
+    assert about["data"]["training_rows"] == ROWS
+    assert about["cross_validated"]["mood"]["accuracy"]
+    opened, said = page.use(comparison.id, gr.EventData(None, {"best": True}), REQUEST)
+    assert "trained on all rows" in said
+    assert models.get(opened).name == opened.name
+    shelf.train_best(comparison.id, "ann").stopping.set()
+    wait(comparison, ended)
+    assert (comparison.state, comparison.best) == (STOPPED, "")
+
+
 def test_weights_are_put_away_past_the_budget_and_figures_stay(
     asking: Callable[..., Asked],
 ) -> None:
