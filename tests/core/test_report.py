@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.layer_profile import LayerProfile, LayerScore
 from core.metrics import Interval
-from core.report import PANEL_HEIGHT, PANEL_WIDTH, layer_profile_svg
+from core.report import PANEL_HEIGHT, PANEL_WIDTH, layer_profile_figure, layer_profile_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -62,6 +62,7 @@ def test_a_hostile_name_stays_text() -> None:
     assert "<script>" not in drawn
     assert "\x1b" not in drawn
     assert not list(ET.fromstring(drawn).iter(f"{SVG}script"))
+    assert "<script>" not in layer_profile_figure(profile_of([0.5, 0.6], hostile)).to_json()
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -72,6 +73,14 @@ def test_whatever_the_scores_nothing_lies_outside_the_panel(means: list[float]) 
             assert 0 <= float(each.attrib.get(key, 0)) <= PANEL_WIDTH
         for key in ("y", "cy", "y1", "y2"):
             assert 0 <= float(each.attrib.get(key, 0)) <= PANEL_HEIGHT
+
+
+def test_the_figure_has_the_same_scores_with_their_intervals() -> None:
+    figure = layer_profile_figure(profile_of([0.5, 0.81, 0.77]))
+    line = figure.data[0]
+    assert list(line.y) == [0.5, 0.81, 0.77]
+    assert line.error_y.array[1] == pytest.approx(0.03)
+    assert line.name == "topic, accuracy"
 
 
 def test_an_empty_profile_is_refused() -> None:
