@@ -26,13 +26,12 @@ from core.comparison_events import (
 )
 from core.comparison_folds import compared_data
 from core.comparison_plan import WantedRun, split_cores
-from core.comparison_report import candidate
 from core.comparison_runs import read_runs
 from core.comparison_variants import Variant, variants_of
-from core.config import AdviceChoice, DataChoice, EncoderChoice, TrainingChoice
+from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.dataset import Dataset, read_dataset
 from core.encoder import CancelledError
-from core.race import Race, Recorded, Standing, replay
+from core.race import Standing
 from core.scenario import parse_strategy
 from tests.core.conftest import labelled_rows, write_rows, write_spans
 
@@ -248,37 +247,6 @@ def test_a_class_of_two_rows_is_named_and_a_test_split_of_ones_own_is_used(
     ).document
     assert own["folds"] is None
     assert [run["fold"] for run in own["runs"]] == [None, None]
-
-
-def test_a_race_with_time_enough_takes_the_runs_that_a_replay_of_its_records_takes(
-    tiny: str, tmp_path: Path
-) -> None:
-    """One run at a time: side by side, the order is that in which they happen to end."""
-    names, dataset = ("full", "heads"), rows(tmp_path, 36)
-    # With this margin heads is good enough beside any; weights are what no clock measures.
-    wanted = AdviceChoice(margin=100, cost="parameters")
-    choice = choice_of(*names, seeds=3, budget_seconds=600.0, jobs=1, advice=wanted)
-    events = list(compare(dataset, EncoderChoice(name=tiny), choice))
-    begun = [(each.strategy, each.seed) for each in events if isinstance(each, RunStarted)]
-    assert 2 <= len(begun) < 6, "needs a race that leaves runs out"
-    plan = next(each for each in events if isinstance(each, ComparisonPlan))
-    done = events[-1]
-    assert isinstance(done, ComparisonDone)
-    by_name = {name: [r.record for r in done.runs if r.key[0] == name] for name in names}
-    candidates = [candidate(name, records) for name, records in by_name.items()]
-    runs, standing = replay(
-        Race(
-            seeds=3,
-            groups=compared_data(dataset).groups,
-            choice=wanted,
-            estimates={run.strategy: run.seconds for run in plan.runs if run.seed == 0},
-        ),
-        [each for each in candidates if each is not None],
-        {r.key: Recorded(held_out=r.held_out, seconds=r.record.wall_seconds) for r in done.runs},
-    )
-    assert [run.place for run in runs] == begun
-    assert list(standing.dropped) == done.document["advice"]["dropped"]
-    assert not done.document["over_budget"]
 
 
 def test_a_budget_ends_it_with_what_has_finished(tiny: str, tmp_path: Path) -> None:

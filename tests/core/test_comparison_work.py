@@ -12,7 +12,16 @@ from safetensors.torch import load_file, save_file
 
 from core.comparison_folds import ComparedData, compared_data
 from core.comparison_runs import FinishedRun
-from core.comparison_shared import Failed, PrefixJob, Prepared, Setting, _Shared
+from core.comparison_shared import (
+    Failed,
+    FloorJob,
+    PrefixJob,
+    Prepared,
+    Profiled,
+    ProfileJob,
+    Setting,
+    _Shared,
+)
 from core.comparison_work import Job, do_run
 from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.dataset import read_dataset
@@ -20,7 +29,7 @@ from core.dealing import DealtRows
 from core.encoder import load_encoder
 from core.runs import Run
 from core.scenario import parse_strategy
-from tests.core.conftest import labelled_rows, write_spans
+from tests.core.conftest import labelled_rows, write_rows, write_spans
 
 CHOICE = TrainingChoice(epochs=2, batch=8, threads=1)
 NOTHING = Prepared(folder=None, seconds=0.0)
@@ -88,6 +97,55 @@ def test_of_several_rates_the_one_is_taken_that_the_validation_rows_like_best(
 
 def _main(scores: Mapping[str, Any]) -> float:
     return float(scores["f1"] if "f1" in scores else scores["accuracy"])
+
+
+def test_of_rates_that_do_as_well_the_first_is_taken_which_is_the_tuned_one(
+    setting: Setting,
+) -> None:
+    idle = [replace(CHOICE, epochs=3, head_rate=rate) for rate in (2e-9, 1e-9, 3e-9)]
+    record = finished(setting, job_of(setting, "heads", *idle)).record
+    assert record.rates["head"] == 2e-9
+
+
+def test_a_run_has_converged_where_its_last_epoch_was_not_its_best(setting: Setting) -> None:
+    idle = replace(CHOICE, head_rate=1e-9)
+    for epochs, converged in ((1, False), (3, True)):
+        record = finished(setting, job_of(setting, "heads", replace(idle, epochs=epochs))).record
+        assert (record.best_epoch, record.epochs) == (1, epochs)
+        assert record.converged is converged
+
+
+def test_the_layers_are_profiled_on_the_rows_of_a_fold_whatever_the_others_are(
+    setting: Setting,
+) -> None:
+    deal, data = setting.data.deal(0), setting.data
+    known, kinds = set(deal.training), data.dataset.tasks[0].labels
+    turned = tuple(
+        each if row in known else replace(each, labels={"kind": kinds[row % 2], "names": ()})
+        for row, each in enumerate(data.dataset.examples)
+    )
+    others = replace(data, dataset=replace(data.dataset, examples=turned))
+    assert others.dataset.examples != data.dataset.examples, "needs other labels to be tested on"
+    found = [
+        _Shared(replace(setting, data=each)).answer(ProfileJob(rows=deal.training))
+        for each in (data, others)
+    ]
+    profiles = [each.profile for each in found if isinstance(each, Profiled)]
+    assert profiles[0] is not None
+    assert profiles[0] == profiles[1]
+
+
+def test_the_floor_learns_nothing_of_what_it_is_tested_on(setting: Setting, tmp_path: Path) -> None:
+    """Every row has words of its own: whoever has not seen a row can only guess its label."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lines = [(f"{letter * 3} {letter * 5}", "glad" if n % 2 else "sad")
+             for n, letter in enumerate(letters)]  # fmt: skip
+    write_rows(tmp_path / "own.csv", lines, ("text", "mood"))
+    data = compared_data(read_dataset(DataChoice(source=str(tmp_path / "own.csv"))))
+    deals = tuple(data.deal(seed) for seed in range(3))
+    found = _Shared(replace(setting, data=data)).answer(FloorJob(deals=deals))
+    assert isinstance(found, dict)
+    assert found["mood"]["lexical"]["mean"] <= 0.75
 
 
 def test_a_run_that_cannot_end_says_why_and_is_no_fault_of_the_program(
