@@ -100,12 +100,13 @@ def what_is_left_out(
     if len(data.dataset.tasks) < 2:
         of = f"{data.dataset.tasks[0].name} is the only task"
         if choice.single_task:
-            notes.append(f"{of}: there is nothing to set it beside, so --single-task adds no table")
+            notes.append(f"{of}, so there is no table of each task alone")
         if choice.balances:
-            notes.append(f"{of}: there are no losses to balance, so --balances adds no table")
+            notes.append(f"{of}, so there is no table of other balances of the losses")
     if choice.per_class and not any(v.rows_per_class for v in variants_of(choice, data, deals)):
         notes.append(
-            f"no class has more than {FEWEST_PER_CLASS} training rows: --per-class adds no table"
+            f"no class has more than {FEWEST_PER_CLASS} training rows, so there is no table of "
+            "fewer rows"
         )
     bare = [seed for seed, deal in deals.items() if not deal.validation]
     if choice.rates > 1 and bare:

@@ -12,7 +12,7 @@ from gradio.events import api
 
 from core.config import AdviceChoice, DataChoice, EncoderChoice
 from demo.check_endpoint import known_encoder, names_given, text_given, uploaded
-from demo.comparing_form import MOST_EPOCHS, MOST_ROWS, MOST_SEEDS, whole_given
+from demo.comparing_form import MOST_EPOCHS, MOST_RATES, MOST_ROWS, MOST_SEEDS, whole_given
 from demo.comparisons import DONE, FAILED, TICK_SECONDS, Asked, Comparison
 from demo.data_form import as_script_says
 from demo.shelves import Shelves
@@ -51,6 +51,10 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
         score: str = "accuracy",
         cost: str = "seconds",
         encoder: str = "",
+        rates: int = 1,
+        single_task: bool = False,
+        balances: bool = False,
+        per_class: bool = False,
     ) -> AsyncIterator[dict[str, Any]]:
         """Compare freezing strategies, as `python -m core compare --json` does.
 
@@ -74,6 +78,10 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
             score: accuracy or macro-f1.
             cost: seconds, memory, parameters, forgetting or inference.
             encoder: A name of the catalogue; empty for the page's default.
+            rates: Learning rates that each run tries; its own validation rows choose.
+            single_task: Whether each task is trained alone too.
+            balances: Whether the losses are balanced in other ways too.
+            per_class: Whether it is done with 8, 16, 32 … rows of each class too.
         """
         with as_toast():
             name = text_given("encoder", encoder)
@@ -99,6 +107,10 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
                 "epochs": None if epochs is None else whole_given("epochs", epochs, 1, MOST_EPOCHS),
                 "budget_seconds": min(MOST_SECONDS, float(budget_seconds or MOST_SECONDS)),
                 "advice": AdviceChoice(margin=float(margin), score=score, cost=cost),
+                "rates": whole_given("rates", rates, 1, MOST_RATES),
+                "single_task": single_task is True,
+                "balances": balances is True,
+                "per_class": per_class is True,
             }
             most = MOST_ROWS if rows is None else whole_given("rows", rows, 1, MOST_ROWS)
             caller = secrets.token_hex(8)
@@ -154,7 +166,7 @@ def _event(comparison: Comparison, place: int, told: int) -> dict[str, Any]:
         return {"event": "run", **done, "run": runs[-1]}
     if comparison.progress is not None:
         return {"event": "progress", **comparison.progress}
-    planned = [{key: run[key] for key in ("strategy", "seed")} for run in comparison.planned]
+    planned = [{k: run[k] for k in ("strategy", "seed", "part")} for run in comparison.planned]
     return {"event": "plan", "runs": planned, "seconds": comparison.seconds}
 
 

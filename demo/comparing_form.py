@@ -19,11 +19,20 @@ if TYPE_CHECKING:  # torch is behind them
 
 MOST_SEEDS = 12
 MOST_EPOCHS = 50
+MOST_RATES = 9
 MOST_ROWS = 2_000
 """Of more rows the page compares a stratified sample; the command line takes all."""
 
 UNTIL_IT_STOPS = "until it stops improving"
 EPOCHS = (UNTIL_IT_STOPS, "1", "2", "3", "5", "10")
+RATES = (("each strategy's own", 1), ("the best of three", 3), ("the best of five", 5))
+FURTHER = (
+    ("each task alone", "single_task"),
+    ("the tasks' losses balanced otherwise", "balances"),
+    ("8, 16, 32 … rows of each class", "per_class"),
+)
+"""What a comparison may be set beside, as people and as `ComparisonChoice` call it."""
+
 BUDGETS = (("no limit", 0), ("1 minute", 60), ("5 minutes", 300), ("30 minutes", 1800))
 
 
@@ -40,6 +49,8 @@ class Form:
         cost: What a cheaper strategy is cheaper in.
         margin: Points.
         score: What counts of a sentence task.
+        rates: How many learning rates each run tries.
+        further: Of `FURTHER`, what is compared beside it.
     """
 
     rows: float
@@ -50,6 +61,8 @@ class Form:
     cost: str
     margin: float
     score: str
+    rates: float = 1
+    further: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +95,8 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
     form, working, chosen = order.form, order.data, order.strategies
     rows = whole_given("rows", form.rows, 1, MOST_ROWS)
     seeds = whole_given("seeds", form.seeds, 1, MOST_SEEDS)
+    rates = whole_given("rates", form.rates, 1, MOST_RATES)
+    further = {name: name in form.further for _, name in FURTHER}
     epochs = None
     if form.epochs != UNTIL_IT_STOPS:
         epochs = whole_given("epochs", form.epochs, 1, MOST_EPOCHS)
@@ -115,6 +130,10 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
             epochs=epochs,
             budget_seconds=budget or None,
             advice=advice,
+            rates=rates,
+            single_task=further["single_task"],
+            balances=further["balances"],
+            per_class=further["per_class"],
         )
 
     options = {
@@ -124,6 +143,8 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
         "budget": f"{budget:g}s" if budget else None,
         "margin": advice.margin if advice.margin != AdviceChoice().margin else None,
         "score": advice.score if advice.score != AdviceChoice().score else None,
+        "rates": rates if rates > 1 else None,
+        **{name.replace("_", "-"): wanted or None for name, wanted in further.items()},
         "cost": advice.cost if advice.cost != AdviceChoice().cost else None,
     }
     return Asked(
@@ -131,7 +152,7 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
         encoder=encoder,
         choice=choose,
         name="the corpus" if working.is_corpus else working.name,
-        same=(sampled, encoder, epochs),
+        same=(sampled, encoder, epochs, rates),
         command=command_line(sampled, encoder, options),
     )
 
@@ -198,7 +219,8 @@ def estimate_in_words(plan: "ComparisonPlan") -> str:
     told = f"{runs} runs on {plan.rows:,} rows take about {duration(plan.seconds)} on this machine"
     by: dict[str, float] = {}
     for run in plan.runs:
-        by[run.strategy] = by.get(run.strategy, 0.0) + run.seconds / plan.jobs
+        name = f"{run.strategy} ({run.part})" if run.part else run.strategy
+        by[name] = by.get(name, 0.0) + run.seconds / plan.jobs
     each = listed([f"{name} {duration(seconds)}" for name, seconds in by.items()])
     return f"{told}, measured by steps of training: {each}."
 

@@ -12,8 +12,10 @@ from demo.comparing_events import NOTHING, ComparingEvents
 from demo.comparing_form import (
     BUDGETS,
     EPOCHS,
+    FURTHER,
     MOST_ROWS,
     MOST_SEEDS,
+    RATES,
     UNTIL_IT_STOPS,
     Form,
     Order,
@@ -35,6 +37,8 @@ class Fields(NamedTuple):
     cost: gr.Dropdown
     margin: gr.Slider
     score: gr.Dropdown
+    rates: gr.Dropdown
+    further: gr.CheckboxGroup
 
 
 class Compared(NamedTuple):
@@ -134,10 +138,24 @@ def _ask() -> tuple[Fields, gr.Button, gr.Button]:
             label="Margin, points",
             info="How much worse than the best is still good enough",
         )
+    with gr.Accordion("More to compare", open=False), gr.Row(elem_classes="asking"):
+        rates = gr.Dropdown(
+            list(RATES),
+            value=1,
+            label="Learning rate",
+            info="Of several, a run's own validation rows choose; each is a training more",
+            filterable=False,
+        )
+        further = gr.CheckboxGroup(
+            list(FURTHER),
+            label="Beside it, every run once more with",
+            info="Does sharing an encoder help? Would fewer rows do?",
+            elem_id="compare-further",
+        )
     with gr.Row(elem_classes="asking comparing"):
         compare = gr.Button("Compare them", variant="primary", scale=0, min_width=150)
         estimate = gr.Button("How long will it take?", scale=0, min_width=190)
-    fields = Fields(rows, tasks, seeds, epochs, budget, cost, margin, score)
+    fields = Fields(rows, tasks, seeds, epochs, budget, cost, margin, score, rates, further)
     return fields, compare, estimate
 
 

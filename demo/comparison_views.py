@@ -112,10 +112,14 @@ def going_view(comparison: Comparison, place: int) -> View:
 
 
 def _runs_by_strategy(planned: Sequence[Mapping[str, Any]]) -> list[View]:
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for run in sorted(planned, key=lambda run: int(run["seed"])):
-        found.setdefault(run["strategy"], []).append(run["state"])
-    return [{"strategy": strategy, "states": states} for strategy, states in found.items()]
+        found.setdefault((run["part"], run["strategy"]), []).append(run["state"])
+    order = {run["part"]: place for place, run in reversed([*enumerate(planned)])}
+    return [
+        {"strategy": strategy, "part": part, "states": states}
+        for (part, strategy), states in sorted(found.items(), key=lambda each: order[each[0][0]])
+    ]
 
 
 def _strategy(document: Document, each: Document, kept: Collection[tuple[str, int]]) -> View:

@@ -67,7 +67,7 @@ class Comparison:
         state: One of the states above.
         begun: Seconds since the epoch.
         stage: What is being done, in words.
-        planned: The runs of the plan, in order, each `{strategy, seed, seconds, state}`.
+        planned: The runs of the plan, in order, each `{strategy, seed, part, seconds, state}`.
         seconds: What the plan is expected to take.
         left: Seconds expected to be left.
         progress: How far the runs are that are running.
@@ -372,37 +372,40 @@ def take(comparison: Comparison, event: "ComparisonEvent") -> None:
             {
                 "strategy": run.strategy,
                 "seed": run.seed,
+                "part": run.part,
                 "seconds": run.seconds,
                 "state": "done" if run.done else "waits",
             }
             for run in event.runs
         ]
     elif isinstance(event, RunStarted):
-        _mark(comparison, event.strategy, event.seed, "runs")
+        _mark(comparison, (event.part, event.strategy, event.seed), "runs")
     elif isinstance(event, RunProgress):
         comparison.progress = {
             "strategy": event.strategy,
             "seed": event.seed,
+            "part": event.part,
             "step": event.step,
             "steps": event.steps,
             "epoch": event.epoch,
             "loss": dict(event.loss),
         }
     elif isinstance(event, RunFinished):
-        _mark(comparison, event.record.strategy, event.record.seed, "done")
+        record = event.record
+        _mark(comparison, (event.part, record.strategy, record.seed), "done")
         comparison.left, comparison.progress = event.seconds_left, None
         comparison.report = event.report()
     elif isinstance(event, RunFailed):
-        _mark(comparison, event.strategy, event.seed, "failed")
+        _mark(comparison, (event.part, event.strategy, event.seed), "failed")
     elif isinstance(event, RunStopped):
-        _mark(comparison, event.strategy, event.seed, "waits")
+        _mark(comparison, ("", event.strategy, event.seed), "waits")
         comparison.progress = None
     elif isinstance(event, ComparisonDone):
         comparison.report = event.document
     comparison.changed()
 
 
-def _mark(comparison: Comparison, strategy: str, seed: int, state: str) -> None:
+def _mark(comparison: Comparison, which: tuple[str, str, int], state: str) -> None:
     for run in comparison.planned:
-        if (run["strategy"], run["seed"]) == (strategy, seed):
+        if (run["part"], run["strategy"], run["seed"]) == which:
             run["state"] = state

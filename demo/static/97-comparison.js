@@ -59,9 +59,9 @@
         view.going && view.seconds > 0 && ` The plan: ${all.length} runs, about ${seconds(view.seconds)} on this machine.`,
         view.left !== null && done > 0 && ` About ${seconds(view.left)} left.`),
       all.length > 0 && view.going && h("progress", { max: all.length, value: done + (at && at.steps ? at.step / at.steps : 0), "aria-label": "Runs done" }),
-      at && h("p", { class: "soft fine" }, h("code", {}, words(at.strategy)), `, seed ${at.seed}: step ${at.step} of at most ${at.steps}, epoch ${at.epoch}; loss `,
+      at && h("p", { class: "soft fine" }, at.part && [words(at.part), ": "], h("code", {}, words(at.strategy)), `, seed ${at.seed}: step ${at.step} of at most ${at.steps}, epoch ${at.epoch}; loss `,
         Object.entries(at.loss).map(([task, loss], k) => [k ? ", " : "", words(task), ` ${number(loss, 2)}`])),
-      all.length > 0 && h("ul", { class: "run-rows" }, view.runs.map((row) => h("li", {}, h("code", {}, words(row.strategy)),
+      all.length > 0 && h("ul", { class: "run-rows" }, view.runs.map((row) => h("li", {}, row.part && h("span", { class: "soft" }, words(row.part)), h("code", {}, words(row.strategy)),
         h("span", { class: "ticks", role: "img", "aria-label": row.states.map((state, k) => `run ${k + 1} ${RUN_SAID[state] || state}`).join(", ") },
           row.states.map((state, k) => h("i", { class: state, title: `run ${k + 1} ${RUN_SAID[state] || state}` }))))))));
   }

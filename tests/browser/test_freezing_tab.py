@@ -196,6 +196,8 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     own_page: Page, tmp_path: Path
 ) -> None:
     page = own_page
+    page.get_by_role("button", name="More to compare").click()
+    page.get_by_label("8, 16, 32 … rows of each class").check()
     page.get_by_role("button", name="Compare them", exact=True).click()
     going = page.locator("#freeze-going")
     expect(going).to_contain_text("The plan: 6 runs, about", timeout=LONG)
@@ -218,6 +220,7 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(page.locator(".strategy-detail h3")).to_contain_text("Lower 4 layers frozen")
     expect(page.locator(".strategy-detail .per-class")).to_contain_text("<i>boat</i>")
 
+    expect(page.locator("#freeze-result")).to_contain_text("so there is no table of fewer rows")
     check_explanations(page)
     check_accessible(page)
     page.evaluate("document.body.classList.add('dark')")

@@ -83,7 +83,9 @@ def test_a_comparison_streams_to_its_report_and_a_worker_holds_no_gradio(
 ) -> None:
     address, pid = server
     job = Client(address, verbose=False).submit(
-        handle_file(str(moods)), ["heads", "lower:5"], seeds=1, epochs=1, api_name="/compare"
+        *(handle_file(str(moods)), ["heads", "lower:5"]),
+        **{"seeds": 1, "epochs": 1, "rates": 2, "balances": True},
+        api_name="/compare",
     )
     seen: set[int] = set()
     with_gradio: set[int] = set()
@@ -101,6 +103,8 @@ def test_a_comparison_streams_to_its_report_and_a_worker_holds_no_gradio(
     events = [each["event"] for each in documents[:-1]]
     assert {"stage", "run"} <= set(events)
     assert job.result() == report
+    assert report["rates"] == 2
+    assert any("no table of other balances" in note for note in report["notes"]), "of one task"
     if sys.platform == "linux":
         assert holds(pid, "orjson"), "the page itself has what tells gradio"
         assert seen, "a worker was there"
@@ -112,6 +116,7 @@ def test_a_comparison_streams_to_its_report_and_a_worker_holds_no_gradio(
     [
         ({"strategies": ["lowest"]}, "must be one of: frozen, heads"),
         ({"seeds": 0}, "Seeds is 0, must be 1 to 12"),
+        ({"rates": 99}, "Rates is 99, must be 1 to 9"),
         ({"score": "f7"}, "Score is .*f7.*, must be one of"),
         ({"encoder": "/etc"}, "There is no encoder"),
         ({"rows": "many"}, "Rows is many, must be 1 to 2,000"),

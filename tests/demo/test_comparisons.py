@@ -38,7 +38,7 @@ from demo.working_data import DataShelf, WorkingData
 
 REQUEST: Any = gr.Request(session_hash="ann")
 
-ROWS = 24
+ROWS = 36
 SECONDS = 120.0
 
 
@@ -93,13 +93,14 @@ def ended(comparison: Comparison) -> bool:
 def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     shelf: ComparisonShelf, asking: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = shelf.start(asking(), "ann")
+    first = shelf.start(asking(per_class=True), "ann")
     with pytest.raises(ValueError, match="your comparison is still going"):
         shelf.start(asking(), "ann")
     wait(first, ended)
     assert (first.state, first.why) == (DONE, "")
     assert first.report is not None
     assert {run["strategy"] for run in first.report["runs"]} == {"heads", "lower:1"}
+    check_the_further_runs_of(first)
     kept = run_folder(first.folder, "lower:1", 0)
     before = (kept / "run.json").stat().st_mtime
     again = shelf.start(asking(seeds=2), "ann", first.id)
@@ -139,6 +140,19 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
         shelf.delete(first.id, "bob")
     shelf.delete(first.id, "ann")
     assert not first.folder.exists()
+
+
+def check_the_further_runs_of(comparison: Comparison) -> None:
+    """A further table's runs stand apart from the comparison's own, in the plan and the result."""
+    assert comparison.report is not None
+    told = [(each["part"], each["strategy"]) for each in going_view(comparison, 0)["runs"]]
+    parts = list(dict.fromkeys(part for part, _ in told))
+    assert parts[0] == ""
+    assert parts[1:], "36 rows are more than 8 of each class"
+    assert told == [(part, name) for part in parts for name in ("heads", "lower:1")]
+    assert {run["state"] for run in comparison.planned} == {"done"}
+    view = result_view(comparison.report, name="x", made="now")
+    assert [each["title"] for each in view["further"]] == ["8 rows of each class"]
 
 
 def check_an_example_made_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,6 +371,7 @@ def test_a_comparison_in_the_folder_one_is_in_has_a_name(
         ({"tasks": []}, "no task is ticked"),
         ({"margin": 0}, "margin is 0.0 points"),
         ({"cost": "beauty"}, "cost is 'beauty', must be one of"),
+        ({"rates": 10}, "rates is 10, must be 1 to 9"),
     ],
 )
 def test_fields_are_checked_as_they_come_from_a_browser(changed: dict[str, Any], said: str) -> None:
@@ -412,13 +427,15 @@ def test_the_page_s_order_has_its_command() -> None:
         cost="memory",
         margin=3,
         score="accuracy",
+        rates=3,
+        further=["per_class"],
     )
     order = Order(
         strategies=("heads", "full"), data=WorkingData(), encoder=EncoderChoice(), form=form
     )
     assert asked_by(order, profiles).command == (
         "python -m core compare --data corpus --task topic --rows 90 --strategies heads,full "
-        "--seeds 3 --epochs 2 --budget 60s --cost memory"
+        "--seeds 3 --epochs 2 --budget 60s --rates 3 --per-class --cost memory"
     )
 
 
