@@ -19,7 +19,7 @@ from core.machine import machine_name, versions
 from core.metrics import Interval
 from core.paired import Estimate, Outcomes
 from core.runs import PACKAGES
-from core.task import Task
+from core.task import Label, Task
 
 HEADS = "heads"
 _SHARED = (
@@ -27,6 +27,7 @@ _SHARED = (
     *("balance", "class_weights", "smoothing"),
 )
 """Of how all runs train, what a report holds: enough to train again without Thaw."""
+SHOWN_CHARACTERS = 40
 SHOWN_ROWS = 50
 """Of the rows that every strategy gets wrong, a task's report holds this many with their text."""
 
@@ -309,15 +310,18 @@ def second_look(data: ComparedData, runs: Sequence[FinishedRun]) -> dict[str, An
         if not rows:
             continue
         said: dict[int, dict[str, int]] = {row: {} for row in rows[:SHOWN_ROWS]}
-        actual: dict[int, Any] = {}
+        actual: dict[int, str] = {}
         for run in runs:
             each = run.held_out.tasks[task]
             for row, true, predicted in zip(
                 run.held_out.rows, each.actual, each.predicted, strict=True
             ):
                 if row in said:
-                    actual[row] = true
-                    told = predicted if isinstance(predicted, str) else _spans(predicted)
+                    text = data.dataset.examples[row].text
+                    actual[row] = _told(true, text)
+                    told = _told(predicted, text)
+                    if told == actual[row]:  # the same words, at another place in the text
+                        told = _told(predicted, text, places=True)
                     said[row][told] = said[row].get(told, 0) + 1
         found[task] = {
             "rows": [data.dataset.places[row] for row in rows],
@@ -326,7 +330,7 @@ def second_look(data: ComparedData, runs: Sequence[FinishedRun]) -> dict[str, An
                 {
                     "place": data.dataset.places[row],
                     "text": data.dataset.examples[row].text,
-                    "actual": actual[row] if isinstance(actual[row], str) else _spans(actual[row]),
+                    "actual": actual[row],
                     "predicted": said[row],
                 }
                 for row in said
@@ -335,8 +339,16 @@ def second_look(data: ComparedData, runs: Sequence[FinishedRun]) -> dict[str, An
     return found
 
 
-def _spans(spans: Any) -> str:  # noqa: ANN401 (a label of a token task)
-    return ", ".join(f"{s.label} {s.start}–{s.end}" for s in sorted(spans or ())) or "none"
+def _told(label: Label, text: str, *, places: bool = False) -> str:
+    """Write a label for people: a class by its name, spans by their words."""
+    if isinstance(label, str):
+        return label
+    told = [
+        f"{span.label} “{text[span.start : span.end][:SHOWN_CHARACTERS]}”"
+        + (f" at {span.start}–{span.end}" if places else "")
+        for span in sorted(label or ())
+    ]
+    return ", ".join(told) or "none"
 
 
 def _share(found: Estimate) -> dict[str, float] | None:

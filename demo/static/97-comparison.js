@@ -92,7 +92,7 @@
     for (const line of spec.lines) nodes.push(svg("line", { class: "floor-line", x1: box.left, x2: width - box.right, y1: Y(line.y), y2: Y(line.y) }), svg("text", { class: "tick halo", x: box.left + 4, y: Y(line.y) + 15 }, line.label));
     const on = spec.frontier.map((name) => spec.points.find((p) => p.name === name)).filter(Boolean);
     if (on.length > 1) nodes.push(svg("polyline", { class: "frontier", points: on.map((p) => `${X(p.x)},${Y(p.y)}`).join(" ") }));
-    const names = placed(spec.points.map((p) => ({ x: X(p.x), y: Y(p.y), wide: 7.2 * p.name.length,
+    const names = placed(spec.points.map((p) => ({ x: X(p.x), y: Y(p.y), wide: (p.name === spec.picked ? 8 : 7.2) * p.name.length,
       whiskers: [[X(p.x), Y(p.high), X(p.x), Y(p.low)], ...(p.xlow === undefined ? [] : [[X(p.xlow), Y(p.y), X(p.xhigh), Y(p.y)]])] })), { left: box.left, right: width, bottom: height - box.bottom });
     const marks = spec.points.map((p) => {
       const picked = p.name === spec.picked;

@@ -9,12 +9,14 @@ from core.compare_tables import report_lines
 from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData, compared_data
 from core.comparison_page import comparison_html
-from core.comparison_report import Circumstances, comparison_document
+from core.comparison_report import Circumstances, comparison_document, second_look
 from core.comparison_runs import FinishedRun
 from core.comparison_variants import Variant, further_tables, what_is_left_out
 from core.config import DataChoice
 from core.dataset import read_dataset
+from core.held_out import TaskPredictions
 from core.scenario import parse_strategy
+from core.task import Example, Span, Task
 from tests.core.conftest import write_rows
 from tests.made_runs import MOOD, record_of, run_of
 
@@ -145,6 +147,29 @@ def test_one_of_which_every_run_failed_is_named_as_not_judged_wherever_the_advic
     whole = document(data, *runs)
     assert whole["advice"]["not_judged"] == []
     assert "Not judged" not in whole["advice"]["text"]
+
+
+def test_entities_worth_a_second_look_are_told_by_their_words(data: ComparedData) -> None:
+    """What is right but at another place is told with its place, else it would look right."""
+    names = Task(name="names", kind="token", labels=("PER",))
+    (span,) = [Span(4, 8, "PER")]
+    moved = Span(9, 13, "PER")
+    text = "the Anna Anna"
+    examples = (Example(text=text, labels={names.name: (span,)}), *data.dataset.examples[1:])
+    dataset = replace(data.dataset, examples=examples, tasks=(names,))
+
+    def predicting(strategy: str, *spans: Span) -> FinishedRun:
+        said = TaskPredictions(task=names, actual=((span,),), predicted=(spans,))
+        run = made(strategy, 1)
+        held = replace(run.held_out, strategy=strategy, rows=(0,), tasks={names.name: said})
+        return replace(run, held_out=held)
+
+    found = second_look(
+        replace(data, dataset=dataset), [predicting("heads"), predicting("full", moved)]
+    )
+    (shown,) = found[names.name]["shown"]
+    assert shown["actual"] == "PER “Anna”"
+    assert shown["predicted"] == {"none": 1, "PER “Anna” at 9–13": 1}
 
 
 def test_a_variant_is_above_zero_where_it_helps(data: ComparedData) -> None:
