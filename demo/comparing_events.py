@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import html
 import json
+import tempfile
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from pathlib import Path
@@ -197,8 +198,11 @@ class ComparingEvents:
         kind = str(given.get("kind"))
         with as_toast():
             document = self._document(current, request)
+            comparison = self.shelf.find(current)
 
             def write() -> dict[str, str]:
+                if kind == "predictions":
+                    return predictions_of(comparison)
                 if kind == "code":
                     return code_of(document, str(given.get("strategy")), given.get("library"))
                 from core.comparison_page import comparison_html
@@ -296,7 +300,9 @@ class ComparingEvents:
         made = f"Begun {clock(comparison.begun)} on {comparison.report['machine']}."
         report, kept = comparison.report, kept_runs(comparison.folder, comparison.report)
         view = result_view(report, name=comparison.id, made=made, kept=kept)
-        ended = not comparison.going and comparison.asked is not None
+        own = comparison.asked is not None
+        ended = not comparison.going and own
+        view["predictions"] = own
         return {**view, "trained": comparison.best, "trainable": ended and not comparison.best}
 
     def _view_of(self, name: str, request: gr.Request) -> View:
@@ -378,6 +384,31 @@ def best_seed(report: dict[str, Any], strategy: str, kept: Collection[tuple[str,
         raise ValueError(f"there is no run of {strategy[:60]}")
     there = [run for run in runs if (strategy, run["seed"]) in kept]
     return int(max(there or runs, key=lambda run: (validated(run), -run["seed"]))["seed"])
+
+
+def predictions_of(comparison: Comparison | None) -> dict[str, str]:
+    """Write what every run predicted for its held-out rows for a download: `{name, kind, text}`.
+
+    Raises:
+        ValueError: If the comparison was not made on this page, which has its rows.
+    """
+    if comparison is None or comparison.asked is None or comparison.report is None:
+        raise ValueError(
+            "the rows of this comparison are not here: python -m core compare --predictions F "
+            "writes what was predicted"
+        )
+    from core.comparison_files import write_predictions
+    from core.comparison_folds import compared_data
+    from core.comparison_runs import read_runs
+
+    told = {(run["strategy"], run["seed"]) for run in comparison.report["runs"]}
+    runs = [run for run in read_runs(comparison.folder) if run.key in told]
+    dataset = compared_data(comparison.asked.dataset()).dataset
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "predictions.csv"
+        write_predictions(path, dataset, runs)
+        text = path.read_bytes().decode()  # as it is, line ends included
+    return {"name": path.name, "kind": "text/csv", "text": text}
 
 
 def code_of(document: dict[str, Any], strategy: str, library: object) -> dict[str, str]:

@@ -199,7 +199,8 @@
     const each = view.strategies.find((one) => one.name === state.picked);
     if (!each) return null;
     const curves = each.curves, tasks = view.tasks.map((task) => task.name);
-    const baseline = view.strategies.find((one) => one.name === "heads" && one !== each);
+    const others = view.strategies.filter((one) => one !== each);
+    const baseline = others.find((one) => one.name === "heads") || [...others].sort((a, b) => a.seconds - b.seconds)[0];
     return h("section", { class: "card strategy-detail" },
       h("div", { class: "bar" }, h("h3", {}, words(each.title), " ", h("code", {}, words(each.name))), window.thaw.dots(each.parts)),
       h("p", { class: "soft" }, "Heads read ", words(each.read), `. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`),
@@ -209,7 +210,7 @@
         lines({ title: `Loss while learning, seed ${curves.seed}`, label: `Training loss of ${each.name} by step`, unit: "step", zero: true, tick: (t) => number(t, 1), say: (t) => number(t, 3), rest: "Point at the lines to read them, or use the arrow keys.", lines: tasks.map((task) => ({ name: task, values: curves.loss.filter((p) => p.loss[task] !== undefined).map((p) => [p.step, p.loss[task]]) })).filter((l) => l.values.length) }),
         curves.epochs.length > 1 && lines({ title: "Score on its validation rows", label: `Validation score of ${each.name} by epoch`, unit: "epoch", zero: false, tick: (t) => `${number(100 * t, 0)} %`, say: (t) => `${number(100 * t, 1)} %`, rest: "The weights of the best epoch are kept.", lines: tasks.map((task) => ({ name: task, values: curves.epochs.filter((p) => p.scores[task] !== undefined).map((p) => [p.epoch, p.scores[task]]) })).filter((l) => l.values.length) })),
       window.thaw.findings.byTask(view, each),
-      Object.entries(each.classes).map(([task, rows]) => classes(task, rows, baseline?.classes[task])),
+      Object.entries(each.classes).map(([task, rows]) => classes(task, rows, baseline?.classes[task], baseline?.name)),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, h("table", { class: "compared" }, h("caption", { class: "hidden-text" }, `Runs of ${each.name}`),
         h("thead", {}, h("tr", {}, ["Run", ...tasks.map((task) => words(title(task))), "Best epoch", "Steps", "Seconds", view.usable ? "" : null].filter((x) => x !== null).map((head) => h("th", { scope: "col" }, head || h("span", { class: "hidden-text" }, "Use"))))),
         h("tbody", {}, each.runs.map((run) => h("tr", {}, h("th", { scope: "row" }, `seed ${run.seed}`), tasks.map((task) => h("td", { class: "n" }, run.scores[task] === null || run.scores[task] === undefined ? "–" : percent(run.scores[task]))),
@@ -219,10 +220,10 @@
         h("button", { type: "button", class: "link", "aria-label": `${each.name} as a script of plain ${library}`, onclick: () => on.save({ kind: "code", strategy: each.name, library }) }, `plain ${library}`))));
   }
 
-  function classes(task, rows, before) {
+  function classes(task, rows, before, other) {
     const most = 1;
     return h("details", { class: "as-table", open: rows.length <= 8 }, h("summary", {}, `${title(task)}, label by label`),
-      h("table", { class: "per-class" }, h("thead", {}, h("tr", {}, ["Label", "F1", before ? "vs heads" : null, "Rows"].filter(Boolean).map((head) => h("th", { scope: "col" }, head)))),
+      h("table", { class: "per-class" }, h("thead", {}, h("tr", {}, ["Label", "F1", before ? `vs ${other}` : null, "Rows"].filter(Boolean).map((head) => h("th", { scope: "col" }, head)))),
         h("tbody", {}, rows.map((row, k) => {
           const was = before?.[k]?.f1, delta = was !== undefined && was !== null && row.f1 !== null ? row.f1 - was : null;
           return h("tr", {}, h("th", { scope: "row" }, words(row.label)), h("td", {}, row.f1 === null ? "–" : [h("i", { class: "length", "aria-hidden": "true", style: { "--v": (row.f1 / most).toFixed(3) } }), percent(row.f1)]),
@@ -240,7 +241,8 @@
 
   function closing(view, on) {
     return h("section", { class: "card" }, view.notes.length > 0 && [h("h3", {}, "To know"), h("ul", { class: "plain soft" }, view.notes.map((note) => h("li", {}, words(note))))],
-      h("p", { class: "saves" }, h("span", { class: "soft" }, "Report"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "html" }) }, "HTML, to send"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "json" }) }, "JSON, all figures")),
+      h("p", { class: "saves" }, h("span", { class: "soft" }, "Report"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "html" }) }, "HTML, to send"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "json" }) }, "JSON, all figures"),
+        view.predictions && h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "predictions" }) }, "held-out predictions, CSV")),
       view.command && h("p", { class: "soft fine" }, "The same on the command line: ", h("code", { class: "command" }, words(view.command))));
   }
 

@@ -256,6 +256,7 @@ def test_what_is_advised_is_trained_on_all_rows_and_becomes_the_working_model(
     with pytest.raises(gr.Error, match="othing was trained on all rows"):
         page.use(comparison.id, gr.EventData(None, {"best": True}), REQUEST)
     assert page._own_view(comparison)["trainable"]
+    check_the_predictions_of(comparison, page)
     assert shelf.train_best(comparison.id, "ann") is comparison
     wait(comparison, ended)
     assert comparison.report is not None
@@ -273,6 +274,18 @@ def test_what_is_advised_is_trained_on_all_rows_and_becomes_the_working_model(
     shelf.train_best(comparison.id, "ann").stopping.set()
     wait(comparison, ended)
     assert (comparison.state, comparison.best) == (STOPPED, "")
+
+
+def check_the_predictions_of(comparison: Comparison, page: ComparingEvents) -> None:
+    """A line for each run and row that it tested, in a file that is downloaded."""
+    asked = gr.EventData(None, {"kind": "predictions"})
+    saved = json.loads(page.save(comparison.id, asked, REQUEST))
+    lines = saved["text"].split("\r\n")
+    assert saved["name"] == "predictions.csv"
+    assert lines[0] == "strategy,seed,fold,line,text,mood,mood_predicted,mood_wrong"
+    assert len(lines) == 1 + 2 * (ROWS // 3) + 1, "two strategies, one fold of three, one end"
+    with pytest.raises(gr.Error, match="rows of this comparison are not here"):
+        page.save("example", asked, REQUEST)
 
 
 def test_weights_are_put_away_past_the_budget_and_figures_stay(
