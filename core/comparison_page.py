@@ -95,7 +95,8 @@ def _advice(document: Mapping[str, Any]) -> Iterator[str]:
         yield '<p class="advice">Fewer than two strategies have finished: there is no advice.</p>'
         return
     yield f'<p class="advice">{_text(advice["text"])}</p>'
-    for name, each in advice["tasks"].items():
+    tasks = advice["tasks"] if len(advice["tasks"]) > 1 else {}
+    for name, each in tasks.items():
         yield f"<p>{_text(name)}: {_text(each['text'])}</p>"
 
 

@@ -27,6 +27,7 @@ class _Axis:
     start: float
     end: float
     log: bool = False
+    whole: bool = False
 
     def place(self, number: float) -> float:
         low, high, number = (
@@ -44,6 +45,7 @@ class _Axis:
         step = next(
             s for s in (size / 5, size / 2, size, 2 * size) if (self.high - self.low) / s <= 7
         )
+        step = max(1.0, step) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         return [n * step for n in range(first, int(self.high / step + 1e-9) + 1)]
 
@@ -250,7 +252,7 @@ def _lines(
     scores = [score for line in named.values() for _, score in line]
     low = min(places) if log else 1
     high = max(places) * 1.05 if log else max(2, *places)
-    x = _Axis(low=low, high=high, start=_LEFT + 8, end=WIDTH - 190, log=log)
+    x = _Axis(low=low, high=high, start=_LEFT + 8, end=WIDTH - 190, log=log, whole=not log)
     y = _Axis(low=min(scores) - 0.02, high=max(scores) + 0.02, start=HEIGHT - _BOTTOM, end=_TOP)
     lines = [*_frame(x, y, across, up, log)]
     for place, (name, line) in enumerate(named.items()):

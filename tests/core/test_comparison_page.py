@@ -65,7 +65,7 @@ def document(*strategies: dict[str, Any]) -> dict[str, Any]:
             {"strategy": each["name"], "curves": {"epochs": curve}, "training_rows": 20}
             for each in strategies
         ],
-        "advice": {"text": HOSTILE, "tasks": {HOSTILE: {"text": HOSTILE}}},
+        "advice": {"text": HOSTILE, "tasks": {n: {"text": HOSTILE} for n in (HOSTILE, "mood")}},
         "single_task": {
             HOSTILE: [{"name": HOSTILE, "mean": interval(0.5), "versus": interval(0.0)}]
         },
@@ -105,6 +105,25 @@ def test_no_text_is_markup_and_the_page_needs_nothing_else() -> None:
     assert "\x1b" not in page
     assert not re.findall(r"(?:src|href)=", page)
     assert "&lt;script&gt;" in page
+
+
+def test_the_advice_of_one_task_is_said_once_and_of_several_for_each() -> None:
+    several = {**document(*TWO), "advice": {"text": "take heads", "tasks": {}}}
+    several["advice"]["tasks"] = {name: {"text": f"{name} alone"} for name in ("kind", "mood")}
+    page = comparison_html(several)
+    assert "kind: kind alone" in page
+    assert "mood: mood alone" in page
+    one = {**several, "advice": {"text": "take heads", "tasks": {"kind": {"text": "take heads"}}}}
+    assert comparison_html(one).count("take heads") == 1
+
+
+def test_epochs_are_counted_in_whole_numbers() -> None:
+    some = document(*TWO)
+    curve = [{"epoch": n, "scores": {"kind": 0.5}} for n in (1, 2)]
+    some["runs"] = [{**run, "curves": {"epochs": curve}} for run in some["runs"]]
+    labels = {each.text for each in ET.fromstring(curves_picture(some)).iter(f"{SVG}text")}
+    assert {"1", "2"} <= labels
+    assert not any(re.fullmatch(r"1\.\d+", str(each)) for each in labels)
 
 
 DRAWINGS = [cost_picture, forgetting_picture, curves_picture, efficiency_picture]
