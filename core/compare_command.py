@@ -325,7 +325,7 @@ class _Following:
             else:
                 done = self.finished[-1].done
                 terminal.say(f"stopped: {done} runs are kept in {self.runs}; go on with: {again}")
-            if self.finished and self.outputs.out is not None:
-                self.outputs.write_report(self.finished[-1].report())
-                terminal.say(f"what has finished is in {self.outputs.out}")
+            if self.finished:
+                for path in self.outputs.write_report(self.finished[-1].report()):
+                    terminal.say(f"what has finished is in {path}")
             raise KeyboardInterrupt from error

@@ -61,11 +61,6 @@ class ComparisonOutputs:
         from core.comparison_files import write_predictions
 
         self.write_report(document)
-        if self.html is not None:
-            from core.comparison_page import comparison_html
-
-            with replaced_whole(self.html) as file:
-                file.write(comparison_html(document).encode(errors="replace"))
         if self.code is not None:
             from core.code_to_take import write_scripts
 
@@ -73,12 +68,25 @@ class ComparisonOutputs:
         if self.predictions is not None:
             write_predictions(self.predictions, dataset, runs)
 
-    def write_report(self, document: Mapping[str, Any]) -> None:
-        """Write the report alone, where it was asked for: also one of what has finished so far."""
+    def write_report(self, document: Mapping[str, Any]) -> list[Path]:
+        """Write the report alone, as JSON and as a page where they were asked for.
+
+        Args:
+            document: The report, or one of what has finished so far.
+
+        Returns:
+            What was written.
+        """
         if self.out is not None:
             text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
             with replaced_whole(self.out) as file:
                 file.write(f"{text}\n".encode())
+        if self.html is not None:
+            from core.comparison_page import comparison_html
+
+            with replaced_whole(self.html) as file:
+                file.write(comparison_html(document).encode(errors="replace"))
+        return [each for each in (self.out, self.html) if each is not None]
 
 
 def _checked(name: str | None, option: str, suffixes: tuple[str, ...]) -> Path | None:

@@ -315,6 +315,7 @@ def test_killed_in_the_middle_it_goes_on_and_repeats_no_finished_run(
     command = (
         *("compare", "--data", "rows.jsonl", "--encoder", tiny, *FEW),
         *("--strategies", "heads,lower:1@2", "--runs", "runs", "--seeds", "5"),
+        *("--html", "report.html"),
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "core", *command],
@@ -333,6 +334,9 @@ def test_killed_in_the_middle_it_goes_on_and_repeats_no_finished_run(
     if how == signal.SIGINT:
         assert process.returncode == 130
         assert "--resume" in told
+        assert "what has finished is in" in told
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "lower:1@2" in page
         return
     code, out, err = run(*command, "--resume", "--json")
     assert code == 0, err
