@@ -1,7 +1,7 @@
 """One run of a comparison, in this process: what it is fair in, and what it counts as its cost."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from core.comparison_shared import (
     ProfileJob,
     Setting,
     _Shared,
+    failed,
 )
 from core.comparison_work import Job, do_run
 from core.config import DataChoice, EncoderChoice, TrainingChoice
@@ -115,17 +116,33 @@ def test_a_run_has_converged_where_its_last_epoch_was_not_its_best(setting: Sett
         assert record.converged is converged
 
 
+def relabelled(data: ComparedData, rows: Iterable[int]) -> ComparedData:
+    """Give some rows other labels."""
+    some, kinds = set(rows), data.dataset.tasks[0].labels
+    turned = tuple(
+        replace(each, labels={"kind": kinds[row % 2], "names": ()}) if row in some else each
+        for row, each in enumerate(data.dataset.examples)
+    )
+    assert turned != data.dataset.examples
+    return replace(data, dataset=replace(data.dataset, examples=turned))
+
+
+def test_what_a_run_is_tested_on_has_no_part_in_what_it_learns(setting: Setting) -> None:
+    deal = setting.data.deal(0)
+    others = replace(setting, data=relabelled(setting.data, deal.tested))
+    one, other = (finished(each, job_of(each, "lower:2", deal=deal)) for each in (setting, others))
+    said = [[each.scores for each in run.held_out.tasks.values()] for run in (one, other)]
+    assert said[0] == said[1], "the weights are the same"
+    assert one.record.validation == other.record.validation
+    assert one.record.temperature == other.record.temperature
+    assert one.record.scores != other.record.scores, "it is tested on these labels"
+
+
 def test_the_layers_are_profiled_on_the_rows_of_a_fold_whatever_the_others_are(
     setting: Setting,
 ) -> None:
     deal, data = setting.data.deal(0), setting.data
-    known, kinds = set(deal.training), data.dataset.tasks[0].labels
-    turned = tuple(
-        each if row in known else replace(each, labels={"kind": kinds[row % 2], "names": ()})
-        for row, each in enumerate(data.dataset.examples)
-    )
-    others = replace(data, dataset=replace(data.dataset, examples=turned))
-    assert others.dataset.examples != data.dataset.examples, "needs other labels to be tested on"
+    others = relabelled(data, (*deal.validation, *deal.tested))
     found = [
         _Shared(replace(setting, data=each)).answer(ProfileJob(rows=deal.training))
         for each in (data, others)
@@ -161,6 +178,23 @@ def test_a_run_that_cannot_end_says_why_and_is_no_fault_of_the_program(
     assert "no longer a number" in found.reason
     assert not found.fault
     assert not (tmp_path / "runs").exists(), "nothing is kept of it"
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "refused"),
+    [
+        (ValueError("label more rows"), False, True),  # exit 2: it would be so again
+        (OSError(28, "No space left on device"), False, False),
+        (RuntimeError("states do not fit"), False, False),
+        (KeyError("kind"), True, False),
+    ],
+)
+def test_what_went_wrong_is_told_from_what_was_wrong_in_what_was_given_and_from_our_faults(
+    error: Exception, fault: bool, refused: bool
+) -> None:
+    found = failed(error)
+    assert (found.fault, found.refused) == (fault, refused)
+    assert ("KeyError" in found.reason) is fault, "only a fault of ours needs its name"
 
 
 def test_the_seconds_of_a_run_are_its_prefix_its_profile_and_its_steps(setting: Setting) -> None:
