@@ -155,7 +155,9 @@ def compare(
     if overwrite and folder is not None:
         _make_room(folder)
     done = following.compare(base, choice, folder, command)
-    if train_best is not None:
+    if not done.runs:
+        terminal.say(done.document["notes"][-1])  # the budget was too short for any
+    elif train_best is not None:
         following.train_best(base, choice, done, Path(train_best), command, overwrite=overwrite)
     if as_json:
         terminal.print_json(done.document)

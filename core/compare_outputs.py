@@ -56,12 +56,12 @@ class ComparisonOutputs:
         Args:
             document: The report.
             dataset: The rows it is about.
-            runs: All runs that it is of.
+            runs: All runs that it is of; where there is none, there is nothing to write as code.
         """
         from core.comparison_files import write_predictions
 
         self.write_report(document)
-        if self.code is not None:
+        if self.code is not None and runs:
             from core.code_to_take import write_scripts
 
             self.scripts = write_scripts(document, self.code)

@@ -66,7 +66,7 @@ def compare(
 
     Raises:
         ValueError: If the rows do not suffice, or the folder holds another comparison.
-        RuntimeError: If no run came to its end.
+        RuntimeError: If runs ended, and each of them by failing.
         CancelledError: If `cancelled` answered True; what had finished is kept.
     """
     began = time.perf_counter()
@@ -366,19 +366,19 @@ class _Comparison(Planned):
         """End, with the report, which is kept beside the runs.
 
         Raises:
-            RuntimeError: If no run came to its end.
+            RuntimeError: If runs ended, and each of them by failing.
         """
         if not self.finished and self.failed:
             strategy, reasons = next(iter(self.failed.items()))
             raise RuntimeError(f"no run came to its end; {strategy} ended with {reasons[0]}")
         if not self.finished:
-            raise RuntimeError(
+            self.notes.append(
                 f"the budget of {self.choice.budget_seconds:g} seconds ended before the first "
                 "run did: raise it"
             )
         runs = tuple(self.finished.values())
         document = self.document(runs)
-        if self.kept is not None:
+        if self.kept is not None and runs:
             write_json(self.kept.path / REPORT, document)
         return ComparisonDone(
             document=document,

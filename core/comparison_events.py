@@ -151,7 +151,7 @@ class ComparisonDone:
     Attributes:
         document: The report, as `python -m core compare --json` prints it.
         dataset: The rows as they were compared on; held-out predictions count their places.
-        runs: All runs that the report is of.
+        runs: All runs that the report is of; none where the budget ended before the first did.
         within_budget: False where the budget ended it before all runs were done.
     """
 

@@ -401,6 +401,8 @@ def take(comparison: Comparison, event: "ComparisonEvent") -> None:
         _mark(comparison, ("", event.strategy, event.seed), "waits")
         comparison.progress = None
     elif isinstance(event, ComparisonDone):
+        if not event.runs:
+            raise ValueError(event.document["notes"][-1])  # the budget was too short for any
         comparison.report = event.document
     comparison.changed()
 

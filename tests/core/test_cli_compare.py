@@ -195,6 +195,26 @@ def test_what_people_wrote_is_only_text_in_the_page(finished: Path) -> None:
     assert "<script" not in page
 
 
+def test_a_budget_too_short_for_any_run_is_no_failure_and_says_what_to_do(
+    run: Run, tiny: str, tmp_path: Path
+) -> None:
+    write_spans(tmp_path / "rows.jsonl", labelled_rows(36))
+    files = "--out r.json --html r.html --predictions p.csv --code scripts --train-best model"
+    code, out, err = run(
+        "compare",
+        *("--data", "rows.jsonl", "--encoder", tiny, "--strategies", "heads,full"),
+        *("--budget", "0.1s", "--threads", "1", "--runs", "runs", "--json", *files.split()),
+    )
+    assert code == 0
+    assert "the budget of 0.1 seconds ended before the first run did: raise it" in err
+    document = json.loads(out)
+    assert (document["strategies"], document["advice"], document["over_budget"]) == ([], None, True)
+    assert json.loads((tmp_path / "r.json").read_text("utf-8")) == document
+    assert "raise it" in (tmp_path / "r.html").read_text("utf-8")
+    assert not (tmp_path / "scripts").exists()
+    assert not (tmp_path / "model").exists()
+
+
 def test_predictions_are_a_line_for_each_run_and_row(finished: Path) -> None:
     lines = (finished / "held.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("strategy,seed,fold,line,text,kind,kind_predicted,kind_wrong")

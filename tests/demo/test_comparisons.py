@@ -508,3 +508,12 @@ def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_th
     view = result_view(report, name="a", made="now")
     assert view["strategies"][0]["read"] == "layers, run by run: mood 3, 2"
     assert view["notes"] == ["Rows were left out.", "heads was still improving."]
+
+
+def test_a_time_limit_too_short_for_any_run_is_said_with_what_to_do(
+    shelf: ComparisonShelf, asking: Callable[..., Asked]
+) -> None:
+    comparison = shelf.start(asking(budget_seconds=0.05), "ann")
+    wait(comparison, ended)
+    assert comparison.state == FAILED
+    assert comparison.why.endswith("ended before the first run did: raise it")
