@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,15 @@ from gradio.events import api
 
 from core.config import AdviceChoice, DataChoice, EncoderChoice
 from demo.check_endpoint import known_encoder, names_given, text_given, uploaded
-from demo.comparing_form import MOST_EPOCHS, MOST_RATES, MOST_ROWS, MOST_SEEDS, whole_given
-from demo.comparisons import DONE, FAILED, TICK_SECONDS, Asked, Comparison
+from demo.comparing_form import (
+    MOST_EPOCHS,
+    MOST_RATES,
+    MOST_ROWS,
+    MOST_SEEDS,
+    command_line,
+    whole_given,
+)
+from demo.comparisons import DONE, FAILED, TICK_SECONDS, WAITING, Asked, Comparison
 from demo.data_form import as_script_says
 from demo.shelves import Shelves
 from demo.strategy_cards import MOST_CHOSEN
@@ -25,6 +33,7 @@ if TYPE_CHECKING:  # torch is behind them
     from core.dataset import Dataset
 
 MOST_SECONDS = 3_600.0
+"""A comparison is stopped that has taken longer: others wait for their turn."""
 
 
 def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]]]:
@@ -73,7 +82,8 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
             rows: A stratified sample of so many, at most 2,000; null takes all up to that.
             seeds: How many; three test every row once.
             epochs: Exactly so many; null trains until the validation rows stop improving.
-            budget_seconds: No run goes on after it; null for no limit but the page's own.
+            budget_seconds: No run goes on after it; null for the whole grid, which is stopped
+                where it takes more than an hour.
             margin: How many points worse than the best is still good enough.
             score: accuracy or macro-f1.
             cost: seconds, memory, parameters, forgetting or inference.
@@ -105,7 +115,7 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
             settings = {
                 "seeds": whole_given("seeds", seeds, 1, MOST_SEEDS),
                 "epochs": None if epochs is None else whole_given("epochs", epochs, 1, MOST_EPOCHS),
-                "budget_seconds": min(MOST_SECONDS, float(budget_seconds or MOST_SECONDS)),
+                "budget_seconds": None if budget_seconds is None else float(budget_seconds),
                 "advice": AdviceChoice(margin=float(margin), score=score, cost=cost),
                 "rates": whole_given("rates", rates, 1, MOST_RATES),
                 "single_task": single_task is True,
@@ -123,6 +133,9 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
                 choice=lambda dataset: _choose(shelves, base, wanted, settings, dataset),
                 name=data.name,
                 same=caller,
+                command=command_line(
+                    data.reading(replace(columns, rows=most)), base, wanted, settings
+                ),
             )
             comparison = shelves.comparisons.start(asked, caller)
         try:
@@ -143,8 +156,16 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
 
 async def _follow(shelves: Shelves, comparison: Comparison) -> AsyncIterator[dict[str, Any]]:
     """Tell how far a comparison is, until it has ended."""
-    version, told = -1, 0
+    version, told, begun = -1, 0, time.monotonic()
     while True:
+        if comparison.state == WAITING:
+            begun = time.monotonic()
+        with as_toast():
+            if time.monotonic() - begun > MOST_SECONDS:
+                raise ValueError(
+                    f"it has taken {MOST_SECONDS / 60:g} minutes, the most there is here: give "
+                    "budget_seconds, or take fewer rows, seeds or strategies"
+                )
         if comparison.version != version:
             version = comparison.version
             document = _event(comparison, shelves.comparisons.place(comparison), told)

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.config import AdviceChoice, EncoderChoice
 from demo.comparisons import Asked
@@ -118,6 +118,15 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
             return dataset
         return profiles.data.read(sampled, read_dataset)
 
+    settings: dict[str, Any] = {
+        "seeds": seeds,
+        "epochs": epochs,
+        "budget_seconds": budget or None,
+        "advice": advice,
+        "rates": rates,
+        **further,
+    }
+
     def choose(dataset: "Dataset") -> "ComparisonChoice":
         from core.comparison_choice import ComparisonChoice
         from core.scenario import parse_strategy
@@ -125,46 +134,45 @@ def asked_by(order: Order, profiles: ProfileShelf) -> Asked:
         layers = profiles.encoders.get(encoder).layers
         names = [task.name for task in dataset.tasks]
         return ComparisonChoice(
-            strategies=tuple(parse_strategy(name, layers, names) for name in chosen),
-            seeds=seeds,
-            epochs=epochs,
-            budget_seconds=budget or None,
-            advice=advice,
-            rates=rates,
-            single_task=further["single_task"],
-            balances=further["balances"],
-            per_class=further["per_class"],
+            strategies=tuple(parse_strategy(name, layers, names) for name in chosen), **settings
         )
 
-    options = {
-        "strategies": ",".join(chosen),
-        "seeds": seeds,
-        "epochs": epochs,
-        "budget": f"{budget:g}s" if budget else None,
-        "margin": advice.margin if advice.margin != AdviceChoice().margin else None,
-        "score": advice.score if advice.score != AdviceChoice().score else None,
-        "rates": rates if rates > 1 else None,
-        **{name.replace("_", "-"): wanted or None for name, wanted in further.items()},
-        "cost": advice.cost if advice.cost != AdviceChoice().cost else None,
-    }
     return Asked(
         dataset=read,
         encoder=encoder,
         choice=choose,
         name="the corpus" if working.is_corpus else working.name,
         same=(sampled, encoder, epochs, rates),
-        command=command_line(sampled, encoder, options),
+        command=command_line(sampled, encoder, chosen, settings),
     )
 
 
-def command_line(data: WorkingData, encoder: EncoderChoice, options: Mapping[str, object]) -> str:
+def command_line(
+    data: WorkingData,
+    encoder: EncoderChoice,
+    strategies: Sequence[str],
+    settings: Mapping[str, Any],
+) -> str:
     """Write the command that compares the same: for a report, and to go on without the page.
 
     Args:
         data: Which rows, read how; a file is named without its folder.
         encoder: What is trained on top of.
-        options: Of `compare`, by name; None leaves one out, True gives it alone.
+        strategies: By name; none is the default set.
+        settings: What else a `ComparisonChoice` is given, by name.
     """
+    usual, advice, budget = AdviceChoice(), settings["advice"], settings["budget_seconds"]
+    options = {
+        "strategies": ",".join(strategies) or None,
+        "seeds": settings["seeds"],
+        "epochs": settings["epochs"],
+        "budget": f"{budget:g}s" if budget else None,
+        "margin": advice.margin if advice.margin != usual.margin else None,
+        "score": advice.score if advice.score != usual.score else None,
+        "rates": settings["rates"] if settings["rates"] > 1 else None,
+        **{name.replace("_", "-"): settings[name] or None for _, name in FURTHER},
+        "cost": advice.cost if advice.cost != usual.cost else None,
+    }
     choice = data.choice
     given: list[tuple[str, object]] = [
         ("data", "corpus" if data.is_corpus else data.name),

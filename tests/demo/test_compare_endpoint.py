@@ -104,6 +104,12 @@ def test_a_comparison_streams_to_its_report_and_a_worker_holds_no_gradio(
     assert {"stage", "run"} <= set(events)
     assert job.result() == report
     assert report["rates"] == 2
+    assert report["budget_seconds"] is None, "nobody asked for a race"
+    assert all(each["forgetting"] is not None for each in report["strategies"])
+    assert report["command"] == (
+        "python -m core compare --data moods.csv --rows 300 --strategies heads,lower:5 --seeds 1 "
+        "--epochs 1 --rates 2 --balances"
+    )
     assert any("no table of other balances" in note for note in report["notes"]), "of one task"
     if sys.platform == "linux":
         assert holds(pid, "orjson"), "the page itself has what tells gradio"

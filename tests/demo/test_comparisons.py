@@ -13,7 +13,7 @@ import pytest
 
 from core.comparison_choice import ComparisonChoice, default_strategies
 from core.comparison_folds import compared_data
-from core.config import DataChoice, EncoderChoice
+from core.config import AdviceChoice, DataChoice, EncoderChoice
 from core.dataset import Dataset, read_dataset
 from core.scenario import parse_strategy
 from demo import comparison_examples
@@ -418,7 +418,11 @@ def test_the_command_of_a_comparison_asks_for_the_same() -> None:
     line = command_line(
         data,
         EncoderChoice(name="mpnet", normalize=False),
-        {"strategies": "heads,lower:1@2", "seeds": 6, "epochs": None, "balances": True},
+        ["heads", "lower:1@2"],
+        {
+            **{"seeds": 6, "epochs": None, "budget_seconds": None, "advice": AdviceChoice()},
+            **{"rates": 1, "single_task": False, "balances": True, "per_class": False},
+        },
     )
     assert shlex.split(line) == [
         *("python", "-m", "core", "compare", "--data", "my reviews.csv"),
