@@ -356,7 +356,9 @@ class Adapters(Strategy):
     bad: ClassVar[str] = "Gradients run through all adapted layers, so that little time is saved."
     when: ClassVar[str] = "A large encoder whose full training does not fit in memory."
     source: ClassVar[str] = "Hu et al. 2021, LoRA, sections 4.1 and 4.2 (arXiv:2106.09685)."
-    rates_from: ClassVar[str] = "The best of those tried, in steps of about three."
+    rates_from: ClassVar[str] = (
+        "The best of those tried, in steps of about three; it forgets little even so."
+    )
     encoder_rate: ClassVar[float] = 3e-3
 
     @property
@@ -384,8 +386,11 @@ class LayerwiseRates(Strategy):
     decay: float = 0.8
     does: ClassVar[str] = "Trains everything, each layer at a share of the rate of the one above."
     good: ClassVar[str] = "Moves most what is nearest to the task and keeps what is general."
-    bad: ClassVar[str] = "Costs as much as full training; one more rate to choose."
-    when: ClassVar[str] = "Full training helps but forgets."
+    bad: ClassVar[str] = (
+        "Costs as much as full training, and at its own higher rate forgets more; one more rate to "
+        "choose."
+    )
+    when: ClassVar[str] = "Full training helps but forgets: at `full`'s rate this forgets less."
     source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.1 (arXiv:1801.06146)."
     rates_from: ClassVar[str] = "The better of two tried; the highest layer's, so above `full`'s."
     encoder_rate: ClassVar[float] = 1e-3

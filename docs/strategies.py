@@ -30,8 +30,8 @@ interval stands.
   best rate of the sweep. Where that loses more than 0.05 of the probe's Spearman, or nobody
   measured it, the default is the lowest rate tried that is within 0.03 of the best score, which is
   what chance moves. By it `lower:K` goes one step down and no further, for `lower:2` would pay
-  more; `full`, layer-wise rates and adapters would pay more at once, of `lp-ft` and `gradual`
-  nothing lower was tried, and biases forget little at their best.
+  more; `full` and layer-wise rates would pay more at once, of `lp-ft` and `gradual` nothing lower
+  was tried, and adapters and biases forget little at their best.
 - **Heads alone**: steps cost nearly nothing, so they go on until nothing has been gained for long.
   What they want is not steps but a penalty: without one the loss on the training rows goes to
   zero and the last layer's heads know them by heart. With the penalty that is their own, half
