@@ -144,22 +144,34 @@ class _Comparison(Planned):
             budget_seconds=max(left, LOOK_SECONDS) + paid,
             workers=self.jobs,
         )
+        judged: tuple[int, int] | None = None
         while not self._late():
             self._check()
-            standing = self._stand(race)
-            for run in self._stop_needless(standing.needed):
-                given[run.place] = run
-                yield RunStopped(strategy=run.scenario.name, seed=run.seed)
-                standing = self._stand(race)
-            while standing.next is not None and len(self.running) < self.jobs:
-                run = given.pop(standing.next)
-                yield RunStarted(strategy=run.scenario.name, seed=run.seed)
-                self._start(run)
-                standing = self._stand(race)
+            ended = len(self.finished), sum(map(len, self.failed_places.values()))
+            if ended != judged:  # only then the race stands otherwise, and judging takes a while
+                judged = ended
+                yield from self._judge(race, given)
             if not self.running:
-                self.over_budget = standing.out_of_time
                 return
             yield from self._listen(list(given.values()))
+
+    def _judge(
+        self, race: Race, given: dict[tuple[str, int], WantedRun]
+    ) -> Iterator[ComparisonEvent]:
+        """Stop the runs that nothing hangs on any more, and begin those that come next."""
+        standing = self._stand(race)
+        stopped = self._stop_needless(standing.needed)
+        for run in stopped:
+            given[run.place] = run
+            yield RunStopped(strategy=run.scenario.name, seed=run.seed)
+        if stopped:  # they cost nothing any more
+            standing = self._stand(race)
+        while standing.next is not None and len(self.running) < self.jobs:
+            run = given.pop(standing.next)
+            yield RunStarted(strategy=run.scenario.name, seed=run.seed)
+            self._start(run)
+            standing = self._stand(race)
+        self.over_budget = standing.out_of_time and not self.running
 
     def _stop_needless(self, needed: Sequence[str]) -> list[WantedRun]:
         """Stop the runs that can no longer change the answer, and say which."""

@@ -24,6 +24,7 @@ from core.dataset import Dataset
 from core.dealing import DealtRows
 from core.encoder import load_encoder
 from core.evaluation import calibrate
+from core.machine import usable_cores
 from core.model import Calibration
 from core.runs import Run, resolve_read
 from core.scenario import Scenario
@@ -78,7 +79,8 @@ class BestRun:
             DivergedError: If the loss is no longer a number.
             CancelledError: If `cancelled` answered True.
         """
-        encoder = load_encoder(self.encoder, threads=self.choice.threads)
+        threads = self.choice.threads or usable_cores()  # torch counts those it may not use too
+        encoder = load_encoder(self.encoder, threads=threads)
         examples, tasks = self.dataset.examples, self.dataset.tasks
         read = resolve_read(encoder, self.scenario, examples, tasks, cancelled=cancelled)
         note = (
@@ -91,7 +93,7 @@ class BestRun:
             epochs=self.epochs,
             patience=self.epochs,
             seed=0,
-            threads=self.choice.threads,
+            threads=threads,
             encoder_rate=statistics.median(each["encoder"] for each in rates),
             head_rate=statistics.median(each["head"] for each in rates),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import html
 import json
 import tempfile
@@ -258,19 +259,19 @@ class ComparingEvents:
 
     def first_listing(self) -> View:
         """List what a page that has just opened may open."""
-        return self._listing(self.first()[0], [])
+        return self._listing(self.first[0], [])
 
-    def first(self) -> tuple[str, View, View]:
-        """Say what the tab opens with: a comparison named by --runs, or the shipped one."""
+    @functools.cached_property
+    def first(self) -> tuple[str, View]:
+        """What the tab opens with, its name and view: one named by --runs, or the shipped one."""
         for folder in kept_comparisons(self.shelf.runs):
             with contextlib.suppress(ValueError):
                 name = f"{KEPT}{folder.name}"
                 made = clock(folder.stat().st_mtime)
                 report = kept_report(folder)
                 view = result_view(report, name=name, made=made, kept=kept_runs(folder, report))
-                return name, view, view
-        view = example_view()
-        return EXAMPLE, view, view
+                return name, view
+        return EXAMPLE, example_view()
 
     async def _watch(self, comparison: Comparison, request: gr.Request) -> AsyncIterator[Updates]:
         """Yield current, going, advice, result, list, Stop whenever something is new."""

@@ -64,7 +64,7 @@ class Compared(NamedTuple):
 
 def lay_out_advice(events: ComparingEvents) -> tuple[gr.HTML, gr.State]:
     """Lay out the advice, which stands on top, and which comparison it is of."""
-    name, view, _ = events.first()
+    name, view = events.first
     on = "{use: (run) => trigger('use', run), train: () => trigger('train', {})}"
     script = f"thaw.comparisonAdvice(element, props, watch, {on})"
     return picture("freeze-advice", script, view), gr.State(name)
@@ -87,9 +87,8 @@ def lay_out_comparison(advice: gr.HTML, current: gr.State, events: ComparingEven
             )
     going = picture("freeze-going", "thaw.comparisonGoing(element, props, watch)", NOTHING)
     on = "{use: (run) => trigger('use', run), save: (what) => trigger('save', what)}"
-    _, view, _ = events.first()
     script = f"thaw.comparisonResult(element, props, watch, {on})"
-    result = picture("freeze-result", script, view)
+    result = picture("freeze-result", script, events.first[1])
     on = (
         "{open: (it) => trigger('open', it), remove: (it) => trigger('remove', it), "
         "resume: (it) => trigger('resume', it)}"

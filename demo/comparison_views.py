@@ -93,7 +93,9 @@ def going_view(comparison: Comparison, place: int) -> View:
         RUNNING: f"{comparison.stage[:1].upper()}{comparison.stage[1:]}…"
         if comparison.stage
         else f"{done} of {len(comparison.planned)} runs done.",
-        STOPPED: f"Stopped with {done} of {len(comparison.planned)} runs done; they are kept, and "
+        STOPPED: f"Stopped {comparison.stage}: the runs are as they were."
+        if comparison.stage and 0 < done == len(comparison.planned)
+        else f"Stopped with {done} of {len(comparison.planned)} runs done; they are kept, and "
         "“Compare them” goes on from there.",
         DONE: f"{comparison.best} is trained on all rows: “Use the model of all rows” opens it."
         if comparison.best
@@ -222,7 +224,8 @@ def _classes(runs: Sequence[Document]) -> dict[str, list[View]]:
     for task in tasks:
         counted = [_counts(run["tasks"][task]) for run in runs]
         found[task] = []
-        for label in list(counted[0])[:MOST_CLASSES]:
+        common = [label for label in counted[0] if all(label in each for each in counted)]
+        for label in common[:MOST_CLASSES]:
             right, true, said = (sum(each[label][k] for each in counted) for k in range(3))
             score = 2 * right / (true + said) if true + said else None
             found[task].append({"label": shorten(label), "f1": score, "rows": true})

@@ -9,6 +9,7 @@ from core.comparison_choice import ComparisonChoice
 from core.comparison_runs import FinishedRun
 from core.config import DataChoice, EncoderChoice
 from core.dataset import Dataset, read_dataset
+from core.machine import usable_cores
 from core.scenario import parse_strategy
 from tests.core.conftest import labelled_rows, write_rows
 from tests.made_runs import record_of, run_of
@@ -22,7 +23,9 @@ def dataset(tmp_path: Path) -> Dataset:
     return read_dataset(DataChoice(source=str(tmp_path / "rows.csv")))
 
 
-def best_of(dataset: Dataset, tiny: str, *, advised: str | None) -> BestRun:
+def best_of(
+    dataset: Dataset, tiny: str, *, advised: str | None, threads: int | None = 1
+) -> BestRun:
     """Give what is to be trained after runs of two strategies, of which full has the best mean."""
     runs = [
         FinishedRun(
@@ -39,7 +42,7 @@ def best_of(dataset: Dataset, tiny: str, *, advised: str | None) -> BestRun:
         for seed, rate in enumerate(RATES)
     ]
     choice = ComparisonChoice(
-        strategies=tuple(parse_strategy(name, 3) for name in ("heads", "full")), threads=1
+        strategies=tuple(parse_strategy(name, 3) for name in ("heads", "full")), threads=threads
     )
     advice = None if advised is None else {"strategy": advised}
     document = {"best": "full", "advice": advice}
@@ -61,3 +64,10 @@ def test_it_trains_by_the_median_of_the_runs_rates_and_of_their_best_epochs(
     assert (choice.head_rate, choice.encoder_rate) == (2e-3, 2e-4)
     assert choice.epochs == 3, "of 2, 3 and 4"
     assert len(best._run.rows.training) == 18
+
+
+def test_unless_told_it_takes_the_cores_that_it_may_use(dataset: Dataset, tiny: str) -> None:
+    best = best_of(dataset, tiny, advised="heads", threads=None)
+    next(best.train())
+    assert best._run is not None
+    assert best._run.choice.threads == usable_cores()

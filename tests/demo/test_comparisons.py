@@ -183,7 +183,7 @@ def check_a_page_with_these_runs(folder: Path) -> None:
     encoders, models = EncoderShelf(EncoderChoice(), local=False), ModelShelf()
     profiles = ProfileShelf(encoders, DataShelf())
     page = ComparingEvents(ComparisonShelf(folder), profiles, models, local=False)
-    name, view, _ = page.first()
+    name, view = page.first
     assert name == f"{KEPT}{folder.name}"
     assert view["usable"]
     assert page.first_listing()["rows"][0] == {
@@ -275,6 +275,7 @@ def test_what_is_advised_is_trained_on_all_rows_and_becomes_the_working_model(
     shelf.train_best(comparison.id, "ann").stopping.set()
     wait(comparison, ended)
     assert (comparison.state, comparison.best) == (STOPPED, "")
+    assert going_view(comparison, 0)["said"].endswith("the runs are as they were.")
 
 
 def check_the_predictions_of(comparison: Comparison, page: ComparingEvents) -> None:
