@@ -4,20 +4,20 @@ The file is safetensors with a JSON document in its header, so that weights, opt
 plan are replaced together, in one rename. Nothing in it is ever run.
 """
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core.files import LOCK
+
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
-LOCK = ".lock"
 UNFINISHED = f".{CHECKPOINT}.part"
 """A checkpoint as it is being written: of one name, so that one that was killed leaves no heap."""
 
@@ -110,48 +110,3 @@ def remove_checkpoint(folder: Path) -> None:
 def has_checkpoint(folder: Path) -> bool:
     """Tell whether a run that has not ended left its checkpoint here."""
     return (folder / CHECKPOINT).is_file()
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process alone; the system lets go when the process dies.
-
-    Args:
-        folder: Made if it is not there.
-
-    Raises:
-        ValueError: If another process holds it, or it cannot be made.
-    """
-    path = folder / LOCK
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise ValueError(f"{folder} cannot be written: {error.strerror}") from error
-    with file:
-        if not _take(file):
-            raise ValueError(f"{folder} is being written by another run: wait for it, or stop it")
-        yield
-
-
-def _take(file: IO[str]) -> bool:
-    """Lock an open file without waiting; closing it lets go."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return _take_on_windows(file)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _take_on_windows(file: IO[str]) -> bool:
-    import msvcrt
-
-    try:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    except OSError:
-        return False
-    return True

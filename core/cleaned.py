@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.columns import Table
-from core.export import check_target, replaced_whole, spreadsheet_safe
+from core.files import check_target, replaced_whole, spreadsheet_safe
 from core.labels import Cell, Nested
 from core.lines import Lines
 from core.rows import read_table

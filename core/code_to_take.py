@@ -14,7 +14,7 @@ from typing import Any
 from core import code_blocks as blocks
 from core.catalogue import find_spec
 from core.config import TrainingChoice
-from core.export import replaced_whole
+from core.files import replaced_whole
 from core.freezing import Adapters, Biases, Frozen, Moment, Part, Strategy
 from core.heads import DROPOUT, MIX
 from core.scenario import Scenario, parse_strategy, tuned

@@ -32,7 +32,8 @@ from core.command_input import (
 )
 from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choice
 from core.data import Sentences, given_sentences
-from core.export import EmbeddingWriter, JsonWriter, check_target, embeddings_file
+from core.export import SUFFIXES, EmbeddingWriter, JsonWriter, embeddings_file
+from core.files import check_target
 from core.options import (
     AsJson,
     Column,
@@ -111,7 +112,7 @@ def embed(
     """Turn sentences into embeddings, and write them to a file."""
     choice = _choice(encoder, pooling, normalize, precision, device)
     name = out if out is not None or as_json else DEFAULT_OUT
-    target = None if name is None else check_target(Path(name))
+    target = None if name is None else check_target(Path(name), suffixes=SUFFIXES)
     if target is not None and file is not None and Path(file).resolve() == target:
         raise ValueError(f"--out {name} is the file that is read: give another")
     with given_or_file(texts, file, column) as sentences:

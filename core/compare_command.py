@@ -202,8 +202,8 @@ def _runs_folder(runs: str | None, *, resume: bool, overwrite: bool, other: bool
     Raises:
         ValueError: If it may not be used.
     """
-    from core.checkpoint import locked
     from core.comparison_runs import INDEX, check_free, read_index
+    from core.files import locked
 
     if resume and overwrite:
         raise ValueError("there are --resume and --overwrite: give either")

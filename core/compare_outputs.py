@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.export import check_target, replaced_whole
+from core.files import check_target, replaced_whole
 
 if TYPE_CHECKING:
     from core.comparison_runs import FinishedRun

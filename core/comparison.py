@@ -20,7 +20,7 @@ from core.comparison_events import (
 from core.comparison_folds import Deal, compared_data
 from core.comparison_plan import LOOK_SECONDS, Planned, WantedRun
 from core.comparison_report import Circumstances, candidate, comparison_document
-from core.comparison_runs import REPORT, FinishedRun, write_json
+from core.comparison_runs import REPORT, FinishedRun
 from core.comparison_shared import (
     Failed,
     PrefixJob,
@@ -32,6 +32,7 @@ from core.comparison_work import Job, Step, do_run_elsewhere, do_runs
 from core.config import EncoderChoice
 from core.costs import Candidate
 from core.dataset import Dataset
+from core.files import write_json
 from core.freezing import frozen_depth
 from core.race import Race, Recorded, Standing, stand
 from core.scenario import Scenario

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.comparison_runs import FinishedRun
 from core.dataset import Dataset
-from core.export import replaced_whole, spreadsheet_safe
+from core.files import replaced_whole, spreadsheet_safe
 from core.task import Label
 
 PREDICTIONS_SUFFIXES = (".csv", ".jsonl")

@@ -8,7 +8,6 @@ is ever run.
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from core.checkpoint import LOCK, locked
+from core.files import LOCK, locked, write_json
 from core.held_out import HeldOut, held_out_from
 from core.manifest import MANIFEST
 
@@ -359,17 +358,3 @@ def remove_comparison(folder: Path) -> None:
             else:
                 path.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_json(path: Path, document: Any) -> None:  # noqa: ANN401 (any JSON)
-    """Replace a JSON file, whole or not at all."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # else a machine that goes down may keep its name alone
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

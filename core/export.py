@@ -4,19 +4,17 @@ import contextlib
 import csv
 import io
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from core.files import replaced_whole, spreadsheet_safe
 
 if TYPE_CHECKING:  # importing torch takes a second, and a wrong --out is told before that
     from core.encoder import Encoding
 
 SUFFIXES = (".json", ".csv", ".npy", ".parquet")
 
-_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")  # the wide ones count as signs in some countries
 _NPY_HEADER = 128
 """Bytes of an NPY header: a multiple of 64 with room for any count, as it is written twice."""
 
@@ -145,37 +143,6 @@ class ParquetWriter:
         self._writer.close()
 
 
-def check_target(path: Path, *, suffixes: Sequence[str] = SUFFIXES, option: str = "--out") -> Path:
-    """Refuse a file that cannot be written to, before anything is computed.
-
-    Args:
-        path: The file.
-        suffixes: What its name may end in.
-        option: What it was given to, for messages.
-
-    Returns:
-        The path, with links followed, so that a linked file is replaced and not its link.
-
-    Raises:
-        ValueError: If its suffix is none of `suffixes`, it is a folder, or its folder is missing
-            or cannot be written to.
-    """
-    if path.suffix.lower() not in suffixes:
-        given = f"ends in {path.suffix}" if path.suffix else "has no suffix"
-        raise ValueError(f"{option} {path} {given}, must end in one of: {', '.join(suffixes)}")
-    try:
-        path = path.resolve()
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{option} {path} is a folder or a device, must be a file")
-        if not path.parent.is_dir():
-            raise ValueError(f"{option} {path} is in a folder that is not there: make it first")
-    except (OSError, RuntimeError) as error:  # a name too long, a link to itself
-        raise ValueError(f"{option} {str(path)[:200]} cannot be written: {error}") from error
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{option} {path} is in a folder that you may not write to: give another")
-    return path
-
-
 @contextlib.contextmanager
 def embeddings_file(path: Path, header: Mapping[str, Any]) -> Iterator[EmbeddingWriter]:
     """Open a file of embeddings; it is there, whole, when the block ends, and else not at all.
@@ -203,32 +170,6 @@ def _writer_for(suffix: str, file: BinaryIO, header: Mapping[str, Any]) -> Embed
     if suffix == ".npy":
         return NpyWriter(file, header["dimension"])
     return ParquetWriter(file, header)
-
-
-@contextlib.contextmanager
-def replaced_whole(path: Path) -> Iterator[BinaryIO]:
-    """Write a file beside its place, and move it there when the block ends well.
-
-    Whatever ends the block otherwise, Ctrl-C included, leaves the old file as it was and no
-    new one.
-    """
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _csv_cells(*cells: str) -> str:

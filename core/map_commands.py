@@ -31,7 +31,7 @@ from core.config import (
     EncoderChoice,
     MapSettings,
 )
-from core.export import check_target, replaced_whole
+from core.files import check_target, replaced_whole
 from core.options import (
     AsJson,
     Column,

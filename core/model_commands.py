@@ -25,7 +25,7 @@ from core.command_input import (
     say_what_was_left_out,
 )
 from core.config import EncoderChoice
-from core.export import check_target
+from core.files import check_target
 from core.options import (
     AsJson,
     Column,

@@ -9,10 +9,11 @@ from core.config import check_choice
 from core.encoder import Encoder
 from core.encoder_export import WEIGHTS, read_back, reads_both_ways, write_encoder
 from core.export_card import FORMATS, ExportFacts, export_card
+from core.files import replaced_folder
 from core.hub import find_encoder
 from core.manifest import EXPORTED, FORMAT, head_document
 from core.model import MultiTaskModel
-from core.model_folder import CARD, HEADS, check_target_folder, replaced_folder, save_tensors
+from core.model_folder import CARD, HEADS, check_target_folder, save_tensors
 from core.onnx_export import check_onnx, onnx_heads, output_of, write_onnx
 from core.shortening import shortened
 from core.spelling import FEATURES

@@ -6,12 +6,10 @@ card. Nothing in it is ever run. A folder that was exported holds its whole enco
 sentence-transformers lays it out, and `heads.json` in the place of `thaw.json`.
 """
 
-import contextlib
 import json
 import os
 import secrets
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from torch import Tensor
 
 from core.config import ASSETS, EncoderChoice
 from core.encoder import Encoder, load_encoder
+from core.files import replaced_folder
 from core.heads import HeadShape
 from core.loading import Unfilled
 from core.manifest import EXPORTED as EXPORTED
@@ -98,38 +97,6 @@ def save_model(
         if changed:
             save_tensors(changed if base is None else eight_bit(changed, base), building / ENCODER)
         (building / CARD).write_text(saved.card, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def replaced_folder(folder: Path) -> Iterator[Path]:
-    """Build a folder beside its place, and move it there when the block ends well.
-
-    Whatever ends the block otherwise, Ctrl-C included, leaves the old folder as it was and no
-    new one.
-
-    Args:
-        folder: What `check_target_folder` returned.
-
-    Yields:
-        The folder to write into.
-    """
-    building = folder.with_name(f".{folder.name[:100]}-{secrets.token_hex(4)}")
-    before = building.with_name(f"{building.name}-before")
-    building.mkdir(parents=True)
-    try:
-        yield building
-        if folder.exists():  # moved aside, so that at no time both are gone
-            folder.replace(before)
-        try:
-            building.replace(folder)
-        except BaseException:
-            if before.exists():
-                before.replace(folder)
-            raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(before, ignore_errors=True)
 
 
 def check_target_folder(folder: Path, *, overwrite: bool, beside: Collection[str] = ()) -> Path:

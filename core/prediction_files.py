@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.export import replaced_whole, spreadsheet_safe
+from core.files import replaced_whole, spreadsheet_safe
 from core.task import Task
 
 PREDICTION_SUFFIXES = (".csv", ".jsonl")
@@ -23,7 +23,7 @@ def predictions_file(path: Path, tasks: Sequence[Task]) -> Iterator["PredictionW
 
     Args:
         path: Its suffix, one of `PREDICTION_SUFFIXES`, says the format. Check it first, with
-            `core.export.check_target`.
+            `core.files.check_target`.
         tasks: What the model predicts, in its order.
     """
     with replaced_whole(path) as file:

@@ -5,14 +5,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.checkpoint import (
-    LOCK,
-    RUN_FILES,
-    UNFINISHED,
-    has_checkpoint,
-    locked,
-    remove_checkpoint,
-)
+from core.checkpoint import RUN_FILES, UNFINISHED, has_checkpoint, remove_checkpoint
+from core.files import LOCK, locked
 from core.model_folder import check_target_folder
 
 

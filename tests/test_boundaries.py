@@ -17,6 +17,7 @@ READING_ORDER = [
     "config",
     "launch",
     "scratch",
+    "files",
     "sentences",
     "task",
     "catalogue",

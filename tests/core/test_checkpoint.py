@@ -13,11 +13,11 @@ from core.checkpoint import (
     CHECKPOINT,
     UNFINISHED,
     has_checkpoint,
-    locked,
     read_checkpoint,
     remove_checkpoint,
     write_checkpoint,
 )
+from core.files import locked
 
 SPAWN = multiprocessing.get_context("spawn")
 

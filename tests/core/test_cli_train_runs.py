@@ -17,13 +17,13 @@ from safetensors.torch import load_file
 
 from core.checkpoint import (
     CHECKPOINT,
-    LOCK,
     RUN_FILES,
     UNFINISHED,
     has_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
+from core.files import LOCK
 from core.model_folder import ENCODER, HEADS, MANIFEST
 from core.stopping import Stopping
 from tests.core.conftest import KINDS, Run, labelled_rows, write_rows, write_spans

@@ -22,8 +22,8 @@ from core.comparison_runs import (
     read_runs,
     remove_comparison,
     run_name,
-    write_json,
 )
+from core.files import write_json
 from core.manifest import MANIFEST
 from tests.made_runs import record_of, run_of
 

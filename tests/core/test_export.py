@@ -16,15 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.encoder import Encoding
-from core.export import (
-    SUFFIXES,
-    JsonWriter,
-    NpyWriter,
-    check_target,
-    embeddings_file,
-    replaced_whole,
-    spreadsheet_safe,
-)
+from core.export import SUFFIXES, JsonWriter, NpyWriter, embeddings_file
+from core.files import check_target, replaced_whole, spreadsheet_safe
 
 HEADER = {"model": "tiny", "pooling": "mean", "dimension": 3, "normalized": True}
 TEXTS = ["A cat.", 'He said "no", twice.', "=HYPERLINK(1)", "naïve 日本 👍"]
@@ -179,7 +172,7 @@ def test_a_replaced_file_keeps_its_permissions_and_a_new_one_has_the_usual(
 def test_a_place_that_cannot_be_written_is_refused(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(ValueError, match=message):
-        check_target(tmp_path / name)
+        check_target(tmp_path / name, suffixes=SUFFIXES)
 
 
 @pytest.mark.skipif(
@@ -188,13 +181,13 @@ def test_a_place_that_cannot_be_written_is_refused(name: str, message: str, tmp_
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(ValueError, match="is in a folder that you may not write to"):
-        check_target(tmp_path / "locked" / "out.json")
+        check_target(tmp_path / "locked" / "out.json", suffixes=SUFFIXES)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a link needs rights on Windows")
 def test_a_linked_file_is_replaced_and_its_link_stays(tmp_path: Path) -> None:
     (tmp_path / "far.json").write_text("old")
     (tmp_path / "link.json").symlink_to("far.json")
-    write(check_target(tmp_path / "link.json"))
+    write(check_target(tmp_path / "link.json", suffixes=SUFFIXES))
     assert (tmp_path / "link.json").is_symlink()
     assert read_json(tmp_path / "far.json")[0] == TEXTS

@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.checkpoint import CHECKPOINT, LOCK
+from core.checkpoint import CHECKPOINT
 from core.draws import Draws
+from core.files import LOCK
 from core.launch import how_launched, one_process_note
 from core.model_folder import ENCODER, HEADS
 from core.processes import ALONE, Processes, join

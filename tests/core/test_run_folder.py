@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.checkpoint import LOCK, locked, write_checkpoint
+from core.checkpoint import write_checkpoint
+from core.files import LOCK, locked
 from core.model_folder import MANIFEST
 from core.run_folder import run_folder
 
