@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from core.dataset import Dataset
 from core.dealing import HELD_OUT
-from core.layer_profile import groups_of
+from core.near_duplicates import groups_of
 from core.rare_labels import without_rare_labels
 from core.splits import hold_out, iterative_folds
 from core.task import Example, Task

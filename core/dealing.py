@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.dataset import Dataset
 from core.evaluation import shared_tasks
-from core.layer_profile import groups_of
+from core.near_duplicates import groups_of
 from core.splits import hold_out
 from core.task import Example, Task
 

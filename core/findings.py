@@ -11,7 +11,7 @@ from core.catalogue import CATALOGUE, find_spec
 from core.dataset import Dataset
 from core.folder import read_folder
 from core.hub import BUILT_IN, built_in_folder, cached_folder
-from core.splits import near_duplicate_groups
+from core.near_duplicates import near_duplicate_groups
 from core.task import Task
 from core.tokenizer import Tokenizer, load_tokenizer
 

@@ -29,9 +29,10 @@ from core.metrics import (
     macro_f1,
     wilson_interval,
 )
+from core.near_duplicates import groups_of
 from core.rare_labels import without_rare_labels
 from core.spelling import spelling_features
-from core.splits import iterative_folds, near_duplicate_groups
+from core.splits import iterative_folds
 from core.task import IGNORED, Example, Span, Task, spans_of, tags_of
 
 FOLDS = 3
@@ -211,13 +212,6 @@ def profile_of(document: Mapping[str, Any]) -> LayerProfile:
             )
             for name, layers in document["tasks"].items()
         }
-    )
-
-
-def groups_of(examples: Sequence[Example]) -> list[int]:
-    """Number examples so that those which no split may tell apart have one number."""
-    return near_duplicate_groups(
-        [example.text for example in examples], [example.group for example in examples]
     )
 
 

@@ -14,11 +14,12 @@ from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
 from core.encoder import Encoder, Progress
 from core.freezing import Frozen, Part, lowest_read
-from core.layer_profile import FOLDS, groups_of, layer_profile
+from core.layer_profile import FOLDS, layer_profile
 from core.machine import machine_name, versions
 from core.model import MultiTaskModel, default_shapes
 from core.model_card import model_card
 from core.model_folder import Saved, save_model
+from core.near_duplicates import groups_of
 from core.precision import SELF_TEST_SENTENCES
 from core.prediction import predict
 from core.prefix import Prefix

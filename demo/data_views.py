@@ -272,7 +272,8 @@ def _crossed(dataset: "Dataset") -> View | None:
 
 def splits_view(data: WorkingData, dataset: "Dataset") -> View:
     """Count each label in each split of the data's own, or in the folds that Thaw would make."""
-    from core.splits import iterative_folds, near_duplicate_groups
+    from core.near_duplicates import near_duplicate_groups
+    from core.splits import iterative_folds
 
     if data.choice.split_column is not None:
         own = [name for name in SPLITS if name in dataset.splits]

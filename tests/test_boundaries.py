@@ -57,6 +57,7 @@ READING_ORDER = [
     "renames",
     "hub_data",
     "rows",
+    "near_duplicates",
     "splits",
     "rare_labels",
     "dataset",

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.corpus import load_corpus
-from core.splits import NEAR, hold_out, iterative_folds, near_duplicate_groups, sample_rows
+from core.near_duplicates import NEAR, near_duplicate_groups
+from core.splits import hold_out, iterative_folds, sample_rows
 from core.task import SHIPPED_TASKS, Example, Label, Span, Task
 
 TOPIC = Task(name="topic", kind="sentence", labels=("a", "b", "c"))
