@@ -313,3 +313,47 @@ def _sampled(dataset: Dataset, rows: int, seed: int) -> Dataset:
             )
         tasks.append(replace(task, labels=kept))
     return replace(drawn, tasks=tuple(tasks))
+
+
+def shared_tasks(tasks: Sequence[Task], dataset: Dataset) -> list[Task]:
+    """Find which of a model's tasks some data has labels for.
+
+    Raises:
+        ValueError: If it is none, or one does not fit the model's.
+    """
+    labelled = {
+        name
+        for example in dataset.examples
+        for name, label in example.labels.items()
+        if label is not None
+    }
+    shared = [_shared_task(task, dataset) for task in tasks if task.name in labelled]
+    if not shared:
+        there = ", ".join(task.name for task in dataset.tasks) or "none"
+        wanted = ", ".join(task.name for task in tasks)
+        raise ValueError(
+            f"{dataset.name} has the tasks {there}, must have labelled rows for one of the "
+            f"model's: {wanted}; name its column with --label-column TASK=COLUMN"
+        )
+    return shared
+
+
+def _shared_task(task: Task, dataset: Dataset) -> Task:
+    """Check that the data's labels of a task are among the model's.
+
+    Raises:
+        ValueError: If the kinds differ, or the data has a label that the model has not.
+    """
+    own = next(each for each in dataset.tasks if each.name == task.name)
+    if own.kind != task.kind:
+        raise ValueError(
+            f"{task.name} is a {own.kind} task in the data, a {task.kind} task in the model"
+        )
+    unknown = [label for label in own.labels if label not in task.labels]
+    if unknown:
+        some = ", ".join(repr(label[:40]) for label in unknown[:5])
+        raise ValueError(
+            f"{task.name} has the labels {some} in the data, the model has: "
+            f"{', '.join(task.labels)}; rename them with --map {task.name}:FROM=TO"
+        )
+    return task

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.dataset import Dataset
-from core.evaluation import shared_tasks
+from core.dataset import Dataset, shared_tasks
 from core.near_duplicates import groups_of
 from core.splits import hold_out
 from core.task import Example, Task
