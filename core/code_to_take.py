@@ -13,10 +13,10 @@ from typing import Any
 
 from core import code_blocks as blocks
 from core.catalogue import find_spec
-from core.config import TrainingChoice
+from core.config import MIX, TrainingChoice
 from core.files import replaced_whole
 from core.freezing import Adapters, Biases, Frozen, Moment, Part, Strategy
-from core.heads import DROPOUT, MIX
+from core.heads import DROPOUT
 from core.scenario import Scenario, parse_strategy, tuned
 from core.task import Task
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from core.comparison_folds import ComparedData, Deal
-from core.config import EncoderChoice, TrainingChoice
+from core.config import MIX, EncoderChoice, TrainingChoice
 from core.dealing import DealtRows
 from core.encoder import Encoder, load_encoder
 from core.forgetting import Yardstick
 from core.freezing import Full, Heads, Lower, Moment, Part, Strategy, frozen_depth
-from core.heads import MIX
 from core.probe import load_probe
 from core.runs import Run
 from core.scenario import Scenario

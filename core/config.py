@@ -6,6 +6,7 @@ from pathlib import Path
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 POOLINGS = ("mean", "cls", "max", "weighted-mean", "last")
+HEAD_POOLINGS = ("mean", "cls")
 METRICS = ("cosine", "dot", "euclidean", "manhattan")
 PRECISIONS = ("exact", "fast")
 SCHEDULES = ("linear", "cosine")
@@ -14,6 +15,9 @@ SCORES = ("accuracy", "macro-f1")
 COSTS = ("seconds", "memory", "parameters", "forgetting", "inference")
 MAP_METHODS = ("umap", "pca")
 MAP_METRICS = ("cosine", "euclidean", "manhattan")
+
+MIX = "mix"
+"""What a head may read in a layer's place: a learned average of all layers."""
 
 MAX_SENTENCE_CHARACTERS = 100_000
 """What one sentence may hold anywhere; far more than any encoder reads before it truncates."""

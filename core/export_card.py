@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.config import MIX
 from core.encoder import Encoder
-from core.heads import MIX, SentenceHead
+from core.heads import SentenceHead
 from core.model import MultiTaskModel
 from core.model_card import figure_cells, limit_lines, plain, table, task_lines
 

@@ -24,8 +24,8 @@ from core.drift import (
     weighted_spearman,
 )
 from core.encoder import Encoder, pad
-from core.heads import pool_packed
 from core.metrics import Interval
+from core.packed import pool_packed
 from core.prefix import TOKENS_PER_BATCH, Needs, Prefix, States
 from core.probe import Probe
 from core.tokenizer import Tokenizer

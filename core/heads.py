@@ -7,14 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.config import check_choice
+from core.config import HEAD_POOLINGS, MIX, check_choice
+from core.packed import pool_packed
 from core.spelling import FEATURES
 from core.task import IGNORED, Task
 
-MIX = "mix"
-"""Read a learned average of all layers."""
-
-HEAD_POOLINGS = ("mean", "cls")
 DROPOUT = 0.1
 
 
@@ -189,25 +186,3 @@ def build_head(shape: HeadShape, hidden: int, layers: int) -> TaskHead:
     """Build the head for a task's kind. For the arguments see `TaskHead`."""
     kind = SentenceHead if shape.task.kind == "sentence" else TokenHead
     return kind(shape, hidden, layers)
-
-
-def pool_packed(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
-    """Pool texts that lie one after another.
-
-    Args:
-        states: (tokens, hidden).
-        lengths: Each text's tokens, (batch,).
-        pooling: One of `HEAD_POOLINGS`.
-
-    Returns:
-        (batch, hidden); a text without tokens gives zeros.
-    """
-    starts = lengths.cumsum(dim=0) - lengths  # (batch,)
-    some = lengths > 0  # (batch,)
-    if pooling == "cls":
-        first = states.new_zeros(len(lengths), states.shape[1])  # (batch, hidden)
-        return first.index_copy(0, some.nonzero()[:, 0], states[starts[some]])  # (batch, hidden)
-    owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
-    total = states.new_zeros(len(lengths), states.shape[1])  # (batch, hidden)
-    total = total.index_add(0, owners, states)  # (batch, hidden)
-    return total / lengths.clamp(min=1)[:, None].to(states.dtype)  # (batch, hidden)

@@ -78,3 +78,25 @@ def can_pack(weight: Tensor) -> bool:
         return weight.dtype == torch.float32 and bool(torch.ops.mkldnn._linear_pointwise)
     except (AttributeError, RuntimeError):  # a build without oneDNN has no such operators
         return False
+
+
+def pool_packed(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
+    """Pool texts that lie one after another.
+
+    Args:
+        states: (tokens, hidden).
+        lengths: Each text's tokens, (batch,).
+        pooling: One of `HEAD_POOLINGS`.
+
+    Returns:
+        (batch, hidden); a text without tokens gives zeros.
+    """
+    starts = lengths.cumsum(dim=0) - lengths  # (batch,)
+    some = lengths > 0  # (batch,)
+    if pooling == "cls":
+        first = states.new_zeros(len(lengths), states.shape[1])  # (batch, hidden)
+        return first.index_copy(0, some.nonzero()[:, 0], states[starts[some]])  # (batch, hidden)
+    owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
+    total = states.new_zeros(len(lengths), states.shape[1])  # (batch, hidden)
+    total = total.index_add(0, owners, states)  # (batch, hidden)
+    return total / lengths.clamp(min=1)[:, None].to(states.dtype)  # (batch, hidden)

@@ -24,7 +24,7 @@ from core.backbone import eval_mode
 from core.bert import Bert
 from core.distinct_texts import DistinctTexts
 from core.encoder import CancelledError, Encoder, Progress, pad
-from core.heads import pool_packed
+from core.packed import pool_packed
 from core.scratch import own_prefix
 
 TOKENS_PER_BATCH = 2048
@@ -72,7 +72,7 @@ class States(NamedTuple):
     layer: int
     """0 is the embeddings."""
     form: str = TOKENS
-    """`TOKENS`, or one of `core.heads.HEAD_POOLINGS`."""
+    """`TOKENS`, or one of `core.config.HEAD_POOLINGS`."""
 
     @property
     def name(self) -> str:

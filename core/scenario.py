@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from core.config import MIX
 from core.freezing import (
     OFFERED,
     Adapters,
@@ -20,7 +21,6 @@ from core.freezing import (
     Picked,
     Strategy,
 )
-from core.heads import MIX
 
 AUTO = "auto"
 """Read each task's best layer by its profile on the training rows."""

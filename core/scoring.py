@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from core.freezing import Moment, Strategy, frozen_depth
-from core.heads import SentenceHead, TaskHead, pool_packed
+from core.heads import SentenceHead, TaskHead
 from core.model import MultiTaskModel, ReadText
+from core.packed import pool_packed
 from core.prefix import TOKENS, Needs, Prefix, States
 
 

@@ -36,7 +36,7 @@ from core.encoder import load_encoder  # noqa: E402
 from core.freezing import Moment  # noqa: E402
 from core.held_out import HeldOut, TaskPredictions  # noqa: E402
 from core.metrics import wilson_interval  # noqa: E402
-from core.near_duplicates import groups_of
+from core.near_duplicates import groups_of  # noqa: E402
 from core.paired import Outcomes  # noqa: E402
 from core.prefix import Needs, Prefix, prefix_of  # noqa: E402
 from core.race import Race, Recorded, replay  # noqa: E402

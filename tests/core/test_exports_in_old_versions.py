@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from core.config import POOLINGS, EncoderChoice
+from core.config import MIX, POOLINGS, EncoderChoice
 from core.encoder import load_encoder
-from core.heads import MIX
 from core.model_export import ExportChoice, export_model
 from core.prediction import predict
 from core.shortening import shortened

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from core.config import MIX
 from core.freezing import (
     Adapters,
     Biases,
@@ -20,7 +21,6 @@ from core.freezing import (
     frozen_depth,
     parts_of,
 )
-from core.heads import MIX
 from core.scenario import AUTO, NAMES, parse_strategy
 
 ALL = (

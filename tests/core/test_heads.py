@@ -6,16 +6,9 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.heads import (
-    HEAD_POOLINGS,
-    MIX,
-    HeadShape,
-    SentenceHead,
-    TaskHead,
-    TokenHead,
-    build_head,
-    pool_packed,
-)
+from core.config import HEAD_POOLINGS, MIX
+from core.heads import HeadShape, SentenceHead, TaskHead, TokenHead, build_head
+from core.packed import pool_packed
 from core.pooling import pool
 from core.spelling import FEATURES
 from core.task import IGNORED, Task

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.config import MIX
 from core.encoder import load_encoder
-from core.heads import MIX, HeadShape
+from core.heads import HeadShape
 from core.model import Calibration, MultiTaskModel
 from core.task import Task
 from tests.tiny_models import FAMILIES, LAYERS

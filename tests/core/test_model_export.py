@@ -17,9 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core.adapters import add_adapters, merge_adapters
-from core.config import POOLINGS, EncoderChoice
+from core.config import MIX, POOLINGS, EncoderChoice
 from core.encoder import Encoder, load_encoder
-from core.heads import MIX, HeadShape
+from core.heads import HeadShape
 from core.model import Calibration, MultiTaskModel
 from core.model_export import ExportChoice, check_export_target, export_model
 from core.model_folder import SHIPPED, Saved, load_model, save_model

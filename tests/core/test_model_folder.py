@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.config import TrainingChoice
+from core.config import MIX, TrainingChoice
 from core.encoder import load_encoder
-from core.heads import MIX, HeadShape
+from core.heads import HeadShape
 from core.manifest import FORMAT, MANIFEST, parse_base, parse_heads, read_manifest
 from core.model import Calibration, MultiTaskModel
 from core.model_folder import CARD, ENCODER, HEADS, Saved, load_model, save_model

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 
+from core.config import MIX
 from core.encoder import CancelledError, Encoder
-from core.heads import MIX
 from core.model import Calibration, MultiTaskModel
 from core.prediction import TOKENS_PER_BATCH, Prediction, decode_tags, predict
 from core.task import Task

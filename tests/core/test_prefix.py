@@ -8,8 +8,7 @@ import torch
 
 from core.distinct_texts import DistinctTexts
 from core.encoder import CancelledError, Encoder, load_encoder
-from core.heads import pool_packed
-from core.packed import PackableLinear, can_pack
+from core.packed import PackableLinear, can_pack, pool_packed
 from core.prefix import TOKENS, Prefix, States, open_prefix, prefix_of
 from tests.tiny_models import LAYERS, TEXTS
 

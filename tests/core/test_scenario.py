@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.config import MIX
 from core.freezing import Part, parts_of
-from core.heads import MIX
 from core.scenario import AUTO, drawn_scenario, parse_strategy
 
 TASKS = ("topic", "mood", "names")

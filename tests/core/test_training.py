@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.config import TrainingChoice
+from core.config import MIX, TrainingChoice
 from core.draws import Draws
 from core.encoder import CancelledError, load_encoder
-from core.heads import MIX, HeadShape
+from core.heads import HeadShape
 from core.model import MultiTaskModel
 from core.packed import PackableLinear, can_pack
 from core.prefix import States, prefix_of
