@@ -15,9 +15,10 @@ from core import code_blocks as blocks
 from core.catalogue import find_spec
 from core.config import MIX, TrainingChoice
 from core.files import replaced_whole
-from core.freezing import Adapters, Biases, Frozen, Moment, Part, Strategy
 from core.heads import DROPOUT
 from core.scenario import Scenario, parse_strategy, tuned
+from core.strategies import Adapters, Biases, Frozen
+from core.strategy import Moment, Part, Strategy
 from core.task import Task
 
 TRANSFORMERS, SENTENCE_TRANSFORMERS = "transformers", "sentence-transformers"

@@ -33,9 +33,9 @@ from core.config import EncoderChoice
 from core.costs import Candidate
 from core.dataset import Dataset
 from core.files import write_json
-from core.freezing import frozen_depth
 from core.race import Race, Recorded, Standing, stand
 from core.scenario import Scenario
+from core.strategy import frozen_depth
 from core.workers import Worker, WorkerDiedError, wait_for_any
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from core.config import AdviceChoice, TrainingChoice, check_choice
-from core.freezing import Full, Heads, Lower
 from core.scenario import AUTO, Scenario
+from core.strategies import Full, Heads, Lower
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)

@@ -11,10 +11,11 @@ from core.config import MIX, EncoderChoice, TrainingChoice
 from core.dealing import DealtRows
 from core.encoder import Encoder, load_encoder
 from core.forgetting import Yardstick
-from core.freezing import Full, Heads, Lower, Moment, Part, Strategy, frozen_depth
 from core.probe import load_probe
 from core.runs import Run
 from core.scenario import Scenario
+from core.strategies import Full, Heads, Lower
+from core.strategy import Moment, Part, Strategy, frozen_depth
 from core.training_events import StepEvent
 
 MEASURED_STEPS = 2

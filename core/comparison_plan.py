@@ -32,12 +32,12 @@ from core.comparison_shared import (
 from core.comparison_variants import TOGETHER_ALL, Variant, variants_of, what_is_left_out
 from core.config import EncoderChoice, TrainingChoice
 from core.encoder import CancelledError
-from core.freezing import frozen_depth, lowest_read
 from core.machine import usable_cores, versions
 from core.race import Standing
 from core.runs import PACKAGES
 from core.scenario import AUTO, Scenario
 from core.scratch import own_prefix
+from core.strategy import frozen_depth, lowest_read
 from core.workers import COMPARISON, Worker, wait_for_any
 
 LOOK_SECONDS = 0.1

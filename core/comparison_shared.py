@@ -17,7 +17,6 @@ from core.config import EncoderChoice
 from core.encoder import Encoder, load_encoder
 from core.floor import score_floor
 from core.forgetting import Yardstick
-from core.freezing import frozen_depth
 from core.layer_profile import FOLDS, LayerProfile, layer_profile
 from core.layer_states import LayerStates, compute_layer_states
 from core.machine import use_threads
@@ -27,6 +26,7 @@ from core.probe import load_probe
 from core.rare_labels import without_rare_labels
 from core.scenario import Scenario
 from core.scoring import needs_from, needs_of
+from core.strategy import frozen_depth
 
 
 @dataclass(frozen=True, kw_only=True)

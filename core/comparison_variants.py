@@ -14,9 +14,9 @@ from core.comparison_choice import ComparisonChoice
 from core.comparison_folds import ComparedData, Deal
 from core.comparison_runs import FinishedRun
 from core.dealing import HELD_OUT
-from core.freezing import FreezeHead, Heads
 from core.paired import Estimate, Outcomes
 from core.scenario import Scenario
+from core.strategies import FreezeHead, Heads
 from core.task import Example
 
 BALANCES = ("uncertainty", "dwa")

@@ -19,7 +19,6 @@ from core.dealing import DealtRows
 from core.encoder import batches_by_length, load_encoder
 from core.evaluation import calibrate, evaluate_scores, read_entities
 from core.forgetting import Retention, Yardstick, own_sample, untouched
-from core.freezing import Strategy, frozen_depth
 from core.held_out import HeldOut, TaskPredictions
 from core.machine import use_threads
 from core.model import MultiTaskModel, ReadText
@@ -30,6 +29,7 @@ from core.probe import load_probe
 from core.runs import Run
 from core.scenario import Scenario
 from core.scoring import Scorer
+from core.strategy import Strategy, frozen_depth
 from core.targets import Targets, read_targets
 from core.task import Example, Label
 from core.tokenizer import Tokens

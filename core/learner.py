@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from core.adapters import add_adapters, has_adapters, merge_adapters
 from core.config import TrainingChoice
 from core.draws import Draws
-from core.freezing import Adapters, Moment, Strategy
 from core.losses import parse_balance
 from core.model import MultiTaskModel
 from core.observing import gradient_norms
@@ -24,6 +23,8 @@ from core.run_weights import RunWeights
 from core.scoring import Scorer, needs_of, start_layer
 from core.steering import Change, Rates, steer, steered
 from core.step_loss import StepLoss
+from core.strategies import Adapters
+from core.strategy import Moment, Strategy
 from core.targets import Targets
 from core.thawing import (
     build_optimizer,

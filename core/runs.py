@@ -13,7 +13,6 @@ from core.config import TrainingChoice
 from core.dataset import Dataset
 from core.dealing import DealtRows, deal_rows
 from core.encoder import Encoder, Progress
-from core.freezing import Frozen, Part, lowest_read
 from core.layer_profile import FOLDS, layer_profile
 from core.machine import machine_name, versions
 from core.model import MultiTaskModel, default_shapes
@@ -27,6 +26,8 @@ from core.processes import ALONE, Processes
 from core.rare_labels import without_rare_labels
 from core.scenario import AUTO, Scenario
 from core.steering import Steering
+from core.strategies import Frozen
+from core.strategy import Part, lowest_read
 from core.task import Example, Task
 from core.thawing import model_parts, part_parameters
 from core.training import train

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from core.config import MIX
-from core.freezing import (
+from core.strategies import (
     OFFERED,
     Adapters,
     Biases,
@@ -17,10 +17,9 @@ from core.freezing import (
     HeadsThenFull,
     LayerwiseRates,
     Lower,
-    Part,
     Picked,
-    Strategy,
 )
+from core.strategy import Part, Strategy
 
 AUTO = "auto"
 """Read each task's best layer by its profile on the training rows."""

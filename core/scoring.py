@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.freezing import Moment, Strategy, frozen_depth
 from core.heads import SentenceHead, TaskHead
 from core.model import MultiTaskModel, ReadText
 from core.packed import pool_packed
 from core.prefix import TOKENS, Needs, Prefix, States
+from core.strategy import Moment, Strategy, frozen_depth
 
 
 def start_layer(model: MultiTaskModel, strategy: Strategy, moment: Moment) -> int | None:

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from core.config import TrainingChoice
-from core.freezing import Moment, Part, Strategy
 from core.model import MultiTaskModel
+from core.strategy import Moment, Part, Strategy
 from core.thawing import add_to_optimizer, model_parts, part_weights, thaw
 
 

@@ -10,8 +10,9 @@ from torch import nn
 from core.adamw import AdamW
 from core.adapters import adapter_weights
 from core.config import TrainingChoice
-from core.freezing import Adapters, Moment, Part, Strategy, parts_of
 from core.model import MultiTaskModel
+from core.strategies import Adapters
+from core.strategy import Moment, Part, Strategy, parts_of
 
 LAST_NORMS = ("norm", "final_norm")
 """What families call a norm that follows their last layer."""

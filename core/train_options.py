@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from core.config import CLASS_WEIGHTS, PRECISIONS, SCHEDULES, TrainingChoice
-from core.freezing import OFFERED
+from core.strategies import OFFERED
 
 HELP = "help"
 """What `--strategy` takes to tell of all of them."""

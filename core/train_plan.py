@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.freezing import Moment, Part, Strategy
 from core.runs import Run
+from core.strategy import Moment, Part, Strategy
 from core.thawing import model_parts
 from core.training_events import PlanEvent, event_document
 

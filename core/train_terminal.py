@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from core.freezing import OFFERED, Frozen, Heads
 from core.model_terminal import verdict
+from core.strategies import OFFERED, Frozen, Heads
 from core.terminal import errors, output, plain_table, readable, say
 
 ICE, AMBER = "#5fb4e8", "#f2a83c"

@@ -14,7 +14,6 @@ from core.checkpoint import read_checkpoint, write_checkpoint
 from core.config import TrainingChoice
 from core.encoder import CancelledError
 from core.evaluation import TaskScores
-from core.freezing import Part
 from core.learner import Learner
 from core.machine import torch_threads
 from core.model import MultiTaskModel
@@ -27,6 +26,7 @@ from core.resuming import RunProgress, broken_if_lacking, check_identity, run_id
 from core.scenario import Scenario
 from core.snapshots import Snapshots
 from core.steering import Change, Steering, change_of
+from core.strategy import Part
 from core.targets import read_targets
 from core.task import Example
 from core.thawing import model_parts, part_sizes, rate_share

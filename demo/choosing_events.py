@@ -133,8 +133,8 @@ class ChoosingEvents:
         controls = {"epochs": epochs, "batch": batch, "balance": str(balance), "seed": seed}
 
         def say() -> dict[str, str]:
-            from core.freezing import Part
             from core.scenario import parse_strategy
+            from core.strategy import Part
 
             scenario = parse_strategy(drawn.name, drawn.layers)
             layers = [Part(layer=layer) for layer in range(drawn.layers + 1)]

@@ -16,9 +16,9 @@ from demo.strategy_words import (
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.encoder import Encoder
-    from core.freezing import Part
     from core.layer_profile import LayerProfile
     from core.scenario import Scenario
+    from core.strategy import Part
     from core.task import Task
 
 TOKENS = "each token"
@@ -60,8 +60,8 @@ class Network:
 
     def read(self, scenario: "Scenario") -> dict[str, int | str]:
         """Tell which layer each head reads; the last, where the best is not known yet."""
-        from core.freezing import lowest_read
         from core.scenario import AUTO
+        from core.strategy import lowest_read
 
         wanted = self.layers if scenario.read is None else scenario.read
         if wanted != AUTO:
@@ -134,8 +134,8 @@ def toggled(network: Network, scenario: "Scenario", part: str) -> "Scenario":
     Raises:
         ValueError: If there is no such part, it is not used, or no strategy freezes just that.
     """
-    from core.freezing import parts_of
     from core.scenario import drawn_scenario
+    from core.strategy import parts_of
 
     parts = {str(each): each for each in parts_of(network.layers, network.names)}
     picked = parts.get(part)
@@ -163,7 +163,8 @@ def reading(network: Network, scenario: "Scenario", read: int | str) -> "Scenari
     Raises:
         ValueError: If there is no such layer.
     """
-    from core.freezing import Heads, Part
+    from core.strategies import Heads
+    from core.strategy import Part
 
     wanted = replace(scenario, read=None if read == network.layers else read)
     strategy = scenario.strategy

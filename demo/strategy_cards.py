@@ -73,7 +73,7 @@ def letters(scenario: "Scenario", layers: int, tasks: Sequence[str], top: int) -
         tasks: The tasks there are.
         top: The highest layer that a head reads.
     """
-    from core.freezing import Moment, Part
+    from core.strategy import Moment, Part
 
     strategy = scenario.strategy
     start = Moment(epoch=0, epochs=strategy.epochs, top=top)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.freezing import (
+from core.strategies import (
     Adapters,
     Biases,
     FreezeHead,
@@ -16,8 +16,8 @@ from core.freezing import (
     LayerwiseRates,
     Lower,
     Picked,
-    Strategy,
 )
+from core.strategy import Strategy
 
 if TYPE_CHECKING:  # torch is behind it
     from core.scenario import Scenario

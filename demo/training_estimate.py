@@ -61,7 +61,7 @@ class Estimates:
             scenario: Its strategy.
             job: Its rows and settings.
         """
-        from core.freezing import Strategy, frozen_depth
+        from core.strategy import Strategy, frozen_depth
 
         texts = [example.text for example in job.dataset.examples]
         some = texts[:: max(1, len(texts) // 50)]
@@ -157,7 +157,7 @@ def _quickest(work: Callable[[], object]) -> float:
 
 def _passes(scenario: "Scenario", layers: int, top: int, epochs: int) -> tuple[float, float]:
     """Count how often a token runs through a layer, without and with its gradient."""
-    from core.freezing import Moment, frozen_depth
+    from core.strategy import Moment, frozen_depth
 
     forward, trained, deepest = 0.0, 0.0, 0
     for epoch in range(epochs):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from demo.training_ask import rate_in
 
 if TYPE_CHECKING:  # torch is behind it
-    from core.freezing import Strategy
+    from core.strategy import Strategy
 
 LAYERS = "the layers' rate"
 FAR_TOO_LOW, LOW, HIGH = 1 / 8, 1 / 2, 2.5

@@ -33,7 +33,6 @@ from core.costs import Candidate  # noqa: E402
 from core.dataset import Dataset, read_dataset  # noqa: E402
 from core.dealing import DealtRows  # noqa: E402
 from core.encoder import load_encoder  # noqa: E402
-from core.freezing import Moment  # noqa: E402
 from core.held_out import HeldOut, TaskPredictions  # noqa: E402
 from core.metrics import wilson_interval  # noqa: E402
 from core.near_duplicates import groups_of  # noqa: E402
@@ -44,6 +43,7 @@ from core.runs import Run  # noqa: E402
 from core.scenario import parse_strategy  # noqa: E402
 from core.scoring import Scorer, needs_from, needs_of, start_layer  # noqa: E402
 from core.splits import iterative_folds, sample_rows  # noqa: E402
+from core.strategy import Moment  # noqa: E402
 from core.task import Task  # noqa: E402
 from core.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, GOOD_ENOUGH, judge  # noqa: E402
 from tests.made_runs import folded_runs  # noqa: E402

@@ -27,13 +27,13 @@ from core.dealing import DealtRows  # noqa: E402
 from core.encoder import load_encoder  # noqa: E402
 from core.evaluation import score_labels  # noqa: E402
 from core.forgetting import Yardstick  # noqa: E402
-from core.freezing import frozen_depth  # noqa: E402
 from core.prediction import predict  # noqa: E402
 from core.prefix import prefix_of  # noqa: E402
 from core.probe import load_probe  # noqa: E402
 from core.runs import Run  # noqa: E402
 from core.scenario import parse_strategy  # noqa: E402
 from core.splits import sample_rows  # noqa: E402
+from core.strategy import frozen_depth  # noqa: E402
 
 KEPT = ROOT / "docs/figures/forgetting.jsonl"
 TABLE = ROOT / "docs/figures/forgetting.md"

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.freezing import Heads
 from core.scenario import parse_strategy
+from core.strategies import Heads
 
 KEPT = Path(__file__).resolve().parents[2] / "docs/figures/rates.jsonl"
 LAYERS = 6

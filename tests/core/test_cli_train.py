@@ -12,10 +12,10 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from core.freezing import OFFERED, Full, Heads
 from core.model_folder import load_model
 from core.prediction import predict
 from core.runs import expected_predictions
+from core.strategies import OFFERED, Full, Heads
 from tests.core.conftest import Run, labelled_rows, write_rows, write_spans
 
 ROOT = Path(__file__).resolve().parents[2]

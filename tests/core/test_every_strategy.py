@@ -15,9 +15,9 @@ from torch import Tensor
 from core.adapters import has_adapters
 from core.checkpoint import has_checkpoint
 from core.config import TrainingChoice
-from core.freezing import Moment, Part
 from core.model import MultiTaskModel
 from core.scenario import parse_strategy
+from core.strategy import Moment, Part
 from core.task import Example
 from core.thawing import model_parts, part_parameters
 from core.training import train

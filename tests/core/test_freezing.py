@@ -3,7 +3,8 @@ import re
 import pytest
 
 from core.config import MIX
-from core.freezing import (
+from core.scenario import AUTO, NAMES, parse_strategy
+from core.strategies import (
     Adapters,
     Biases,
     FreezeHead,
@@ -14,14 +15,9 @@ from core.freezing import (
     HeadsThenFull,
     LayerwiseRates,
     Lower,
-    Moment,
-    Part,
     Picked,
-    Strategy,
-    frozen_depth,
-    parts_of,
 )
-from core.scenario import AUTO, NAMES, parse_strategy
+from core.strategy import Moment, Part, Strategy, frozen_depth, parts_of
 
 ALL = (
     *(Frozen(), Heads(), Lower(layers=2), Full(), Gradual(), HeadsThenFull(), Biases()),

@@ -10,10 +10,10 @@ import torch
 
 from core.config import TrainingChoice
 from core.encoder import load_encoder
-from core.freezing import Gradual
 from core.model import MultiTaskModel, default_shapes
 from core.resuming import RunProgress, broken_if_lacking, check_identity, run_identity
 from core.scenario import Scenario
+from core.strategies import Gradual
 from core.task import Example, Task
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import MIX
-from core.freezing import Part, parts_of
 from core.scenario import AUTO, drawn_scenario, parse_strategy
+from core.strategy import Part, parts_of
 
 TASKS = ("topic", "mood", "names")
 LAYERS = 4

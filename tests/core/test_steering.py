@@ -8,10 +8,10 @@ from torch import Tensor
 
 from core.config import TrainingChoice
 from core.encoder import CancelledError
-from core.freezing import Moment, Part
 from core.model import MultiTaskModel
 from core.scenario import parse_strategy
 from core.steering import Change, Steering, change_of, steered
+from core.strategy import Moment, Part
 from core.thawing import model_parts, part_parameters
 from core.training import train
 from core.training_events import ChangeEvent, DoneEvent, Event, StepEvent, event_document

@@ -12,8 +12,9 @@ from transformers import AutoConfig, AutoModel
 from core.adapters import add_adapters
 from core.backbone import TransformersBackbone
 from core.config import TrainingChoice
-from core.freezing import Adapters, Heads, Part
 from core.scenario import parse_strategy
+from core.strategies import Adapters, Heads
+from core.strategy import Part
 from core.thawing import (
     build_optimizer,
     model_parts,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core.config import EncoderChoice
-from core.freezing import Full, Heads, Lower
 from core.scenario import parse_strategy
+from core.strategies import Full, Heads, Lower
 from demo.choosing_events import ChoosingEvents, Drawn
 from demo.encoders import EncoderShelf
 from demo.layer_profiles import ProfileShelf

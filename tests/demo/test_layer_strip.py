@@ -143,8 +143,8 @@ def test_a_strategy_has_a_small_picture(network: Network, name: str, parts: str)
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 6, 12, 24])
 def test_every_card_can_be_drawn_for_any_encoder(layers: int) -> None:
-    from core.freezing import OFFERED
     from core.scenario import parse_strategy
+    from core.strategies import OFFERED
 
     for tasks in (["mood"], ["kind", "mood"]):
         cards = offers(layers, tasks)

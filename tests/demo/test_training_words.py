@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from core.config import EncoderChoice
-from core.freezing import Lower
+from core.strategies import Lower
 from demo.charts import View
 from demo.model_archive import zip_piece
 from demo.training_ask import MOST_ROWS, TrainingAsk
