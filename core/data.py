@@ -7,27 +7,15 @@ sentences, but no line or cell may go on without end.
 import io
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.config import MAX_SENTENCE_CHARACTERS
+from core.formats import _ALLOWED, KINDS, kind_of
 from core.lines import Lines
 from core.sentences import clean
 from core.tables import Cells, ParquetColumn, csv_cells, json_cells
-
-KINDS = {  # how a file's name ends → how it is read
-    "": "txt",
-    ".txt": "txt",
-    ".text": "txt",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-_ALLOWED = ".txt (one sentence a line), .csv, .tsv, .jsonl or .parquet"
 
 
 class Sentences:
@@ -159,30 +147,6 @@ def open_sentences(given: str, column: str | None = None) -> Sentences:
         raise
     sentences.close = file.close
     return sentences
-
-
-def kind_of(path: Path, kinds: Mapping[str, str], allowed: str) -> str:
-    """Judge by a file's name how to read it; refuse what is not there or is no file.
-
-    Args:
-        path: The file.
-        kinds: How a name ends, and the kind that is.
-        allowed: Those endings in words, for the message.
-
-    Raises:
-        ValueError: If it is a folder, is not there, is empty or ends otherwise.
-        OSError: If the system cannot tell.
-    """
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, must be a file of sentences")
-    if not path.exists():
-        raise ValueError(f"there is no file {path}")
-    kind = kinds.get(path.suffix.lower())
-    if kind is None:
-        raise ValueError(f"{path} ends in {path.suffix}, must be {allowed}")
-    if path.is_file() and path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty")
-    return kind
 
 
 def _read_text(

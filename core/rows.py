@@ -12,7 +12,7 @@ from typing import Any
 from core.columns import Table
 from core.config import MAX_SENTENCE_CHARACTERS
 from core.conll import conll_sentences, looks_like_conll
-from core.data import KINDS, kind_of
+from core.formats import KINDS, kind_of
 from core.hub_data import hub_file, is_hub_name
 from core.labels import Cell, Nested
 from core.lines import Lines

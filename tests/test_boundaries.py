@@ -49,6 +49,7 @@ READING_ORDER = [
     "prediction",
     "corpus",
     "lines",
+    "formats",
     "tables",
     "data",
     "conll",
