@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from core.drawing import ICE, INK, LINE, PAPER, SOFT
 from core.sentences import clean
 
-INK, SOFT, LINE, PAPER = "#14212d", "#4a6072", "#d9e3ec", "#ffffff"
-ICE, AMBER = "#2a7ab0", "#b26a00"
-"""What is frozen, and what trains, as on the page."""
+AMBER = "#b26a00"
+"""What trains, beside the ice of what is frozen."""
 
 WIDTH, HEIGHT = 720, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 30, 26, 50

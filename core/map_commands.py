@@ -233,7 +233,7 @@ def _loaded(folder: str | None, choice: EncoderChoice, threads: int | None) -> "
 
 def _write(document: dict[str, Any], target: Path | None, out: str | None, as_json: bool) -> None:
     if target is not None:
-        from core.report import map_page
+        from core.map_page import map_page
 
         page = map_page(document).encode("utf-8")
         with replaced_whole(target) as file:

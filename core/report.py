@@ -1,22 +1,14 @@
 """Pictures of results for files that are read without Thaw: SVG by hand, Plotly where it is had."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from core.config import ASSETS
+from core.drawing import ICE, INK, LINE, NAME_CHARACTERS, PAPER, SOFT
 from core.layer_profile import LayerProfile, LayerScore, best_in_words
 from core.metrics import Interval
 from core.sentences import clean
 
-INK, SOFT, LINE, ICE, PAPER = "#14212d", "#4a6072", "#d9e3ec", "#2a7ab0", "#ffffff"
-"""The page's light palette: a picture in a README has no say in what it lies on."""
-
-MAP_PARTS = ASSETS / "map"
-"""What a page with a map is put together from; `demo` draws with the same script."""
-
-NAME_CHARACTERS = 40
 PANEL_WIDTH, PANEL_HEIGHT = 300, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 16, 46, 44
 _METRICS = {"accuracy": "accuracy", "f1": "strict F1"}
@@ -165,30 +157,3 @@ def layer_profile_figure(profile: LayerProfile) -> Any:  # noqa: ANN401 (Plotly 
         template="plotly_white",
     )
     return figure
-
-
-def map_page(document: Mapping[str, Any]) -> str:
-    """Write a map as a web page that needs nothing else: no network, no other file.
-
-    Texts and labels travel as JSON, in which no `<` is left, and the page only ever shows them as
-    text; its policy lets it load nothing and run no other script.
-
-    Args:
-        document: What `core.map_document.map_document` returns.
-    """
-    from core.map_fields import quality_in_words
-
-    shown = {**document, "told": quality_in_words(document)}
-    given = json.dumps(shown, ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        given = given.replace(character, f"\\u{ord(character):04x}")
-    page = (MAP_PARTS / "page.html").read_text(encoding="utf-8")
-    before, _, rest = page.partition("{{css}}")
-    middle, _, rest = rest.partition("{{document}}")
-    after, _, rest = rest.partition("{{scatter}}")
-    end, _, last = rest.partition("{{page}}")
-    css, scatter, script = (
-        (MAP_PARTS / name).read_text(encoding="utf-8")
-        for name in ("scatter.css", "scatter.js", "page.js")
-    )
-    return "".join((before, css, middle, given, after, scatter, end, script, last))

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from core.drawing import ICE, INK, LINE, PAPER, SOFT
 from core.sentences import clean
 
-INK, SOFT, LINE, PAPER = "#14212d", "#4a6072", "#d9e3ec", "#ffffff"
-ICE, AMBER, UNUSED = "#2a7ab0", "#c77700", "#c3ccd4"
-"""What is frozen, what trains and what is not used, as on the page."""
+AMBER, UNUSED = "#c77700", "#c3ccd4"
+"""What trains and what is not used, as on the page."""
 
 COLOURS = ("#2a7ab0", "#c77700", "#1c7a4b", "#8a4fa3", "#b3372f", "#5b6670")
 MOST_CHARACTERS = 44

@@ -126,8 +126,8 @@ def frames(path: Path, seed: int) -> None:
 
     from core.config import MapSettings
     from core.map_fields import projection_fields
+    from core.map_page import map_page
     from core.projection import project
-    from core.report import map_page
     from tests.browser.conftest import BROWSERS, FLAGS
 
     found = project(np.load(path), MapSettings(method="pca", seed=seed))

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.config import MapSettings
 from core.encoder import Encoder
 from core.map_document import Named, map_document
-from core.report import map_page as written_page
+from core.map_page import map_page as written_page
 from tests.browser.conftest import open_tab
 from tests.browser.test_compare_tab import drawn, wait_drawn
 

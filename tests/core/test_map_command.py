@@ -10,7 +10,7 @@ from core.config import MapSettings
 from core.encoder import CancelledError, Encoder
 from core.map_document import Named, map_document
 from core.map_fields import quality_in_words
-from core.report import map_page
+from core.map_page import map_page
 from tests.core.conftest import Run, labelled_rows, write_rows, write_spans
 from tests.tiny_tasks import save_tuned
 
