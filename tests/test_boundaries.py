@@ -179,6 +179,8 @@ READING_ORDER = [
     "compare_command",
     "export_commands",
     "map_commands",
+    "encoder_tables",
+    "encoder_commands",
     "commands",
     "__main__",
 ]
