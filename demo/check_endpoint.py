@@ -10,9 +10,9 @@ from gradio.events import api
 from gradio.utils import get_upload_folder
 
 from core.config import DataChoice
-from demo.data_form import as_script_says
+from demo.asking import whole_number
 from demo.encoders import EncoderShelf
-from demo.questions import whole_number
+from demo.spoken import as_script_says
 from demo.toasts import as_toast
 from demo.work import Work
 from demo.working_data import CORPUS, DataShelf, WorkingData

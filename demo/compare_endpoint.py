@@ -21,9 +21,10 @@ from demo.comparing_form import (
     command_line,
     whole_given,
 )
-from demo.comparisons import DONE, FAILED, TICK_SECONDS, WAITING, Asked, Comparison
-from demo.data_form import as_script_says
+from demo.comparison import DONE, FAILED, WAITING, Asked, Comparison
+from demo.comparisons import TICK_SECONDS
 from demo.shelves import Shelves
+from demo.spoken import as_script_says
 from demo.strategy_cards import MOST_CHOSEN
 from demo.toasts import as_toast
 from demo.working_data import CORPUS, WorkingData

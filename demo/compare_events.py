@@ -8,18 +8,18 @@ import gradio as gr
 
 from core.config import METRICS, EncoderChoice
 from demo import downloads, questions
+from demo.asking import Asked, Report, whole_number
+from demo.downloads import as_csv
 from demo.encoders import EncoderShelf, name_of, with_second
 from demo.examples import EXAMPLES, Example, load_example
-from demo.questions import Asked, Question, Report, whole_number
+from demo.questions import Question
 from demo.sentences import read_sentences
 from demo.toasts import as_toast
+from demo.widgets import SKIP, STOPPED, Updates, hidden, shown
 from demo.work import RunningWork, Work, progress_line
 
-Updates = tuple[Any, ...]
 Document = dict[str, Any]
 
-SKIP = gr.skip()
-STOPPED = '<p class="progress">Stopped; what was there before is still there.</p>'
 SEARCH_AGAIN = {"empty": "Press Search to search the sentences as they are now."}
 
 
@@ -165,14 +165,14 @@ class CompareEvents:
             work = Work(lambda *_: questions.document_of(self.shelf.get, question))
             document = work.result()
             as_csv = kind == "csv"
-            return (downloads.similarity_csv if as_csv else downloads.as_json)(document)
+            return (similarity_csv if as_csv else downloads.as_json)(document)
 
     def save_search(self, found: Document | None, kind: str) -> str:
         """Write what was found as `csv` or `json`."""
         with as_toast():
             if not found:
                 raise ValueError("nothing was searched for yet: write a query and press Search")
-            return (downloads.search_csv if kind == "csv" else downloads.as_json)(found)
+            return (search_csv if kind == "csv" else downloads.as_json)(found)
 
     def _compare(
         self,
@@ -214,11 +214,20 @@ class CompareEvents:
             yield progress_line(what, step)
 
 
-def shown() -> dict[str, Any]:
-    """Make the Stop button appear."""
-    return gr.update(visible=True)
+def similarity_csv(document: dict[str, Any]) -> str:
+    """Write the ranked pairs of a similarity document, best first."""
+    texts = document["sentences"]
+    rows = (
+        (rank, pair["a"] + 1, pair["b"] + 1, pair["score"], texts[pair["a"]], texts[pair["b"]])
+        for rank, pair in enumerate(document["pairs"], start=1)
+    )
+    return as_csv(("rank", "a", "b", document["metric"], "sentence_a", "sentence_b"), rows)
 
 
-def hidden() -> dict[str, Any]:
-    """Make the Stop button go."""
-    return gr.update(visible=False)
+def search_csv(document: dict[str, Any]) -> str:
+    """Write the hits of a search document, best first."""
+    rows = (
+        (rank, hit["index"] + 1, hit["score"], hit["text"])
+        for rank, hit in enumerate(document["hits"], start=1)
+    )
+    return as_csv(("rank", "line", document["metric"], "text"), rows)

@@ -13,12 +13,7 @@ from demo.examples import EXAMPLES, load_example
 from demo.models import WorkingModel
 from demo.questions import MOST_HITS, MOST_SENTENCES, Question
 from demo.sentences import MAX_CHARACTERS
-
-PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-"""The page tells its own progress, and scripts use the named endpoints."""
-
-SEVERAL: dict[str, Any] = {**PRIVATE, "concurrency_limit": 16}
-"""One visitor's long work never holds up another's; the encoder takes turns by batch."""
+from demo.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
 
 SECOND = (  # what the matrix can be laid beside: label, value
     ("nothing", ""),
@@ -26,7 +21,6 @@ SECOND = (  # what the matrix can be laid beside: label, value
     *((spec.label, spec.name) for spec in CATALOGUE),
 )
 
-SAVE_JS = "(text) => thaw.save('{name}', '{kind}', text)"
 KINDS = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
 
 
@@ -186,18 +180,6 @@ def _lay_out_search(
         hits = picture("hits", "thaw.hits(element, props, watch)", shipped and shipped["search"])
         found = gr.State(shipped and shipped["found"])
     return query, top, search, hits, found
-
-
-def picture(name: str, script: str, value: dict[str, Any] | None) -> gr.HTML:
-    """Return a place where static/*.js draws: the markup never changes, only `value` does."""
-    return gr.HTML(
-        value,
-        html_template=f'<div class="thaw-picture" id="{name}-picture"></div>',
-        js_on_load=script,
-        elem_id=name,
-        elem_classes="picture",
-        apply_default_css=False,
-    )
 
 
 def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> None:

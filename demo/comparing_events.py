@@ -22,9 +22,10 @@ from demo.comparing_form import (
     planned,
     whole_given,
 )
+from demo.comparison import Comparison
 from demo.comparison_examples import EXAMPLE, shipped_comparison
 from demo.comparison_views import going_view, result_view
-from demo.comparisons import MOST_COMPARISONS, TICK_SECONDS, Comparison, ComparisonShelf
+from demo.comparisons import MOST_COMPARISONS, TICK_SECONDS, ComparisonShelf
 from demo.kept_comparisons import kept_comparisons, kept_report, kept_runs, run_folder
 from demo.layer_profiles import ProfileShelf
 from demo.models import ModelShelf

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import AdviceChoice, EncoderChoice
-from demo.comparisons import Asked
+from demo.comparison import Asked
 from demo.layer_profiles import ProfileShelf
 from demo.strategy_words import listed
 from demo.working_data import WorkingData

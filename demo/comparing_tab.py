@@ -7,7 +7,6 @@ import gradio as gr
 from gradio.blocks import Block
 
 from core.config import COSTS, SCORES, AdviceChoice
-from demo.compare_tab import PRIVATE, SEVERAL, picture
 from demo.comparing_events import NOTHING, ComparingEvents
 from demo.comparing_form import (
     BUDGETS,
@@ -21,6 +20,7 @@ from demo.comparing_form import (
     Order,
 )
 from demo.sidebar import WorkingSet
+from demo.widgets import PRIVATE, SEVERAL, picture
 
 SAVE_JS = "(written) => { const it = JSON.parse(written); thaw.save(it.name, it.kind, it.text); }"
 CORPUS_TASKS = ("topic", "sentiment", "entities")

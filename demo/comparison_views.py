@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from demo.charts import View, shorten
-from demo.comparisons import DONE, FAILED, RUNNING, STOPPED, WAITING, Comparison
+from demo.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Comparison
 from demo.strategy_cards import letters
 from demo.strategy_words import short_count, title_of
 

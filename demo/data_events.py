@@ -12,9 +12,10 @@ import gradio as gr
 from core.config import EncoderChoice
 from demo.charts import View
 from demo.data_downloads import cleaned_copy, findings_as
-from demo.data_form import as_page_says, choice_from, with_rename, without_rename
+from demo.data_form import choice_from, with_rename, without_rename
 from demo.data_rows import ALL, read_query, rows_view
 from demo.data_views import Looked, look_over, unread
+from demo.spoken import as_page_says
 from demo.toasts import as_toast
 from demo.work import RunningWork, Work, progress_line
 from demo.working_data import DataShelf, TooMuchError, WorkingData

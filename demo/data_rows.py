@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from demo.asking import whole_number
 from demo.charts import View
 from demo.data_views import MOST_LABEL_CHARACTERS, MOST_LABELS, SPLITS
-from demo.questions import whole_number
 
 if TYPE_CHECKING:
     from core.dataset import Dataset

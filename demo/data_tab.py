@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from demo.compare_tab import PRIVATE, SEVERAL, picture
 from demo.data_events import DataEvents
+from demo.widgets import PRIVATE, SEVERAL, picture
 from demo.working_data import DataShelf, WorkingData
 
 FILE_TYPES = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.catalogue import find_spec
 from demo.charts import View, shorten
-from demo.data_form import as_page_says, renames_of
+from demo.data_form import renames_of
+from demo.spoken import as_page_says
 from demo.working_data import DataShelf, WorkingData
 
 if TYPE_CHECKING:

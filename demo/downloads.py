@@ -9,25 +9,6 @@ from typing import Any
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def similarity_csv(document: dict[str, Any]) -> str:
-    """Write the ranked pairs of a similarity document, best first."""
-    texts = document["sentences"]
-    rows = (
-        (rank, pair["a"] + 1, pair["b"] + 1, pair["score"], texts[pair["a"]], texts[pair["b"]])
-        for rank, pair in enumerate(document["pairs"], start=1)
-    )
-    return as_csv(("rank", "a", "b", document["metric"], "sentence_a", "sentence_b"), rows)
-
-
-def search_csv(document: dict[str, Any]) -> str:
-    """Write the hits of a search document, best first."""
-    rows = (
-        (rank, hit["index"] + 1, hit["score"], hit["text"])
-        for rank, hit in enumerate(document["hits"], start=1)
-    )
-    return as_csv(("rank", "line", document["metric"], "text"), rows)
-
-
 def as_json(document: dict[str, Any]) -> str:
     """Write a document as the command line prints it."""
     return json.dumps(document, ensure_ascii=False, indent=1)

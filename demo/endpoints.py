@@ -6,11 +6,11 @@ from typing import Any
 from gradio.events import api
 
 from core.config import EncoderChoice
-from core.sentences import check_sentences, clean, split_sentences
+from core.sentences import clean
+from demo.asking import Asked, Report, number, read_within, whole_number
 from demo.encoders import EncoderShelf
 from demo.models import ModelShelf
-from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES, Asked, Report, whole_number
-from demo.sentences import MAX_CHARACTERS
+from demo.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES
 from demo.toasts import as_toast
 from demo.work import Work
 
@@ -178,35 +178,3 @@ def build_endpoints(shelf: EncoderShelf, models: ModelShelf) -> None:
     api(answers.similarity, api_name="similarity", concurrency_limit=4)
     api(answers.search, api_name="search", concurrency_limit=4)
     api(answers.predict, api_name="predict", concurrency_limit=4)
-
-
-def read_within(sentences: object, most: int) -> list[str]:
-    """Take a caller's sentences, within the bounds.
-
-    Raises:
-        ValueError: If they are no text, too few, too many or too long.
-    """
-    if not isinstance(sentences, str | list):
-        kind = type(sentences).__name__
-        raise ValueError(f"sentences is a {kind}, must be text or a list of texts")
-    size = len(sentences) if isinstance(sentences, str) else sum(map(_size, sentences))
-    if size > MAX_CHARACTERS:
-        raise ValueError(f"the text has {size:,} characters, must be at most {MAX_CHARACTERS:,}")
-    texts = split_sentences(sentences)
-    check_sentences(texts, at_least=1, at_most=most)
-    return texts
-
-
-def number(name: str, given: object) -> float:
-    """Take a caller's number.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise ValueError(f"{name} is {str(given)[:40]!r}, must be a number")
-    return float(given)
-
-
-def _size(text: object) -> int:
-    return len(text) if isinstance(text, str) else 0

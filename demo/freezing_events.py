@@ -8,10 +8,10 @@ import gradio as gr
 
 from core.config import EncoderChoice
 from demo.charts import View
-from demo.data_form import as_page_says
 from demo.freeze_examples import shipped
 from demo.layer_profiles import ProfileShelf, profile_view
 from demo.layer_strip import Network, strip_view
+from demo.spoken import as_page_says
 from demo.strategy_cards import MOST_CHOSEN, cards_view, default_names
 from demo.strip_clicks import clicked, name_in
 from demo.toasts import as_toast

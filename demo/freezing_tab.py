@@ -6,7 +6,6 @@ import gradio as gr
 from gradio.events import Dependency
 
 from core.config import EncoderChoice
-from demo.compare_tab import PRIVATE, SEVERAL, picture
 from demo.comparing_events import ComparingEvents
 from demo.comparing_tab import lay_out_advice, lay_out_comparison, wire_comparison
 from demo.freeze_examples import DRAWN, shipped
@@ -14,6 +13,7 @@ from demo.freezing_events import CORPUS_DATA, FreezingEvents, first_view
 from demo.layer_profiles import ProfileShelf
 from demo.shelves import Shelves
 from demo.sidebar import WorkingSet
+from demo.widgets import PRIVATE, SEVERAL, picture
 
 ON = "{draw: (what) => trigger('draw', what), choose: (what) => trigger('choose', what)}"
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice, MapSettings
-from demo.data_form import as_page_says
 from demo.encoders import name_of
 from demo.map_examples import same_sentences, shipped_map
 from demo.maps import MOST_POINTS, After, Column, DrawnMap, MapShelf, predicted_columns
 from demo.models import OWN_MODEL, WorkingModel
 from demo.sentences import read_sentences
+from demo.spoken import as_page_says
 from demo.working_data import WorkingData
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from typing import Any
 from gradio.events import api
 
 from core.config import MOST_PLACED, EncoderChoice, MapSettings
-from demo.endpoints import number, read_within
+from demo.asking import number, read_within, whole_number
 from demo.maps import MOST_POINTS, MapShelf
-from demo.questions import whole_number
 from demo.toasts import as_toast
 from demo.work import Work
 

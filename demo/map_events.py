@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from core.config import EncoderChoice, MapSettings
+from demo.asking import number, whole_number
 from demo.charts import View
 from demo.downloads import as_csv
-from demo.endpoints import number
 from demo.map_drawing import (
     OWN,
     Asked,
@@ -24,7 +24,6 @@ from demo.map_placing import place_on
 from demo.map_views import Shown, column_view, map_view, point_view
 from demo.maps import SHIPPED, DrawnMap, MapShelf
 from demo.models import OWN_MODEL, WorkingModel
-from demo.questions import whole_number
 from demo.toasts import as_toast
 from demo.work import RunningWork, Work, progress_line
 from demo.working_data import WorkingData

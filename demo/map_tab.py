@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from core.config import MAP_METRICS, SPREADS
-from demo.compare_tab import PRIVATE, SAVE_JS, SEVERAL, Compared, picture
+from demo.compare_tab import Compared
 from demo.map_drawing import CORPUS, ENCODERS, PRETRAINED, SOURCES
 from demo.map_events import AXES, METHODS, MapEvents, box_needed
 from demo.maps import MapShelf
 from demo.sentences import MAX_CHARACTERS
 from demo.sidebar import WorkingSet
+from demo.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
 
 ON = (
     "{pick: (i) => trigger('pick', {i}), colour: (what) => trigger('colour', {what}), "

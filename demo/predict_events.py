@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from demo.asking import MOST_IN_A_LINK, whole_number
 from demo.charts import View
 from demo.models import OWN_MODEL, ModelShelf, WorkingModel
 from demo.predict_examples import EXAMPLES, PredictExample, shipped_example
@@ -18,7 +19,6 @@ from demo.predictions import (
     predictions_as,
     read_file,
 )
-from demo.questions import MOST_IN_A_LINK, whole_number
 from demo.sentences import read_sentences
 from demo.toasts import as_toast
 from demo.uploads import Uploads

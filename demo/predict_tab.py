@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from demo.compare_tab import PRIVATE, SAVE_JS, SEVERAL, picture
 from demo.models import ModelShelf
 from demo.predict_events import NO_TABLE, ONE, OWN, PredictEvents
 from demo.predict_examples import EXAMPLES, shipped_example
 from demo.predictions import MOST_PREDICTED, Predicted
 from demo.sentences import MAX_CHARACTERS
+from demo.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
 
 KINDS = {"csv": "text/csv;charset=utf-8", "jsonl": "application/x-ndjson"}
 FILE_TYPES = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".txt", ".text", ".parquet"]

@@ -1,13 +1,13 @@
 """What the Compare tab asks of the encoders: plain values in, what is drawn out."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
 from core.sentences import clean
-from demo import charts
+from demo import charts, similarity_views
+from demo.asking import MOST_IN_A_LINK, Asked, Report
 from demo.encoders import GetEncoder, name_of
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 MOST_SENTENCES = 200
 MOST_SEARCHED = 10_000
 MOST_HITS = 50
-MOST_IN_A_LINK = 1_800
-
-Report = Callable[[int, int], None]
-Asked = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +54,6 @@ def check_count(count: int, *, most: int = MOST_SENTENCES) -> None:
         )
 
 
-def whole_number(given: object) -> int:
-    """Read a number that a browser sent.
-
-    Raises:
-        ValueError: If it is not a whole number.
-    """
-    if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
-        raise ValueError(f"{given!r} is not a whole number")
-    return int(given)
-
-
 def compare(
     get_encoder: GetEncoder,
     question: Question,
@@ -97,7 +82,7 @@ def compare(
     start = time.perf_counter()
     found = document(encoder)
     notes = [question.note] if question.note else []
-    view = charts.compare_view(
+    view = similarity_views.compare_view(
         found,
         label=name_of(question.choice),
         seconds=time.perf_counter() - start,
@@ -106,7 +91,7 @@ def compare(
     if question.second is None:
         return view
     beside = get_encoder(question.second)
-    return charts.beside_view(
+    return similarity_views.beside_view(
         view,
         document(beside),
         label=name_of(question.second),
@@ -137,7 +122,7 @@ def explain(
     choice = question.second if second and question.second is not None else question.choice
     texts = (question.texts[a], question.texts[b])
     table = token_table(get_encoder(choice), *texts, question.metric)
-    view = charts.token_view(table, texts, (a, b))
+    view = similarity_views.token_view(table, texts, (a, b))
     if question.second is not None:
         view["notes"] = [f"With {name_of(choice)}.", *view["notes"]]
     return view
@@ -184,7 +169,7 @@ def search(
         cancelled=cancelled,
     )
     seconds = time.perf_counter() - start
-    return charts.search_view(found, searched=count, seconds=seconds), found
+    return similarity_views.search_view(found, searched=count, seconds=seconds), found
 
 
 def document_of(get_encoder: GetEncoder, question: Question) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.scratch import own_prefix
 
 if TYPE_CHECKING:  # it has this module follow what it began
-    from demo.comparisons import Comparison
+    from demo.comparison import Comparison
 
 BEST = "best"
 """In a comparison's folder, the model of all rows."""

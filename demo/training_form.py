@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from demo.choosing_events import FIRST_LAYERS, ChoosingEvents, Drawn
-from demo.compare_tab import SEVERAL, picture
 from demo.sidebar import WorkingSet
 from demo.training_ask import (
     BALANCES,
@@ -16,6 +15,7 @@ from demo.training_ask import (
     TrainingAsk,
 )
 from demo.training_choices import choices
+from demo.widgets import SEVERAL, picture
 
 FIRST = TrainingAsk()
 CORPUS_TASKS = ["topic", "sentiment", "entities"]

@@ -6,7 +6,6 @@ import gradio as gr
 
 from demo.charts import View
 from demo.choosing_events import ChoosingEvents
-from demo.compare_tab import PRIVATE, SEVERAL
 from demo.layer_profiles import ProfileShelf
 from demo.sessions import Sessions
 from demo.shelves import Shelves
@@ -15,6 +14,7 @@ from demo.training_ask import EXPERIMENTS
 from demo.training_events import TrainingEvents
 from demo.training_example import shipped_run
 from demo.training_form import Form, lay_out_form, wire_form
+from demo.widgets import PRIVATE, SEVERAL
 
 
 class Parts(NamedTuple):

@@ -6,21 +6,21 @@ import pytest
 from core.documents import similarity_document
 from core.encoder import Encoder
 from core.token_table import by_word, token_table
-from demo import charts
+from demo import charts, similarity_views
 
 TEXTS = ["The ferry left late.", "The unbelievably boat was delayed.", "Snow."]
 
 
 def test_the_answer_names_the_most_and_the_least_alike(default_encoder: Encoder) -> None:
     document = similarity_document(default_encoder, TEXTS)
-    answer = charts.answer_in_words(document)
+    answer = similarity_views.answer_in_words(document)
     assert answer["lead"].startswith("Most alike: 1 and 2 (0.")
     assert answer["rest"].startswith("Least alike: ")
 
 
 def test_a_view_is_plain_json_with_numbers_and_text_only(tiny_encoder: Encoder) -> None:
     document = similarity_document(tiny_encoder, ["<b>a</b>", "b"])
-    view = charts.compare_view(document, label="tiny", seconds=0.01)
+    view = similarity_views.compare_view(document, label="tiny", seconds=0.01)
     assert json.loads(json.dumps(view, allow_nan=False)) == view
     assert view["sentences"] == ["<b>a</b>", "b"], "drawn as text, so never escaped twice"
 
@@ -28,15 +28,17 @@ def test_a_view_is_plain_json_with_numbers_and_text_only(tiny_encoder: Encoder) 
 def test_the_difference_names_the_pair_that_changed_most() -> None:
     first, second = np.eye(3), np.eye(3)
     second[0, 2] = second[2, 0] = -0.5
-    said = charts.difference_in_words(first, second, comparable=True)
+    said = similarity_views.difference_in_words(first, second, comparable=True)
     assert said.startswith("Side by side: 1 and 3 change most, from 0.00 to −0.50")
-    assert "different scales" in charts.difference_in_words(first, second, comparable=False)
-    assert "the same scores" in charts.difference_in_words(first, first, comparable=True)
+    assert "different scales" in similarity_views.difference_in_words(
+        first, second, comparable=False
+    )
+    assert "the same scores" in similarity_views.difference_in_words(first, first, comparable=True)
 
 
 def test_the_word_table_keeps_the_sum_and_names_the_marks(default_encoder: Encoder) -> None:
     table = token_table(default_encoder, TEXTS[0], TEXTS[1])
-    view = charts.token_view(table, (TEXTS[0], TEXTS[1]), (0, 1))
+    view = similarity_views.token_view(table, (TEXTS[0], TEXTS[1]), (0, 1))
     assert np.sum(view["table"]) == pytest.approx(table.score, abs=1e-4)
     assert [view["a"][0]["text"], view["a"][-1]["text"]] == ["start", "end"]
     assert [word["special"] for word in view["b"]].count(True) == 2
@@ -46,7 +48,7 @@ def test_the_word_table_keeps_the_sum_and_names_the_marks(default_encoder: Encod
 
 def test_where_nothing_adds_up_the_reason_is_said(default_encoder: Encoder) -> None:
     table = token_table(default_encoder.with_pooling("max"), TEXTS[0], TEXTS[1])
-    view = charts.token_view(table, (TEXTS[0], TEXTS[1]), (0, 1))
+    view = similarity_views.token_view(table, (TEXTS[0], TEXTS[1]), (0, 1))
     assert view["sum"].startswith("These cells do not add up: max pooling")
 
 

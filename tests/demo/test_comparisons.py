@@ -19,17 +19,9 @@ from core.scenario import parse_strategy
 from demo import comparison_examples
 from demo.comparing_events import KEPT, ComparingEvents, example_view
 from demo.comparing_form import Form, Order, asked_by, command_line
+from demo.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Asked, Comparison
 from demo.comparison_views import STATUS, going_view, result_view, status_means
-from demo.comparisons import (
-    DONE,
-    FAILED,
-    RUNNING,
-    STOPPED,
-    WAITING,
-    Asked,
-    Comparison,
-    ComparisonShelf,
-)
+from demo.comparisons import ComparisonShelf
 from demo.encoders import EncoderShelf, name_of, second_of, with_second
 from demo.kept_comparisons import kept_comparisons, kept_report, kept_runs, run_folder
 from demo.layer_profiles import ProfileShelf

@@ -15,9 +15,10 @@ from core.config import DataChoice, EncoderChoice
 from core.task import Task
 from demo import work
 from demo.data_events import CORPUS_DATA, DataEvents, data_line
-from demo.data_form import as_page_says, as_script_says, choice_from, renames_of, with_rename
+from demo.data_form import choice_from, renames_of, with_rename
 from demo.data_rows import SHOWN_CHARACTERS, read_query
 from demo.data_views import FOLDS, MOST_BARS, look_over
+from demo.spoken import as_page_says, as_script_says
 from demo.working_data import DataShelf, WorkingData
 
 REQUEST = gr.Request(session_hash="one page")

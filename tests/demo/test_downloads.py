@@ -7,6 +7,7 @@ import pytest
 from core.documents import search_document, similarity_document
 from core.encoder import Encoder
 from demo import downloads
+from demo.compare_events import similarity_csv
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx", "=HYPERLINK('x')"])
@@ -20,7 +21,7 @@ def test_numbers_and_plain_text_stay_as_they_are() -> None:
 
 def test_the_csv_of_pairs_reads_back(tiny_encoder: Encoder) -> None:
     document = similarity_document(tiny_encoder, ["a, b", 'c "d"', "=e"])
-    text = downloads.similarity_csv(document).removeprefix("\ufeff")
+    text = similarity_csv(document).removeprefix("\ufeff")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 3
     assert {rows[0]["sentence_a"], rows[0]["sentence_b"]} <= {"a, b", 'c "d"', "'=e"}

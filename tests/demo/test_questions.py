@@ -2,16 +2,8 @@ import pytest
 
 from core.config import EncoderChoice
 from core.encoder import Encoder
-from demo.questions import (
-    MOST_IN_A_LINK,
-    Question,
-    compare,
-    document_of,
-    explain,
-    link_of,
-    search,
-    with_choice,
-)
+from demo.asking import MOST_IN_A_LINK
+from demo.questions import Question, compare, document_of, explain, link_of, search, with_choice
 
 TEXTS = ("The ferry left late.", "The boat was delayed.", "Snow.")
 
