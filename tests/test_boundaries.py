@@ -239,7 +239,7 @@ def test_a_file_of_core_imports_only_what_is_read_before_it(path: Path) -> None:
     ("module", "source"),
     [
         ("pooling", "import gradio as gr"),
-        ("__main__", "def serve():\n    from demo.app import build_app"),
+        ("__main__", "def serve():\n    from demo.page import build_app"),
         ("hub", "import importlib\nimportlib.import_module('gradio.themes')"),
         ("pooling", "from core.encoder import Encoder"),
         ("pooling", "def late():\n    import core.encoder"),
@@ -273,7 +273,7 @@ def test_an_allowed_import_is_left_alone(module: str, source: str) -> None:
     ("modules", "heavy"),
     [
         ("core.catalogue, core.config", ("torch", "numpy", "transformers")),
-        ("demo.app", ("torch", "transformers", "sentence_transformers", "umap")),
+        ("demo.page", ("torch", "transformers", "sentence_transformers", "umap")),
     ],
 )
 def test_importing_it_leaves_the_heavy_packages_for_later(

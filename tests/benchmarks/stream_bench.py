@@ -22,7 +22,7 @@ from typing import Any
 
 from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.dataset import read_dataset
-from demo.app import build_app
+from demo.page import build_app
 from demo.sessions import Sessions
 from demo.theme import launch_options
 from demo.training_worker import TrainingJob

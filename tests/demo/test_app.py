@@ -20,9 +20,9 @@ from core.documents import (
 )
 from core.encoder import Encoder
 from core.model_folder import load_model
-from demo.__main__ import free_port, is_loopback, start
-from demo.app import build_app
 from demo.encoders import EncoderShelf
+from demo.page import build_app
+from demo.serve import free_port, is_loopback, start
 from demo.theme import launch_options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,7 +175,7 @@ def test_the_page_is_built_without_torch_or_a_network() -> None:
         "import sys, socket\n"
         "def refuse(*_): raise SystemExit('the network was used')\n"
         "socket.socket.connect = refuse\n"
-        "from demo.app import build_app\n"
+        "from demo.page import build_app\n"
         "build_app()\n"
         "print([m for m in ('torch', 'transformers', 'umap', 'sklearn') if m in sys.modules])"
     )
@@ -226,7 +226,7 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 
 def test_host_and_port_come_from_gradios_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    from demo.__main__ import parse
+    from demo.serve import parse
 
     assert (parse([]).host, parse([]).port) == ("127.0.0.1", "7860") or "GRADIO" in str(os.environ)
     monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")

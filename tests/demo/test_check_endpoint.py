@@ -12,8 +12,8 @@ from gradio_client import Client, handle_file
 from core.config import DataChoice
 from core.doctor import check_document, read_for_examination
 from core.findings import find_reader
-from demo.__main__ import start
 from demo.check_endpoint import uploaded
+from demo.serve import start
 
 ROWS = [f"Sentence {n} says something of its own {n * 7919}." for n in range(12)]
 

@@ -232,7 +232,7 @@ def test_a_process_of_a_run_holds_nothing_of_the_page() -> None:
     names = set(worker.receive())
     worker.stop()
     assert {"torch", "core.runs"} <= names
-    assert not {"gradio", "demo.app", "fastapi"} & names
+    assert not {"gradio", "demo.page", "fastapi"} & names
 
 
 def test_the_probe_s_agreement_is_that_of_the_built_in_encoder(default_encoder: Any) -> None:  # noqa: ANN401
