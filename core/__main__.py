@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         _prepare_output()
-        from core.commands import run  # here, so that Ctrl-C while it is imported is Ctrl-C too
+        from core.cli.app import run  # here, so that Ctrl-C while it is imported is Ctrl-C too
 
         return run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _prepare_output() -> None:
     """Let no character that the terminal cannot print, and no closed stream, end a command."""
-    from core.launch import how_launched
+    from core.system.launch import how_launched
 
     second = how_launched().rank > 0  # of processes that a launcher started, one speaks
     for name in ("stdout", "stderr"):
@@ -57,8 +57,8 @@ def _prepare_output() -> None:
 
 
 def _fail(code: int, message: str) -> int:
-    from core.launch import how_launched
-    from core.terminal import say
+    from core.cli.terminal import say
+    from core.system.launch import how_launched
 
     launch = how_launched()
     if launch.rank > 0:  # bad input is told by the main process, which was given the same

@@ -123,7 +123,7 @@ class TrainingChoice:
         patience: Epochs without a better score on the validation rows before it stops.
         schedule: How the rates fall after their rise, one of `SCHEDULES`.
         accumulate: In how many parts a step's sentences run through the network, for less memory.
-        balance: How the tasks' losses become one, as `core.losses.parse_balance` reads it.
+        balance: How the tasks' losses become one, as `core.training.losses.parse_balance` reads it.
         class_weights: `none`, or `balanced`: rows of rare labels of sentence tasks count more.
         smoothing: Share of each label that is spread over all its task's classes.
         dropout: Whether what trains runs with its dropout.

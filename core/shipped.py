@@ -17,21 +17,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.calibration import CoveragePoint, coverage_curve
 from core.config import ASSETS, TrainingChoice
-from core.corpus import CorpusRow, load_corpus
-from core.encoder import load_encoder
-from core.evaluation import score_labels, span_interval
-from core.layer_profile import best_in_words, layer_profile
-from core.metrics import Interval, wilson_interval
-from core.model import MultiTaskModel, default_shapes
-from core.model_folder import CARD, SHIPPED, Saved, load_model, save_model
-from core.prediction import Prediction, predict
-from core.report import layer_profile_svg
-from core.scenario import Scenario, parse_strategy
+from core.data.corpus import CorpusRow, load_corpus
+from core.encoder.encoder import load_encoder
+from core.knowledge.layer_profile import best_in_words, layer_profile
+from core.measures.calibration import CoveragePoint, coverage_curve
+from core.measures.metrics import Interval, wilson_interval
+from core.model.evaluation import score_labels, span_interval
+from core.model.model import MultiTaskModel, default_shapes
+from core.model.model_folder import CARD, SHIPPED, Saved, load_model, save_model
+from core.model.prediction import Prediction, predict
+from core.report.layer_profile import layer_profile_svg
+from core.strategy.scenario import Scenario, parse_strategy
 from core.task import SHIPPED_TASKS, Task
-from core.training import train
-from core.training_events import EvaluationEvent
+from core.training.events import EvaluationEvent
+from core.training.loop import train
 
 STRATEGY = "lower:2@5"
 CHOICE = TrainingChoice(

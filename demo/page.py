@@ -3,29 +3,29 @@
 import gradio as gr
 
 from core.config import EncoderChoice
-from demo.check_endpoint import build_check_endpoint
-from demo.compare_endpoint import build_compare_endpoint
-from demo.compare_tab import build_compare_tab
-from demo.comparisons import ComparisonShelf
-from demo.data_tab import build_data_tab
-from demo.encoders import EncoderShelf
-from demo.endpoints import build_endpoints
-from demo.freezing_tab import build_freezing_tab
-from demo.layer_profiles import ProfileShelf
-from demo.map_endpoint import build_map_endpoint
-from demo.map_tab import build_map_tab
-from demo.maps import MapShelf
-from demo.models import ModelShelf
-from demo.predict_tab import build_predict_tab
-from demo.sessions import Sessions
-from demo.shelves import Shelves
-from demo.sidebar import build_sidebar
-from demo.theme import STATIC
-from demo.training_example import shipped_similarity
-from demo.training_tab import build_training_tab
-from demo.working_data import DataShelf
+from demo.data.tab import build_data_tab
+from demo.endpoints.check import build_check_endpoint
+from demo.endpoints.compare import build_compare_endpoint
+from demo.endpoints.encoder import build_endpoints
+from demo.endpoints.map import build_map_endpoint
+from demo.frame.theme import DEMO
+from demo.freeze.profiles import ProfileShelf
+from demo.freeze.tab import build_freezing_tab
+from demo.map.shelf import MapShelf
+from demo.map.tab import build_map_tab
+from demo.predict.tab import build_predict_tab
+from demo.shelves.comparisons import ComparisonShelf
+from demo.shelves.encoders import EncoderShelf
+from demo.shelves.models import ModelShelf
+from demo.shelves.shelves import Shelves
+from demo.shelves.working_data import DataShelf
+from demo.sidebar.sidebar import build_sidebar
+from demo.similarity.tab import build_compare_tab
+from demo.train.example import shipped_similarity
+from demo.train.sessions import Sessions
+from demo.train.tab import build_training_tab
 
-HEADER = (STATIC / "header.html").read_text(encoding="utf-8")
+HEADER = (DEMO / "frame/header.html").read_text(encoding="utf-8")
 
 
 UPLOADS_SECONDS = 3600
@@ -40,7 +40,7 @@ def build_app(
     maps: MapShelf | None = None,
     sessions: Sessions | None = None,
 ) -> gr.Blocks:
-    """Build the page; launch it with `demo.theme.launch_options()`.
+    """Build the page; launch it with `demo.frame.theme.launch_options()`.
 
     Args:
         shelf: Where encoders come from; the built-in one, for a page of one's own, if None.

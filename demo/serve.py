@@ -12,20 +12,20 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.catalogue import CATALOGUE
 from core.config import EncoderChoice
-from demo.comparisons import ComparisonShelf
-from demo.data_views import look_over
-from demo.encoders import EncoderShelf
-from demo.kept_comparisons import kept_comparisons
-from demo.maps import MapShelf
-from demo.models import ModelShelf
+from core.encoder.catalogue import CATALOGUE
+from demo.data.views import look_over
+from demo.frame.theme import launch_options
+from demo.frame.work import close
+from demo.map.shelf import MapShelf
 from demo.page import build_app
-from demo.sessions import Sessions
-from demo.theme import launch_options
-from demo.training_example import shipped_similarity
-from demo.work import close
-from demo.working_data import DataShelf, WorkingData
+from demo.shelves.comparisons import ComparisonShelf
+from demo.shelves.encoders import EncoderShelf
+from demo.shelves.kept_comparisons import kept_comparisons
+from demo.shelves.models import ModelShelf
+from demo.shelves.working_data import DataShelf, WorkingData
+from demo.train.example import shipped_similarity
+from demo.train.sessions import Sessions
 
 HOST, PORT = "127.0.0.1", 7860
 BAD_INPUT = 2
@@ -90,11 +90,11 @@ def start(
     """
     choice = EncoderChoice(name=encoder)
     if encoder != EncoderChoice().name:
-        from core.hub import find_encoder
+        from core.encoder.hub import find_encoder
 
         find_encoder(encoder)  # before the page is up, so that a wrong name is told at once
     if model is not None:
-        from core.model_folder import read_manifest
+        from core.model.model_folder import read_manifest
 
         read_manifest(model)
     if runs is not None and not kept_comparisons(runs):

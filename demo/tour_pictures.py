@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from core.drawing import ICE, INK, LINE, PAPER, SOFT
+from core.report.drawing import ICE, INK, LINE, PAPER, SOFT
 from core.sentences import clean
 
 AMBER, UNUSED = "#c77700", "#c3ccd4"
@@ -75,7 +75,7 @@ def strips(plans: Mapping[str, Sequence[tuple[str, str]]]) -> Picture:
 
     Args:
         plans: By strategy's name, its parts from the embeddings up: each a short name and one of
-            `frozen`, `trains`, `partly` and `unused`, as `core.train_plan.part_state` gives it.
+            `frozen`, `trains`, `partly` and `unused`, as `core.training.plan.part_state` gives it.
     """
     colours = {"frozen": ICE, "trains": AMBER, "partly": AMBER, "unused": UNUSED}
     left = 20 + 8 * max((min(len(name), MOST_CHARACTERS) for name in plans), default=0)

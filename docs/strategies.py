@@ -6,8 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from core.strategies import OFFERED, Frozen, Heads  # noqa: E402 (the path comes first)
-from core.strategy import Strategy  # noqa: E402
+from core.strategy.strategies import OFFERED, Frozen, Heads  # noqa: E402 (the path comes first)
+from core.strategy.strategy import Strategy  # noqa: E402
 
 PAGE = ROOT / "docs/strategies.md"
 SHOWN = """\

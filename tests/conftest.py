@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core.encoder import Encoder, load_encoder
+from core.encoder.encoder import Encoder, load_encoder
 from tests.tiny_models import FAMILIES, save_family
 
 settings.register_profile("thaw", deadline=None, max_examples=40)

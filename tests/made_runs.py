@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from core.comparison_runs import RunRecord
-from core.held_out import HeldOut, TaskPredictions
+from core.advice.held_out import HeldOut, TaskPredictions
+from core.comparison.store import RunRecord
 from core.task import Task
 
 MOOD = Task(name="mood", kind="sentence", labels=("glad", "sad"))

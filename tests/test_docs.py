@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from core.strategies import OFFERED
+from core.strategy.strategies import OFFERED
 
 ROOT = Path(__file__).resolve().parents[1]
 

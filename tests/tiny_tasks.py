@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from core.encoder import Encoder, load_encoder
-from core.heads import HeadShape
-from core.model import MultiTaskModel
-from core.model_folder import Saved, save_model
+from core.encoder.encoder import Encoder, load_encoder
+from core.model.heads import HeadShape
+from core.model.model import MultiTaskModel
+from core.model.model_folder import Saved, save_model
 from core.task import Example, Span, Task
 
 KIND = Task(name="kind", kind="sentence", labels=("travel", "work", "food"))

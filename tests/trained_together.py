@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import save_file
 
 from core.config import TrainingChoice
-from core.model import MultiTaskModel
-from core.processes import Processes, join
-from core.scenario import parse_strategy
-from core.training import train
-from core.training_events import EvaluationEvent, StepEvent
+from core.frozen.processes import Processes, join
+from core.model.model import MultiTaskModel
+from core.strategy.scenario import parse_strategy
+from core.training.events import EvaluationEvent, StepEvent
+from core.training.loop import train
 from tests.tiny_models import LAYERS
 from tests.tiny_tasks import EXAMPLES, tiny_model
 

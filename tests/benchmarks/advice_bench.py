@@ -28,24 +28,24 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402 (the path comes first)
 import torch  # noqa: E402
 
+from core.advice.costs import Candidate  # noqa: E402
+from core.advice.held_out import HeldOut, TaskPredictions  # noqa: E402
+from core.advice.paired import Outcomes  # noqa: E402
+from core.advice.race import Race, Recorded, replay  # noqa: E402
+from core.advice.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, GOOD_ENOUGH, judge  # noqa: E402
 from core.config import AdviceChoice, DataChoice, TrainingChoice  # noqa: E402
-from core.costs import Candidate  # noqa: E402
-from core.dataset import Dataset, read_dataset  # noqa: E402
-from core.dealing import DealtRows  # noqa: E402
-from core.encoder import load_encoder  # noqa: E402
-from core.held_out import HeldOut, TaskPredictions  # noqa: E402
-from core.metrics import wilson_interval  # noqa: E402
-from core.near_duplicates import groups_of  # noqa: E402
-from core.paired import Outcomes  # noqa: E402
-from core.prefix import Needs, Prefix, prefix_of  # noqa: E402
-from core.race import Race, Recorded, replay  # noqa: E402
-from core.runs import Run  # noqa: E402
-from core.scenario import parse_strategy  # noqa: E402
-from core.scoring import Scorer, needs_from, needs_of, start_layer  # noqa: E402
-from core.splits import iterative_folds, sample_rows  # noqa: E402
-from core.strategy import Moment  # noqa: E402
+from core.data.dataset import Dataset, read_dataset  # noqa: E402
+from core.data.dealing import DealtRows  # noqa: E402
+from core.data.near_duplicates import groups_of  # noqa: E402
+from core.data.splits import iterative_folds, sample_rows  # noqa: E402
+from core.encoder.encoder import load_encoder  # noqa: E402
+from core.frozen.prefix import Needs, Prefix, prefix_of  # noqa: E402
+from core.frozen.scoring import Scorer, needs_from, needs_of, start_layer  # noqa: E402
+from core.measures.metrics import wilson_interval  # noqa: E402
+from core.strategy.scenario import parse_strategy  # noqa: E402
+from core.strategy.strategy import Moment  # noqa: E402
 from core.task import Task  # noqa: E402
-from core.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, GOOD_ENOUGH, judge  # noqa: E402
+from core.training.run import Run  # noqa: E402
 from tests.made_runs import folded_runs  # noqa: E402
 
 KEPT = ROOT / "docs/figures/advice.jsonl"

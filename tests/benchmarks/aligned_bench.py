@@ -19,16 +19,16 @@ import warnings
 
 import numpy as np
 
-import core.projection as projection
+import core.maps.projection as projection
 from core.config import DataChoice, MapSettings
-from core.dataset import read_dataset
-from core.encoder import load_encoder
-from core.map_changes import changes, project_pair
-from core.map_quality import map_quality
-from core.model_folder import load_model
-from core.near import nearest
-from core.projection import place, project
-from core.turning import turned_onto
+from core.data.dataset import read_dataset
+from core.encoder.encoder import load_encoder
+from core.maps.changes import changes, project_pair
+from core.maps.near import nearest
+from core.maps.projection import place, project
+from core.maps.quality import map_quality
+from core.maps.turning import turned_onto
+from core.model.model_folder import load_model
 
 Pair = tuple[np.ndarray, np.ndarray]
 RATES = (1.0, 0.5, 0.25, 0.1, 0.05)

@@ -35,15 +35,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from core.advice import advise  # noqa: E402 (the path comes first)
-from core.comparison_folds import ComparedData, compared_data  # noqa: E402
-from core.comparison_report import candidate  # noqa: E402
-from core.comparison_runs import FinishedRun, read_runs  # noqa: E402
+from core.advice.advice import advise  # noqa: E402 (the path comes first)
+from core.advice.costs import Candidate  # noqa: E402
+from core.advice.race import Race, Recorded, replay  # noqa: E402
+from core.comparison.folds import ComparedData, compared_data  # noqa: E402
+from core.comparison.report import candidate  # noqa: E402
+from core.comparison.store import FinishedRun, read_runs  # noqa: E402
 from core.config import AdviceChoice, DataChoice, TrainingChoice  # noqa: E402
-from core.costs import Candidate  # noqa: E402
-from core.dataset import read_dataset  # noqa: E402
-from core.machine import machine_name, usable_cores  # noqa: E402
-from core.race import Race, Recorded, replay  # noqa: E402
+from core.data.dataset import read_dataset  # noqa: E402
+from core.system.machine import machine_name, usable_cores  # noqa: E402
 
 PARTS = ("grid", "race", "trainer", "alone", "defaults", "budget")
 SEEDS = 3

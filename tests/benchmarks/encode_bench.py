@@ -24,11 +24,11 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402 (the path comes first)
 from sentence_transformers import SentenceTransformer  # noqa: E402
 
-from core import machine  # noqa: E402
-from core.bert import Bert  # noqa: E402
-from core.encoder import Encoder, load_encoder  # noqa: E402
-from core.hub import built_in_folder  # noqa: E402
-from core.similarity import similarity_matrix  # noqa: E402
+from core.encoder.bert import Bert  # noqa: E402
+from core.encoder.encoder import Encoder, load_encoder  # noqa: E402
+from core.encoder.hub import built_in_folder  # noqa: E402
+from core.measures.similarity import similarity_matrix  # noqa: E402
+from core.system import machine  # noqa: E402
 
 SENTENCES, SHORTEST, LONGEST = 2_000, 5, 60
 ONE = "A man is eating food at the table by the window."

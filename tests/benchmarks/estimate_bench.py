@@ -3,8 +3,8 @@
     python -m tests.benchmarks.estimate_bench [--rows 300] [--epochs 3] [--part train] [--cpu]
 
 Prints estimate, truth and their ratio for several strategies: of the Train tab
-(`demo.training_estimate`), where the truth is a run from its start to its model, and of the
-comparison (`core.comparison_cost`), where it is a finished run with its figures. With --cpu all of
+(`demo.train.estimate`), where the truth is a run from its start to its model, and of the
+comparison (`core.comparison.cost`), where it is a finished run with its figures. With --cpu all of
 it runs in this process on one thread, and every clock is the processor's, so that what else the
 machine does counts little; without, all of it runs in worker processes as it does for people.
 """
@@ -19,22 +19,22 @@ from pathlib import Path
 
 import torch
 
-from core.comparison import compare
-from core.comparison_choice import ComparisonChoice
-from core.comparison_cost import highest_read, measure_steps
-from core.comparison_events import ComparisonPlan, RunFinished
-from core.comparison_folds import compared_data
-from core.comparison_runs import FinishedRun
-from core.comparison_shared import Prepared, Setting
-from core.comparison_work import Job, do_run
+from core.comparison.choice import ComparisonChoice
+from core.comparison.comparison import compare
+from core.comparison.cost import highest_read, measure_steps
+from core.comparison.events import ComparisonPlan, RunFinished
+from core.comparison.folds import compared_data
+from core.comparison.shared import Prepared, Setting
+from core.comparison.store import FinishedRun
+from core.comparison.work import Job, do_run
 from core.config import DataChoice, EncoderChoice, TrainingChoice
-from core.dataset import Dataset, read_dataset
-from core.encoder import load_encoder
-from core.scenario import parse_strategy
-from demo.sessions import DONE, OVER, Sessions
-from demo.training_estimate import Estimates
-from demo.training_example import shipped_similarity
-from demo.training_worker import TrainingJob, serve_training
+from core.data.dataset import Dataset, read_dataset
+from core.encoder.encoder import load_encoder
+from core.strategy.scenario import parse_strategy
+from demo.train.estimate import Estimates
+from demo.train.example import shipped_similarity
+from demo.train.sessions import DONE, OVER, Sessions
+from demo.train.worker import TrainingJob, serve_training
 
 STRATEGIES = "heads,lower:4,lower:2@4,full,gradual,bitfit,lora"
 RIGHT = 0.30

@@ -22,18 +22,18 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402 (the path comes first)
 
 from core.config import DataChoice, TrainingChoice  # noqa: E402
-from core.dataset import Dataset, read_dataset  # noqa: E402
-from core.dealing import DealtRows  # noqa: E402
-from core.encoder import load_encoder  # noqa: E402
-from core.evaluation import score_labels  # noqa: E402
-from core.forgetting import Yardstick  # noqa: E402
-from core.prediction import predict  # noqa: E402
-from core.prefix import prefix_of  # noqa: E402
-from core.probe import load_probe  # noqa: E402
-from core.runs import Run  # noqa: E402
-from core.scenario import parse_strategy  # noqa: E402
-from core.splits import sample_rows  # noqa: E402
-from core.strategy import frozen_depth  # noqa: E402
+from core.data.dataset import Dataset, read_dataset  # noqa: E402
+from core.data.dealing import DealtRows  # noqa: E402
+from core.data.splits import sample_rows  # noqa: E402
+from core.encoder.encoder import load_encoder  # noqa: E402
+from core.frozen.prefix import prefix_of  # noqa: E402
+from core.knowledge.forgetting import Yardstick  # noqa: E402
+from core.knowledge.probe import load_probe  # noqa: E402
+from core.model.evaluation import score_labels  # noqa: E402
+from core.model.prediction import predict  # noqa: E402
+from core.strategy.scenario import parse_strategy  # noqa: E402
+from core.strategy.strategy import frozen_depth  # noqa: E402
+from core.training.run import Run  # noqa: E402
 
 KEPT = ROOT / "docs/figures/forgetting.jsonl"
 TABLE = ROOT / "docs/figures/forgetting.md"

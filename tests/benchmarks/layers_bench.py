@@ -24,14 +24,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 
-from core.corpus import CorpusRow, load_corpus  # noqa: E402
-from core.encoder import Encoder, load_encoder  # noqa: E402
-from core.layer_profile import layer_profile  # noqa: E402
-from core.layer_states import compute_layer_states  # noqa: E402
-from core.logistic import fit_logistic  # noqa: E402
-from core.machine import torch_threads  # noqa: E402
+from core.data.corpus import CorpusRow, load_corpus  # noqa: E402
+from core.encoder.encoder import Encoder, load_encoder  # noqa: E402
+from core.encoder.tokenizer import Tokenizer  # noqa: E402
+from core.frozen.layer_states import compute_layer_states  # noqa: E402
+from core.knowledge.layer_profile import layer_profile  # noqa: E402
+from core.knowledge.logistic import fit_logistic  # noqa: E402
+from core.system.machine import torch_threads  # noqa: E402
 from core.task import ENTITIES, SENTIMENT, TOPIC, Task  # noqa: E402
-from core.tokenizer import Tokenizer  # noqa: E402
 
 PENALTIES = (0.03, 0.1, 0.3)
 

@@ -49,7 +49,7 @@ way, path, repeats, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.a
 vectors = np.load(path)
 def ours():
     from core.config import MapSettings
-    from core.projection import project
+    from core.maps.projection import project
     return project(vectors, MapSettings(seed=seed)).places
 def plain():
     import umap
@@ -59,7 +59,7 @@ for _ in range(repeats + 1):
     began = time.perf_counter(), time.process_time()
     places = {"ours": ours, "plain": plain}[way]()
     times.append((time.perf_counter() - began[0], time.process_time() - began[1]))
-from core.map_quality import map_quality
+from core.maps.quality import map_quality
 quality = map_quality(vectors, np.asarray(places, dtype=np.float32), "cosine", 15, seed=seed)
 print(json.dumps({"times": times, "trust": quality.trustworthiness.__dict__,
                   "continuity": quality.continuity.__dict__, "measured": quality.measured}))
@@ -68,7 +68,7 @@ print(json.dumps({"times": times, "trust": quality.trustworthiness.__dict__,
 
 def vectors_of(size: int, seed: int) -> np.ndarray:
     """Take embeddings of the corpus, and mixtures of two where it has too few."""
-    from demo.map_examples import shipped_map
+    from demo.map.examples import shipped_map
 
     corpus, draws = shipped_map().vectors, np.random.default_rng(seed)
     some = corpus[draws.permutation(len(corpus))[:size]]
@@ -105,7 +105,7 @@ def show(size: int, way: str, found: dict[str, object]) -> tuple[float, float]:
 def worker(paths: list[Path], seed: int) -> None:
     """Time what the page does: a worker gets ready, and then draws its first maps."""
     from core.config import MapSettings
-    from core.map_process import MapWorker
+    from core.maps.process import MapWorker
 
     asked = MapWorker()
     began = time.perf_counter()
@@ -125,9 +125,9 @@ def frames(path: Path, seed: int) -> None:
     from playwright.sync_api import sync_playwright
 
     from core.config import MapSettings
-    from core.map_fields import projection_fields
-    from core.map_page import map_page
-    from core.projection import project
+    from core.maps.fields import projection_fields
+    from core.maps.projection import project
+    from core.report.map_page import map_page
     from tests.browser.conftest import BROWSERS, FLAGS
 
     found = project(np.load(path), MapSettings(method="pca", seed=seed))
@@ -193,7 +193,7 @@ class Process:
 
     @property
     def draws(self) -> bool:
-        return "core.map_worker" in self.command
+        return "core.maps.worker" in self.command
 
 
 def processes(pid: int) -> list[Process]:

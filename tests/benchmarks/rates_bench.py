@@ -4,13 +4,13 @@
     python tests/benchmarks/rates_bench.py --penalties       heads alone with L2 penalties, no more
     python tests/benchmarks/rates_bench.py --table           writes the tables of what is done
 
-Each run is one of `core.runs`, as `python -m core train` makes it of so many training rows of the
-corpus: 15 % are held out to stop by, and the model is judged on validation rows of the corpus
-that no run learns from or stops by; test rows take no part. A run's score is the mean of topic
-accuracy, sentiment accuracy and strict entity F1. Each finished run is appended to
-docs/figures/rates.jsonl. The sweep is a race: each strategy tries its rates in steps of about
-three with one seed, further ones while the best is at an end, then two more seeds of the best two.
-Beside heads alone stands scikit-learn's logistic regression on the same rows and states.
+Each run is one of `core.training.run`, as `python -m core train` makes it of so many training rows
+of the corpus: 15 % are held out to stop by, and the model is judged on validation rows of the
+corpus that no run learns from or stops by; test rows take no part. A run's score is the mean of
+topic accuracy, sentiment accuracy and strict entity F1. Each finished run is appended to
+docs/figures/rates.jsonl. The sweep is a race: each strategy tries its rates in steps of about three
+with one seed, further ones while the best is at an end, then two more seeds of the best two. Beside
+heads alone stands scikit-learn's logistic regression on the same rows and states.
 """
 
 import argparse
@@ -31,19 +31,19 @@ from sklearn.pipeline import Pipeline, make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 from core.config import DataChoice, TrainingChoice  # noqa: E402
-from core.dataset import Dataset, read_dataset  # noqa: E402
-from core.dealing import DealtRows, deal_rows  # noqa: E402
-from core.encoder import load_encoder  # noqa: E402
-from core.evaluation import evaluate_document, evaluate_scores  # noqa: E402
-from core.layer_states import compute_layer_states  # noqa: E402
-from core.machine import machine_name, versions  # noqa: E402
-from core.model import MultiTaskModel, default_shapes  # noqa: E402
-from core.runs import begin_run  # noqa: E402
-from core.scenario import parse_strategy  # noqa: E402
-from core.splits import sample_rows  # noqa: E402
-from core.targets import read_targets  # noqa: E402
+from core.data.dataset import Dataset, read_dataset  # noqa: E402
+from core.data.dealing import DealtRows, deal_rows  # noqa: E402
+from core.data.splits import sample_rows  # noqa: E402
+from core.encoder.encoder import load_encoder  # noqa: E402
+from core.frozen.layer_states import compute_layer_states  # noqa: E402
+from core.model.evaluation import evaluate_document, evaluate_scores  # noqa: E402
+from core.model.model import MultiTaskModel, default_shapes  # noqa: E402
+from core.strategy.scenario import parse_strategy  # noqa: E402
+from core.system.machine import machine_name, versions  # noqa: E402
 from core.task import IGNORED, Task  # noqa: E402
-from core.training_events import DivergedError, DoneEvent, EvaluationEvent  # noqa: E402
+from core.training.events import DivergedError, DoneEvent, EvaluationEvent  # noqa: E402
+from core.training.run import begin_run  # noqa: E402
+from core.training.targets import read_targets  # noqa: E402
 from tests.benchmarks.rates_sweep import JUDGED, LOGISTIC, Setup, Sweep, penalised  # noqa: E402
 from tests.benchmarks.rates_tables import tables  # noqa: E402
 

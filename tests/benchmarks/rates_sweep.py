@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.scenario import parse_strategy
-from core.strategies import Heads
+from core.strategy.scenario import parse_strategy
+from core.strategy.strategies import Heads
 
 KEPT = Path(__file__).resolve().parents[2] / "docs/figures/rates.jsonl"
 LAYERS = 6

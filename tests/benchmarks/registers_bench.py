@@ -26,15 +26,15 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402 (the path comes first)
 from scipy.stats import t as student_t  # noqa: E402
 
-from core.corpus import CorpusRow, load_corpus  # noqa: E402
-from core.evaluation import TaskScores, score_labels  # noqa: E402
-from core.floor import score_floor  # noqa: E402
-from core.metrics import span_scores  # noqa: E402
-from core.prediction import predict  # noqa: E402
-from core.scenario import parse_strategy  # noqa: E402
+from core.data.corpus import CorpusRow, load_corpus  # noqa: E402
+from core.knowledge.floor import score_floor  # noqa: E402
+from core.measures.metrics import span_scores  # noqa: E402
+from core.model.evaluation import TaskScores, score_labels  # noqa: E402
+from core.model.prediction import predict  # noqa: E402
 from core.shipped import CHOICE, STRATEGY, initial_model  # noqa: E402
+from core.strategy.scenario import parse_strategy  # noqa: E402
 from core.task import SHIPPED_TASKS, Task  # noqa: E402
-from core.training import train  # noqa: E402
+from core.training.loop import train  # noqa: E402
 
 KEPT = ROOT / "docs/figures/registers.jsonl"
 TABLES = ROOT / "docs/figures/registers.md"

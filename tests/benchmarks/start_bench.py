@@ -162,7 +162,7 @@ def proportional_set(pid: int) -> float:
 def measure(rounds: int) -> dict[str, object]:
     """Run everything in turn and return the figures."""
     sys.path.insert(0, str(ROOT))
-    from core.hub import built_in_folder
+    from core.encoder.hub import built_in_folder
 
     folder = str(built_in_folder())
     seconds: dict[str, list[float]] = {}

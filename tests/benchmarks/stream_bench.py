@@ -21,11 +21,11 @@ from dataclasses import replace
 from typing import Any
 
 from core.config import DataChoice, EncoderChoice, TrainingChoice
-from core.dataset import read_dataset
+from core.data.dataset import read_dataset
+from demo.frame.theme import launch_options
 from demo.page import build_app
-from demo.sessions import Sessions
-from demo.theme import launch_options
-from demo.training_worker import TrainingJob
+from demo.train.sessions import Sessions
+from demo.train.worker import TrainingJob
 
 PAUSE = 0.1
 

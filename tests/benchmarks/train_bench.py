@@ -29,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from core.machine import machine_name, usable_cores  # noqa: E402 (the path comes first)
+from core.system.machine import machine_name, usable_cores  # noqa: E402 (the path comes first)
 from tests.benchmarks.train_growth import axis_of, growth_points, growth_svg  # noqa: E402
 
 STRATEGIES = ("heads", "lower:4", "full")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.config import DataChoice, TrainingChoice
-from core.corpus import load_corpus
-from core.dataset import read_dataset
+from core.data.corpus import load_corpus
+from core.data.dataset import read_dataset
 from core.task import Example, Task
 
 TESTED = 1_000

@@ -21,16 +21,16 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402 (the path comes first)
 
-from core.bert import Bert  # noqa: E402
-from core.encoder import Encoder, load_encoder  # noqa: E402
-from core.hub import built_in_folder  # noqa: E402
-from core.model import MultiTaskModel, default_shapes  # noqa: E402
-from core.prediction import predict  # noqa: E402
-from core.prefix import prefix_of  # noqa: E402
-from core.scenario import parse_strategy  # noqa: E402
-from core.strategies import Heads, Lower  # noqa: E402
+from core.encoder.bert import Bert  # noqa: E402
+from core.encoder.encoder import Encoder, load_encoder  # noqa: E402
+from core.encoder.hub import built_in_folder  # noqa: E402
+from core.frozen.prefix import prefix_of  # noqa: E402
+from core.model.model import MultiTaskModel, default_shapes  # noqa: E402
+from core.model.prediction import predict  # noqa: E402
+from core.strategy.scenario import parse_strategy  # noqa: E402
+from core.strategy.strategies import Heads, Lower  # noqa: E402
 from core.task import Example  # noqa: E402
-from core.training import train  # noqa: E402
+from core.training.loop import train  # noqa: E402
 from tests.benchmarks.train_session import (  # noqa: E402
     Rows,
     Session,

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from core.config import TrainingChoice
-from core.scenario import parse_strategy
-from core.strategies import Heads, Lower
+from core.strategy.scenario import parse_strategy
+from core.strategy.strategies import Heads, Lower
 from core.task import IGNORED, Example, Task, tags_of
 from tests.benchmarks.train_session import Rows, Session, Timed, learning_choice
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from core.corpus import load_corpus
-from core.model import MultiTaskModel
-from core.model_folder import SHIPPED, load_model
-from core.prediction import Prediction, predict
+from core.data.corpus import load_corpus
+from core.model.model import MultiTaskModel
+from core.model.model_folder import SHIPPED, load_model
+from core.model.prediction import Prediction, predict
 from core.shipped import build, model_card
 
 APPLE = "Apple shares fell sharply after Tim Cook warned of weak sales in China."

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.encoder import Encoder
+from core.encoder.encoder import Encoder
 from core.task import (
     ENTITIES,
     SENTIMENT,

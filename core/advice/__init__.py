@@ -1,0 +1,1 @@
+"""Which of several strategies, with intervals, and when nobody can tell."""

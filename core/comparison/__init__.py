@@ -1,0 +1,1 @@
+"""Strategies compared: many runs in a few processes, kept in a folder."""

@@ -1,0 +1,154 @@
+"""What a run will cost, from step times measured on this data and machine."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from core.comparison.folds import ComparedData, Deal
+from core.config import MIX, EncoderChoice, TrainingChoice
+from core.data.dealing import DealtRows
+from core.encoder.encoder import Encoder, load_encoder
+from core.knowledge.forgetting import Yardstick
+from core.knowledge.probe import load_probe
+from core.strategy.scenario import Scenario
+from core.strategy.strategies import Full, Heads, Lower
+from core.strategy.strategy import Moment, Part, Strategy, frozen_depth
+from core.training.events import StepEvent
+from core.training.run import Run
+
+MEASURED_STEPS = 2
+WORDS = "embeddings.word_embeddings.weight"
+"""The table of the words, by its name: it is most of what trains where the embeddings do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Step times on this machine, as measured.
+
+    Attributes:
+        load: Seconds to load the encoder.
+        head: Seconds of a step in which only heads train.
+        layer: Seconds of a layer of which all weights train, for each token of a step.
+        embeddings: Seconds that a step takes more where the embeddings train too.
+        tokens: By row of the data, its tokens.
+        probe: Tokens of all that drift and forgetting are measured on.
+    """
+
+    load: float
+    head: float
+    layer: float
+    embeddings: float
+    tokens: tuple[int, ...]
+    probe: int = 0
+
+    @property
+    def forward(self) -> float:
+        """Seconds of a forward run of a layer, for each token."""
+        return self.layer / (1 + Full.gradient)
+
+    def seconds(
+        self, strategy: Strategy, highest: int, layers: int, deal: Deal, choice: TrainingChoice
+    ) -> float:
+        """Estimate a run, from its start to its figures.
+
+        Args:
+            strategy: What trains.
+            highest: The highest layer that is read.
+            layers: How many layers the encoder has.
+            deal: The rows.
+            choice: Epochs and batch.
+        """
+        training, validation, tested = (
+            sum(self.tokens[row] for row in rows)
+            for rows in (deal.training, deal.validation, deal.tested)
+        )
+        steps = -(-len(deal.training) // choice.batch)
+        trained = self.forward * (1 + strategy.gradient)
+        total, deepest = self.load, 0
+        for epoch in range(choice.epochs):
+            moment = Moment(epoch=epoch, epochs=choice.epochs, top=highest)
+            depth = frozen_depth(strategy, layers, moment)
+            frozen = 0 if depth is None else min(depth, highest)
+            deepest = max(deepest, frozen)
+            run = highest - frozen
+            total += steps * self.head + run * (training * trained + validation * self.forward)
+            if strategy.rate(Part(layer=0), moment) > 0 and strategy.takes(WORDS):
+                total += steps * self.embeddings
+        return total + self.forward * ((training + validation) * deepest + tested * highest)
+
+    def retention(self, strategy: Strategy, layers: int, *, pretrained: bool) -> float:
+        """Estimate what measuring drift and forgetting takes, of one run.
+
+        Args:
+            strategy: What trains.
+            layers: How many layers the encoder has.
+            pretrained: Whether the pretrained encoder is yet to be run, for all runs.
+        """
+        depth = frozen_depth(strategy, layers)
+        if depth == layers:  # nothing moves, and nothing is run
+            return 0.0
+        run = layers - (depth or 0) + (layers if pretrained else 0)
+        return self.forward * self.probe * run
+
+
+def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: int) -> Measured:
+    """Measure steps of three depths of training on some rows of the data.
+
+    Args:
+        data: The rows.
+        choice: The encoder. It is loaded once: what a step takes does not hang on the weights.
+        deal: Whose training rows.
+        batch: Sentences in a step.
+    """
+    begun = time.perf_counter()
+    encoder = load_encoder(choice, threads=torch.get_num_threads())
+    load = time.perf_counter() - begun
+    texts = [example.text for example in data.dataset.examples]
+    tokens = tuple(len(each.ids) for each in encoder.tokenizer.encode(texts))
+    rows = deal.training[: MEASURED_STEPS * batch]
+    each = sum(tokens[row] for row in rows) / -(-len(rows) // batch)  # tokens of a step
+    strategies: tuple[Strategy, ...] = (Heads(), Lower(layers=0), Full())
+    heads, upper, full = (_step_seconds(data, encoder, rows, batch, each) for each in strategies)
+    return Measured(
+        load=load,
+        head=heads,
+        layer=max(0.0, upper - heads) / (encoder.layers * max(1.0, each)),
+        embeddings=max(0.0, full - upper),
+        tokens=tokens,
+        probe=sum(map(len, Yardstick(load_probe(), texts, encoder.tokenizer).ids)),
+    )
+
+
+def _step_seconds(
+    data: ComparedData, encoder: Encoder, rows: Sequence[int], batch: int, strategy: Strategy
+) -> float:
+    """Train on some rows twice, and give the mean step of the second time.
+
+    Each step has other tokens, and the first ones pay for what is set up once.
+    """
+    training = tuple(data.dataset.examples[row] for row in rows)
+    dealt = DealtRows(training=training, validation=(), notes=())
+    read: dict[str, int | str] = {task.name: encoder.layers for task in data.dataset.tasks}
+    settings = TrainingChoice(epochs=2, batch=batch)
+    run = Run(data.dataset, dealt, encoder, Scenario(strategy=strategy), settings, read)
+    found, before = [], time.perf_counter()
+    for event in run.train():
+        now = time.perf_counter()
+        if isinstance(event, StepEvent) and event.epoch == settings.epochs:
+            found.append(now - before)
+        before = now
+    return sum(found) / len(found)
+
+
+def mean_of(found: Sequence[Measured]) -> Measured:
+    """Give the mean of what workers measured at the same time, one at least."""
+    names = ("load", "head", "layer", "embeddings")
+    means = {name: sum(getattr(each, name) for each in found) / len(found) for name in names}
+    return replace(found[0], **means)
+
+
+def highest_read(read: Mapping[str, int | str], layers: int) -> int:
+    """Give the highest layer that heads read; a mix reads all of them."""
+    return max(layers if layer == MIX else int(layer) for layer in read.values())

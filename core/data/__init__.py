@@ -1,0 +1,1 @@
+"""Labelled rows: what they are labelled for, and how they are shared out."""

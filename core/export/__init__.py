@@ -1,0 +1,1 @@
+"""What is taken home: vectors, predictions, models other libraries load, scripts."""

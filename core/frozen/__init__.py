@@ -1,0 +1,1 @@
+"""What frozen blocks give, computed once and held."""

@@ -1,0 +1,1 @@
+"""What an encoder knows before training, and what training took away."""

@@ -1,0 +1,1 @@
+"""Vectors laid out flat, and how far to trust that."""

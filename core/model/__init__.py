@@ -1,0 +1,1 @@
+"""Heads on an encoder: asked, scored, explained, kept."""

@@ -1,0 +1,1 @@
+"""What trains and what stays frozen, as data that needs no model."""

@@ -1,0 +1,1 @@
+"""The machine: threads, memory, scratch folders, processes, files put in place whole."""

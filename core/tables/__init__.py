@@ -1,0 +1,1 @@
+"""A table file of any format, read into cells, columns and labels."""

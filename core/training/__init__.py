@@ -1,0 +1,1 @@
+"""One run: from labelled rows to a trained model, told as events."""

@@ -1,0 +1,97 @@
+"""What is about to be trained, in full: each part's state and rate, and what it will cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.strategy.strategy import Moment, Part, Strategy
+from core.training.events import PlanEvent, event_document
+from core.training.run import Run
+from core.training.thawing import model_parts
+
+FROZEN, TRAINED, PARTLY, UNUSED = "frozen", "trains", "partly", "unused"
+"""The states of a part. Of one that trains partly some weights do, as its biases or adapters."""
+
+
+def plan_document(run: Run, event: PlanEvent) -> dict[str, Any]:
+    """Describe a plan as the command line prints it.
+
+    Args:
+        run: What is about to be trained.
+        event: Its plan.
+
+    Returns:
+        What `event_document` gives, and beside it what the strategy does, where the data came from,
+        and of each part its state, its full learning rate and the epoch it thaws in.
+    """
+    document = event_document(event)
+    strategy, choice = run.scenario.strategy, run.choice
+    parts = zip(document["parts"], model_parts(run.model), strict=True)
+    document["parts"] = [{**each, **_part_facts(run, part, each)} for each, part in parts]
+    return document | {
+        "does": strategy.does,
+        "settings": dict(strategy.settings),
+        "encoder": run.model.encoder.name,
+        "data": run.dataset.name,
+        "fingerprint": run.dataset.fingerprint,
+        "seed": choice.seed,
+        "epochs": choice.epochs,
+        "batch": choice.batch,
+        "balance": choice.balance,
+        "threads": choice.threads,
+        "notes": run.notes,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartState:
+    """What becomes of a part in a training.
+
+    Attributes:
+        state: One of the states above.
+        from_epoch: The first epoch, from 1, that it trains in; None for none.
+        share: The largest share of its full learning rate; 0 where it does not train.
+    """
+
+    state: str
+    from_epoch: int | None = None
+    share: float = 0.0
+
+
+def part_state(
+    strategy: Strategy, part: Part, sizes: tuple[int, int], *, epochs: int, top: int
+) -> PartState:
+    """Tell what becomes of a part.
+
+    Args:
+        strategy: What trains.
+        part: Which part.
+        sizes: How many of its weights ever train, and how many it has.
+        epochs: How many are planned.
+        top: The highest layer that a head reads; those above are not used.
+    """
+    if part.layer is not None and part.layer > top:
+        return PartState(state=UNUSED)
+    moments = [Moment(epoch=epoch, epochs=epochs, top=top) for epoch in range(epochs)]
+    shares = [strategy.rate(part, moment) for moment in moments]
+    first = next((epoch for epoch, share in enumerate(shares, 1) if share > 0), None)
+    trained, every = sizes
+    if first is None or not trained:
+        return PartState(state=FROZEN)
+    whole = trained == every
+    return PartState(state=TRAINED if whole else PARTLY, from_epoch=first, share=max(shares))
+
+
+def _part_facts(run: Run, part: Part, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a part's state, its full learning rate, and the first epoch that it trains in."""
+    strategy, choice = run.scenario.strategy, run.choice
+    sizes = counted["trainable"], counted["parameters"]
+    top = run.model.highest_read
+    found = part_state(strategy, part, sizes, epochs=choice.epochs, top=top)
+    full = (
+        choice.head_rate or strategy.head_rate
+        if part.layer is None
+        else choice.encoder_rate or strategy.encoder_rate
+    )
+    rate = None if found.from_epoch is None else full * found.share
+    return {"state": found.state, "rate": rate, "from_epoch": found.from_epoch}

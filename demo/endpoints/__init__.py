@@ -1,0 +1,1 @@
+"""What a script may ask of the page."""

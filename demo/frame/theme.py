@@ -1,0 +1,192 @@
+"""The look of the page: Gradio's theme in Thaw's palette, and what `launch` needs for it."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core.report.map_page import MAP_PARTS
+
+DEMO, DRAWN = Path(__file__).resolve().parents[1], MAP_PARTS / "scatter"
+"""The page's folder, and what draws maps here as in those that are written to a file."""
+
+SCRIPTS = (
+    DRAWN.with_suffix(".js"),
+    DEMO / "frame/draw.js",
+    DEMO / "similarity/matrix.js",
+    DEMO / "similarity/result.js",
+    DEMO / "similarity/tokens.js",
+    DEMO / "similarity/search.js",
+    DEMO / "frame/page.js",
+    DEMO / "predict/one.js",
+    DEMO / "predict/many.js",
+    DEMO / "data/data.js",
+    DEMO / "data/rows.js",
+    DEMO / "strategies/strip-clicks.js",
+    DEMO / "strategies/strip.js",
+    DEMO / "freeze/findings.js",
+    DEMO / "freeze/freeze.js",
+    DEMO / "freeze/lines.js",
+    DEMO / "train/choosing.js",
+    DEMO / "freeze/comparison.js",
+    DEMO / "train/curves.js",
+    DEMO / "map/map.js",
+    DEMO / "train/run-map.js",
+    DEMO / "train/train.js",
+)
+SHEETS = (
+    DEMO / "freeze/comparison.css",
+    DEMO / "freeze/freeze.css",
+    DEMO / "map/map.css",
+    DEMO / "frame/page.css",
+    DEMO / "train/train.css",
+    DRAWN.with_suffix(".css"),
+)
+"""What every page loads, in this order."""
+
+SANS = ("Inter", "system-ui", "-apple-system", "Segoe UI", "sans-serif")
+MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
+
+PALETTE = {  # what it is for: (light, dark); --thaw-… in static/page.css
+    "page": ("#f6f9fc", "#0d151d"),
+    "surface": ("#ffffff", "#15212c"),
+    "line": ("#d9e3ec", "#2a3b4a"),
+    "field_line": ("#8296a8", "#5d7488"),
+    "text": ("#14212d", "#e8f0f6"),
+    "soft": ("#4a6072", "#9fb4c5"),
+    "ice": ("#2a7ab0", "#5fb4e8"),
+    "ice_fill": ("#d5eaf8", "#173a54"),
+    "ice_ink": ("#135a88", "#b9e0f8"),
+    "amber": ("#c77700", "#f2a83c"),
+    "amber_over": ("#d98a14", "#ffbe62"),
+    "amber_ink": ("#1b1100", "#1b1100"),
+    "amber_fill": ("#ffe3b8", "#4d3410"),
+    "amber_text": ("#7d4a00", "#ffd898"),
+    "unused": ("#e9edf1", "#22303c"),
+    "quiet": ("#edf2f7", "#1d2b38"),
+    "quiet_over": ("#dfe8f1", "#26384a"),
+    "bad": ("#b3372f", "#ff8e84"),
+    "good": ("#1c7a4b", "#5fd39a"),
+    "heat_low": ("#f1f6fa", "#1a2835"),
+    "heat_high": ("#4f9dd2", "#286f9f"),  # text keeps a contrast of 4.5 on all between
+    "heat_negative": ("#e39a92", "#8a3f3d"),
+}
+
+ROLES = {  # Gradio's variable: the colour of the palette
+    "body_background_fill": "page",
+    "body_text_color": "text",
+    "body_text_color_subdued": "soft",
+    "background_fill_primary": "surface",
+    "background_fill_secondary": "page",
+    "border_color_primary": "line",
+    "border_color_accent": "ice",
+    "block_background_fill": "surface",
+    "block_border_color": "line",
+    "block_label_background_fill": "surface",
+    "block_label_text_color": "soft",
+    "block_title_text_color": "text",
+    "block_info_text_color": "soft",
+    "panel_background_fill": "surface",
+    "input_background_fill": "surface",
+    "input_background_fill_focus": "surface",
+    "input_border_color": "field_line",
+    "input_border_color_focus": "ice",
+    "input_placeholder_color": "soft",
+    "color_accent_soft": "ice_fill",
+    "link_text_color": "ice_ink",
+    "link_text_color_hover": "ice",
+    "link_text_color_visited": "ice_ink",
+    "link_text_color_active": "ice",
+    "checkbox_background_color": "surface",
+    "checkbox_background_color_selected": "ice",
+    "checkbox_border_color": "field_line",
+    "checkbox_border_color_selected": "ice",
+    "checkbox_label_background_fill": "surface",
+    "checkbox_label_background_fill_hover": "quiet",
+    "checkbox_label_background_fill_selected": "ice_fill",
+    "checkbox_label_border_color": "line",
+    "checkbox_label_border_color_selected": "ice",
+    "checkbox_label_text_color_selected": "ice_ink",
+    "button_primary_background_fill": "amber",
+    "button_primary_background_fill_hover": "amber_over",
+    "button_primary_border_color": "amber",
+    "button_primary_text_color": "amber_ink",
+    "button_secondary_background_fill": "quiet",
+    "button_secondary_background_fill_hover": "quiet_over",
+    "button_secondary_border_color": "line",
+    "button_secondary_text_color": "text",
+    "button_cancel_background_fill": "surface",
+    "button_cancel_background_fill_hover": "quiet",
+    "button_cancel_border_color": "bad",
+    "button_cancel_text_color": "bad",
+    "error_text_color": "bad",
+    "error_border_color": "bad",
+    "error_background_fill": "surface",
+    "slider_color": "ice",
+    "table_border_color": "line",
+}
+
+
+def build_theme() -> gr.themes.Base:
+    """Build Gradio's theme in the palette, with fonts that every system has."""
+    theme = gr.themes.Base(
+        primary_hue="sky",
+        neutral_hue="slate",
+        font=SANS,
+        font_mono=MONO,
+        radius_size=gr.themes.sizes.radius_md,
+        spacing_size=gr.themes.sizes.spacing_md,
+    )
+    colours: dict[str, str] = {}
+    for variable, name in ROLES.items():
+        colours[variable], colours[f"{variable}_dark"] = PALETTE[name]
+    return theme.set(
+        **colours,
+        color_accent="var(--thaw-ice)",
+        block_shadow="none",
+        block_shadow_dark="none",
+        block_border_width="0px",
+        block_label_shadow="none",
+        block_title_text_weight="600",
+        block_radius="10px",
+        container_radius="10px",
+        input_radius="8px",
+        input_border_width="1px",
+        input_shadow_focus="0 0 0 2px var(--color-accent-soft)",
+        input_shadow_focus_dark="0 0 0 2px var(--color-accent-soft)",
+        button_large_radius="8px",
+        button_medium_radius="8px",
+        button_small_radius="8px",
+        button_large_text_weight="650",
+        button_transition="background-color 120ms",
+        checkbox_label_shadow="none",
+        layout_gap="16px",
+        form_gap_width="0px",
+    )
+
+
+def palette_css() -> str:
+    """Write the palette as CSS variables, for both themes."""
+    lines = (
+        "".join(f"--thaw-{name.replace('_', '-')}:{both[which]};" for name, both in PALETTE.items())
+        for which in (0, 1)
+    )
+    light, dark = lines
+    return f":root{{{light}}}.dark{{{dark}}}"
+
+
+def launch_options() -> dict[str, Any]:
+    """Return what every launch of the page needs: the look, and nothing kept or sent."""
+    scripts = [path.read_text(encoding="utf-8") for path in SCRIPTS]
+    sheets = [path.read_text(encoding="utf-8") for path in SHEETS]
+    return {
+        "theme": build_theme(),
+        "css": palette_css() + "".join(sheets),
+        "head": "".join(f"<script>{script}</script>" for script in scripts),
+        "run_history": False,
+        "max_file_size": "5mb",
+        "enable_monitoring": False,
+        "show_error": False,
+        "footer_links": ["api", "gradio"],
+        "ssr_mode": False,
+    }

@@ -1,0 +1,1 @@
+"""The Freeze tab: the layer profile, the strategies, and their comparison."""

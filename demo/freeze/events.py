@@ -1,0 +1,223 @@
+"""What the events of the Freeze tab do with the strip and the cards: plain values in and out."""
+
+import html
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.config import EncoderChoice
+from demo.frame.spoken import as_page_says
+from demo.frame.toasts import as_toast
+from demo.frame.views import View
+from demo.frame.work import RunningWork, Work, progress_line
+from demo.freeze.examples import shipped
+from demo.freeze.profiles import ProfileShelf, profile_view
+from demo.shelves.working_data import WorkingData
+from demo.strategies.cards import MOST_CHOSEN, cards_view, default_names
+from demo.strategies.clicks import clicked, name_in
+from demo.strategies.strip import Network, strip_view
+
+if TYPE_CHECKING:  # torch is behind it
+    from core.strategy.scenario import Scenario
+
+Updates = tuple[Any, ...]
+
+SKIP = gr.skip()
+CORPUS_DATA = WorkingData()
+STOPPED = '<p class="progress">Stopped; the strip works without a profile.</p>'
+
+
+class FreezingEvents:
+    """The callbacks.
+
+    Args:
+        profiles: What is known of the working data, and what strategies would train.
+    """
+
+    def __init__(self, profiles: ProfileShelf) -> None:
+        self.profiles = profiles
+        self._running = RunningWork()
+        self.stop = self._running.stop
+
+    def open(
+        self,
+        shown: tuple[str, WorkingData],
+        working: WorkingData,
+        choice: EncoderChoice,
+        request: gr.Request,
+    ) -> Iterator[Updates]:
+        """Show the tab for the working data and encoder, where it shows others.
+
+        Yields shown, drawn, chosen, strip, cards, status, Stop.
+        """
+        wanted = (choice.name, working)
+        if wanted == shown:
+            yield (SKIP,) * 7
+            return
+
+        def begin() -> Updates:
+            network = self.profiles.network(working, choice)
+            names = default_names(network.layers)
+            drawn = next(name for name in reversed(names) if name.startswith("lower"))
+            view = self._view(network, network.parse(drawn), names, working, choice)
+            return wanted, drawn, tuple(names), view, cards_view(network, names)
+
+        with as_toast():
+            work = Work(lambda *_: begin())
+            for step in self._running.steps(work, request):
+                yield *[SKIP] * 5, progress_line(f"Reading {working.name}…", step), shown_button()
+            if work.failed:
+                yield *[SKIP] * 5, "", hidden()
+            if not work.stopped:
+                yield *work.result(), "", hidden()
+
+    def profile(
+        self, working: WorkingData, choice: EncoderChoice, request: gr.Request
+    ) -> Iterator[Updates]:
+        """Compute the layer profile, unless it is at hand: yields status, Stop."""
+        if self.profiles.known(working, choice) is not None:
+            yield SKIP, SKIP
+            return
+        work = Work(lambda *task: self.profiles.compute(working, choice, *task))
+        for step in self._running.steps(work, request):
+            what = "Profiling every layer: "
+            if step.done < step.total:
+                what += f"{step.done:,} of {step.total:,} sentences read"
+            else:
+                what += "trying what can be read off each"
+            yield progress_line(what, step), shown_button()
+        if work.stopped:
+            yield STOPPED, hidden()
+            return
+        try:
+            work.result()
+        except ValueError as error:  # such as too few rows: the strip works all the same
+            yield no_profile(as_page_says(str(error), working.choice.source)), hidden()
+            return
+        yield "", hidden()
+
+    def redraw(
+        self, drawn: str, chosen: Sequence[str], working: WorkingData, choice: EncoderChoice
+    ) -> View:
+        """Draw the same again, with what is known by now."""
+        with as_toast():
+            return Work(lambda *_: self._drawn(drawn, chosen, working, choice, {})[1]).result()
+
+    def draw(
+        self,
+        drawn: str,
+        chosen: Sequence[str],
+        working: WorkingData,
+        choice: EncoderChoice,
+        asked: gr.EventData,
+        request: gr.Request,
+    ) -> Iterator[Updates]:
+        """Change what is drawn: `{part}` freezes or thaws it, `{read}` moves the heads, `{name}`.
+
+        Yields drawn, strip, status, Stop. What cannot be is said under the strip, which stays.
+        """
+        given: dict[str, Any] = asked._data or {}
+        with as_toast():
+            work = Work(lambda *_: self._drawn(drawn, chosen, working, choice, given))
+            for step in self._running.steps(work, request):
+                yield SKIP, SKIP, progress_line("Loading the encoder…", step), shown_button()
+            if work.failed:
+                yield SKIP, SKIP, "", hidden()
+            if not work.stopped:
+                yield *work.result(), "", hidden()
+
+    def choose(
+        self,
+        drawn: str,
+        chosen: Sequence[str],
+        working: WorkingData,
+        choice: EncoderChoice,
+        asked: gr.EventData,
+    ) -> Updates:
+        """Choose what is compared: `{add}` or `{remove}` a name, `{reset}`.
+
+        Returns chosen, cards and strip.
+        """
+        given: dict[str, Any] = asked._data or {}
+
+        def change() -> Updates:
+            network = self.profiles.network(working, choice)
+            names = self._chosen(network, list(chosen), given)
+            view = self._view(network, network.parse(drawn), names, working, choice)
+            return tuple(names), cards_view(network, names), view
+
+        with as_toast():
+            return Work(lambda *_: change()).result()
+
+    def _chosen(self, network: Network, names: list[str], given: dict[str, Any]) -> list[str]:
+        if given.get("reset"):
+            return default_names(network.layers)
+        if "remove" in given:
+            return [name for name in names if name != given["remove"]]
+        name = network.parse(name_in(given, "add")).name
+        if name in names:
+            return names
+        if len(names) >= MOST_CHOSEN:
+            raise ValueError(
+                f"{len(names)} strategies are chosen, which is the most the page compares at once: "
+                "leave one out first, or use python -m core compare"
+            )
+        return [*names, name]
+
+    def _drawn(
+        self,
+        drawn: str,
+        chosen: Sequence[str],
+        working: WorkingData,
+        choice: EncoderChoice,
+        given: dict[str, Any],
+    ) -> tuple[str, View]:
+        network = self.profiles.network(working, choice)
+        scenario, said = clicked(network, drawn, given)
+        view = self._view(network, scenario, chosen, working, choice)
+        view["strip"]["said"] = said
+        return scenario.name, view
+
+    def _view(
+        self,
+        network: Network,
+        scenario: "Scenario",
+        chosen: Sequence[str],
+        working: WorkingData,
+        choice: EncoderChoice,
+    ) -> View:
+        """Lay out the strip with the profile along it, if that is known."""
+        known = self.profiles.known(working, choice)
+        profile = None if known is None else profile_view(known, working)
+        return {
+            "strip": strip_view(network, scenario),
+            "profile": profile,
+            "chosen": list(chosen),
+        }
+
+
+def first_view() -> View:
+    """Return what the tab opens with, which is shipped: no encoder is loaded for it."""
+    found = shipped()
+    return {
+        "strip": found["strip"],
+        "profile": profile_view(found["profile"], CORPUS_DATA),
+        "chosen": [each["name"] for each in found["cards"]["chosen"]],
+    }
+
+
+def no_profile(why: str) -> str:
+    """Say why there is no profile."""
+    text = html.escape(why[:1_000])
+    return f'<p class="warn" role="alert">No layer profile: {text}. The strip works without.</p>'
+
+
+def shown_button() -> dict[str, Any]:
+    """Make the Stop button appear."""
+    return gr.update(visible=True)
+
+
+def hidden() -> dict[str, Any]:
+    """Make the Stop button go."""
+    return gr.update(visible=False)

@@ -1,0 +1,1 @@
+"""What outlives a click: loaded once, kept within bounds, one of each a server."""

@@ -1,0 +1,1 @@
+"""Encoder, model and data, beside every tab."""

@@ -1,0 +1,1 @@
+"""The Compare tab: sentences side by side."""

@@ -1,0 +1,1 @@
+"""The Train tab: a live run in a process of its own."""

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.config import POOLINGS
+from core.encoder.pooling import LINEAR_POOLINGS, pool, pooling_weights
+
+TOKENS = torch.tensor([[[1.0, -4.0], [3.0, 2.0], [9.0, 9.0]]])
+MASK = torch.tensor([[1, 1, 0]])
+BY_HAND = {
+    "mean": [2.0, -1.0],
+    "cls": [1.0, -4.0],
+    "max": [3.0, 2.0],
+    "weighted-mean": [(1 * 1 + 2 * 3) / 3, (1 * -4 + 2 * 2) / 3],
+    "last": [3.0, 2.0],
+}
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_each_pooling_gives_what_a_hand_calculation_gives(pooling: str) -> None:
+    assert pool(TOKENS, MASK, pooling)[0].tolist() == pytest.approx(BY_HAND[pooling])
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@given(
+    length=st.integers(1, 6),
+    left=st.integers(0, 3),
+    right=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+def test_padding_on_either_side_never_changes_an_embedding(
+    pooling: str, length: int, left: int, right: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randn(1, length, 4, generator=generator)  # (1, tokens, hidden)
+    noise = torch.randn(1, left + right, 4, generator=generator) * 100
+    padded = torch.cat([noise[:, :left], tokens, noise[:, left:]], dim=1)
+    mask = torch.tensor([[0] * left + [1] * length + [0] * right])
+    alone = pool(tokens, torch.ones(1, length, dtype=torch.int64), pooling)
+    torch.testing.assert_close(pool(padded, mask, pooling), alone)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "weighted-mean"])
+def test_a_row_of_padding_gives_zeros_and_not_nan(pooling: str) -> None:
+    assert pool(TOKENS, torch.zeros(1, 3), pooling).tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("pooling", LINEAR_POOLINGS)
+def test_the_weights_of_a_linear_pooling_rebuild_it(pooling: str) -> None:
+    weights = pooling_weights(MASK.float(), pooling)  # (1, tokens)
+    rebuilt = (weights[..., None] * TOKENS).sum(1) / weights.sum()
+    torch.testing.assert_close(rebuilt, pool(TOKENS, MASK, pooling))
+
+
+def test_an_unknown_pooling_is_refused_with_every_name_that_exists() -> None:
+    with pytest.raises(ValueError, match="'median', must be one of: mean, cls, max"):
+        pool(TOKENS, MASK, "median")
+
+
+def test_a_mask_of_the_wrong_shape_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="pass the tokenizer's attention_mask"):
+        pool(TOKENS, torch.ones(1, 2), "mean")
