@@ -1,191 +1,304 @@
-"""Who may import what: core knows nothing of the page, and is read from top to bottom."""
+"""Rooms and their walls: who stands before whom, who may import whom, and what a room shows.
+
+`core` and `demo` are read from top to bottom. A folder is a room with one purpose, which its
+`__init__` says in one sentence, and nothing else.
+"""
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The order in which a reader meets core: a file imports only files before its own place. Some
-# come with later issues; a new one takes its place here in the commit that adds it.
-READING_ORDER = [
-    "config",
-    "launch",
-    "scratch",
-    "files",
-    "sentences",
-    "task",
-    "catalogue",
-    "pooling",
-    "similarity",
-    "metrics",
-    "calibration",
-    "losses",
-    "logistic",
-    "tokenizer",
-    "spelling",
-    "folder",
-    "packed",
-    "bert",
-    "machine",
-    "hub",
-    "backbone",
-    "loading",
-    "precision",
-    "encoder",
-    "shortening",
-    "token_table",
-    "adapters",
-    "heads",
-    "model",
-    "manifest",
-    "model_folder",
-    "attribution",
-    "prediction",
-    "corpus",
-    "lines",
-    "formats",
-    "tables",
-    "data",
-    "conll",
-    "labels",
-    "columns",
-    "renames",
-    "hub_data",
-    "rows",
-    "near_duplicates",
-    "splits",
-    "rare_labels",
-    "dataset",
-    "language",
-    "findings",
-    "text_checks",
-    "label_checks",
-    "repeat_checks",
-    "doctor",
-    "floor",
-    "strategy",
-    "strategies",
-    "scenario",
-    "distinct_texts",
-    "prefix",
-    "processes",
-    "layer_states",
-    "scoring",
-    "layer_profile",
-    "checkpoint",
-    "evaluation",
-    "outcome",
-    "dealing",
-    "training_events",
-    "targets",
-    "draws",
-    "adamw",
-    "thawing",
-    "steering",
-    "observing",
-    "step_loss",
-    "run_weights",
-    "learner",
-    "validation",
-    "snapshots",
-    "resuming",
-    "pace",
-    "training",
-    "run_folder",
-    "model_card",
-    "runs",
-    "train_plan",
-    "drift",
-    "probe",
-    "forgetting",
-    "held_out",
-    "row_shares",
-    "paired",
-    "costs",
-    "verdict",
-    "advice_words",
-    "advice",
-    "race",
-    "workers",
-    "ray_workers",
-    "peak_memory",
-    "comparison_choice",
-    "comparison_folds",
-    "comparison_runs",
-    "comparison_variants",
-    "comparison_cost",
-    "comparison_shared",
-    "comparison_work",
-    "comparison_events",
-    "comparison_report",
-    "comparison_plan",
-    "comparison",
-    "comparison_best",
-    "near",
-    "map_quality",
-    "fuzzy_graph",
-    "turning",
-    "projection",
-    "map_changes",
-    "run_map",
-    "map_groups",
-    "map_messages",
-    "map_process",
-    "map_worker",
-    "export",
-    "tokenizer_export",
-    "encoder_export",
-    "onnx_export",
-    "export_card",
-    "model_export",
-    "cleaned",
-    "prediction_files",
-    "comparison_files",
-    "map_fields",
-    "map_document",
-    "drawing",
-    "report",
-    "map_page",
-    "code_blocks",
-    "code_to_take",
-    "comparison_words",
-    "comparison_pictures",
-    "comparison_page",
-    "documents",
-    "shipped",
-    "about",
-    "stopping",
-    "options",
-    "terminal",
-    "data_terminal",
-    "data_commands",
-    "model_terminal",
-    "train_terminal",
-    "train_options",
-    "train_request",
-    "command_input",
-    "model_commands",
-    "train_command",
-    "compare_terminal",
-    "compare_tables",
-    "compare_options",
-    "compare_outputs",
-    "compare_command",
-    "export_commands",
-    "map_commands",
-    "encoder_tables",
-    "encoder_commands",
-    "commands",
-    "__main__",
-]
 
-PAGE = {"gradio", "gradio_client", "demo"}
+@dataclass(frozen=True)
+class Room:
+    """A folder, and its place.
+
+    Attributes:
+        name: The package.
+        modules: Its modules, in the order in which they are read: each imports only those before.
+        inner: Those of them that no other room may import.
+        may_import: The rooms it may import, all of which stand before it. The ground is free.
+    """
+
+    name: str
+    modules: str
+    inner: str = ""
+    may_import: str = ""
+
+
+GROUND = "config task sentences"
+"""What lies under all rooms of core, in its order: any room may import it."""
+
+ROOMS = (
+    Room(
+        "core.system",
+        modules="launch scratch machine peak_memory stopping workers ray_workers files",
+    ),
+    Room(
+        "core.measures",
+        modules="metrics similarity calibration drift",
+    ),
+    Room(
+        "core.encoder",
+        modules=(
+            "catalogue folder hub tokenizer pooling packed bert backbone adapters loading "
+            "precision encoder shortening token_table about"
+        ),
+        may_import="core.system core.measures",
+    ),
+    Room(
+        "core.tables",
+        modules=(
+            "lines cells formats sentence_files conll labels columns hub_tables table_files cleaned"
+        ),
+        inner="lines formats conll hub_tables",
+        may_import="core.system",
+    ),
+    Room(
+        "core.data",
+        modules="renames splits rare_labels corpus dataset near_duplicates dealing",
+        inner="renames",
+        may_import="core.measures core.tables",
+    ),
+    Room(
+        "core.model",
+        modules=(
+            "spelling heads model manifest model_folder attribution prediction evaluation card "
+            "documents"
+        ),
+        inner="attribution",
+        may_import="core.system core.measures core.encoder core.data",
+    ),
+    Room(
+        "core.doctor",
+        modules="language findings text_checks label_checks repeat_checks doctor",
+        inner="language text_checks label_checks repeat_checks",
+        may_import="core.encoder core.data",
+    ),
+    Room(
+        "core.strategy",
+        modules="strategy strategies scenario",
+    ),
+    Room(
+        "core.frozen",
+        modules="distinct_texts prefix processes layer_states scoring",
+        inner="distinct_texts",
+        may_import="core.system core.encoder core.model core.strategy",
+    ),
+    Room(
+        "core.knowledge",
+        modules="logistic floor layer_profile probe forgetting",
+        inner="logistic",
+        may_import="core.system core.measures core.encoder core.data core.model core.frozen",
+    ),
+    Room(
+        "core.training",
+        modules=(
+            "events targets step_loss losses draws adamw thawing steering observing run_weights "
+            "learner validation outcome snapshots checkpoint run_folder resuming pace loop run "
+            "plan"
+        ),
+        inner=(
+            "step_loss draws adamw observing run_weights learner validation outcome snapshots "
+            "resuming pace"
+        ),
+        may_import=(
+            "core.system core.encoder core.data core.model core.strategy core.frozen core.knowledge"
+        ),
+    ),
+    Room(
+        "core.advice",
+        modules="held_out row_shares paired costs verdict words advice race",
+        inner="row_shares verdict words",
+        may_import="core.measures",
+    ),
+    Room(
+        "core.comparison",
+        modules=(
+            "choice folds store variants cost events shared work report schedule comparison best "
+            "words files"
+        ),
+        inner="variants cost report schedule",
+        may_import=(
+            "core.system core.measures core.encoder core.data core.model core.strategy "
+            "core.frozen core.knowledge core.training core.advice"
+        ),
+    ),
+    Room(
+        "core.maps",
+        modules=(
+            "near quality fuzzy_graph turning projection changes run_map groups fields messages "
+            "process worker document"
+        ),
+        inner="quality fuzzy_graph groups messages worker",
+        may_import="core.measures core.encoder core.data core.training",
+    ),
+    Room(
+        "core.export",
+        modules="embeddings predictions tokenizer encoder onnx card model code_blocks code",
+        inner="tokenizer encoder onnx card code_blocks",
+        may_import="core.system core.encoder core.model core.strategy",
+    ),
+    Room(
+        "core.report",
+        modules="drawing layer_profile comparison_pictures comparison_page map_page",
+        inner="comparison_pictures",
+        may_import="core.measures core.knowledge core.comparison core.maps core.export",
+    ),
+    Room(
+        "core.cli",
+        modules=(
+            "options terminal inputs data_terminal data model_tables model train_tables "
+            "train_options train_request train compare_live compare_tables compare_options "
+            "compare_outputs compare export map encoder_tables encoder app"
+        ),
+        inner=(
+            "options inputs data_terminal data model_tables model train_tables train_options "
+            "train_request train compare_live compare_tables compare_options compare_outputs "
+            "compare export map encoder_tables encoder"
+        ),
+        may_import=(
+            "core.system core.encoder core.tables core.data core.model core.doctor core.strategy "
+            "core.frozen core.knowledge core.training core.comparison core.maps core.export "
+            "core.report"
+        ),
+    ),
+    Room(
+        "demo.frame",
+        modules="theme views toasts work files uploads sentences widgets spoken asking",
+        may_import="core.report",
+    ),
+    Room(
+        "demo.shelves",
+        modules=(
+            "models model_uploads encoders working_data comparison best comparisons "
+            "kept_comparisons shelves"
+        ),
+        may_import="core.system core.encoder core.data core.model core.comparison",
+    ),
+    Room(
+        "demo.strategies",
+        modules="words training_choices strip clicks cards",
+        may_import=(
+            "core.encoder core.model core.strategy core.knowledge core.training core.comparison "
+            "demo.frame"
+        ),
+    ),
+    Room(
+        "demo.data",
+        modules="form views rows downloads events tab",
+        inner="form rows downloads",
+        may_import="core.encoder core.tables core.data core.doctor demo.frame demo.shelves",
+    ),
+    Room(
+        "demo.sidebar",
+        modules="sidebar",
+        may_import="core.encoder demo.frame demo.shelves demo.data",
+    ),
+    Room(
+        "demo.similarity",
+        modules="views questions examples events tab",
+        inner="views examples events",
+        may_import="core.measures core.encoder core.model demo.frame demo.shelves",
+    ),
+    Room(
+        "demo.predict",
+        modules="predictions examples events tab",
+        inner="predictions examples events",
+        may_import="core.encoder core.tables core.model core.export demo.frame demo.shelves",
+    ),
+    Room(
+        "demo.map",
+        modules="examples shelf drawing placing views events tab",
+        inner="examples drawing placing views events",
+        may_import=(
+            "core.encoder core.data core.model core.maps demo.frame demo.shelves demo.sidebar "
+            "demo.similarity"
+        ),
+    ),
+    Room(
+        "demo.freeze",
+        modules=(
+            "views examples comparison_examples profiles events form comparison_events "
+            "comparison_layout tab"
+        ),
+        inner="views examples comparison_examples events comparison_events comparison_layout",
+        may_import=(
+            "core.system core.encoder core.data core.strategy core.knowledge core.comparison "
+            "core.export core.report demo.frame demo.shelves demo.strategies demo.sidebar"
+        ),
+    ),
+    Room(
+        "demo.train",
+        modules=(
+            "run_map worker sessions ask notes choosing estimate words archive example form "
+            "events tab"
+        ),
+        inner="run_map worker ask notes choosing estimate words archive form events",
+        may_import=(
+            "core.system core.measures core.encoder core.data core.model core.strategy "
+            "core.knowledge core.training core.maps core.export demo.frame demo.shelves "
+            "demo.strategies demo.sidebar demo.freeze"
+        ),
+    ),
+    Room(
+        "demo.endpoints",
+        modules="encoder check compare map",
+        may_import=(
+            "core.encoder core.data core.model core.doctor core.strategy core.comparison "
+            "core.maps demo.frame demo.shelves demo.strategies demo.similarity demo.map "
+            "demo.freeze"
+        ),
+    ),
+)
+"""Every room, in reading order. A new room or module takes its place in the commit that adds it."""
+
+DOORS = (
+    "core.shipped",
+    "core.__main__",
+    "demo.tour_pictures",
+    "demo.page",
+    "demo.serve",
+    "demo.app",
+    "demo.__main__",
+)
+"""What is run or started, in order: each may import what is shown in its package and before it."""
+
+PAGE = ("gradio", "gradio_client", "demo")
+OF_THE_PAGE = re.compile(r"\b(gradio|demo|visitors?)\b", re.IGNORECASE)
+"""Names that only the page knows."""
+
+NAMED_IN_CORE = {
+    "core/encoder/about.py": 1,  # the packages whose versions are told
+    "core/cli/compare.py": 1,  # the command that works with what was trained
+}
+"""Where core may name the page, and in how many lines."""
+
+
+def place_of(module: str) -> tuple[str, int, int]:
+    """Find a module's room, the room's place and the module's own place in it.
+
+    Raises:
+        LookupError: If it has none.
+    """
+    package, _, name = module.rpartition(".")
+    if package == "core" and name in GROUND.split():
+        return "core", -1, GROUND.split().index(name)
+    if module in DOORS:
+        return package, len(ROOMS), DOORS.index(module)
+    for place, room in enumerate(ROOMS):
+        if room.name == package and name in room.modules.split():
+            return package, place, room.modules.split().index(name)
+    raise LookupError(f"{module} has no place in ROOMS: give it one where it is read")
 
 
 def imports_of(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[str, int, bool]]:
@@ -194,9 +307,11 @@ def imports_of(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[str, 
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno, in_function) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, ["core" if node.level else "", node.module]))
-            names = [f"{base}.{alias.name}" for alias in node.names] if base == "core" else [base]
-            yield from ((name, node.lineno, in_function) for name in names)
+            if node.level:
+                yield f"{'.' * node.level}{node.module or ''}", node.lineno, in_function
+            else:
+                names = (f"{node.module}.{alias.name}" for alias in node.names)
+                yield from ((name, node.lineno, in_function) for name in names)
         elif isinstance(node, ast.Call) and node.args:
             called, given = ast.unparse(node.func), node.args[0]
             by_name = called.endswith("import_module") or called == "__import__"
@@ -206,51 +321,167 @@ def imports_of(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[str, 
         yield from imports_of(node, in_function or is_function)
 
 
+def module_in(name: str) -> str | None:
+    """Find the module of ours that a dotted name lies in; None where it is none of ours.
+
+    Raises:
+        LookupError: If it names ours, and no module there is.
+    """
+    parts = name.split(".")
+    if parts[0] not in ("core", "demo"):
+        return None
+    for end in range(len(parts), 1, -1):
+        module = ".".join(parts[:end])
+        try:
+            place_of(module)
+        except LookupError:
+            continue
+        return module
+    raise LookupError(f"{name}, which is no module that has a place")
+
+
+def breach(module: str, name: str, *, in_function: bool) -> str | None:
+    """Say what is wrong with an import; None where all is well."""
+    if name.startswith("."):
+        return f"{name} by dots: write its whole name"
+    if module.startswith("core.") and name.partition(".")[0] in PAGE:
+        return f"{name}: core never knows the page"
+    if name.partition(".")[0] == "plotly":
+        drawn = module.startswith("core.report.") and in_function
+        return None if drawn else f"{name}: only functions of core.report draw"
+    try:
+        other = module_in(name)
+    except LookupError as error:
+        return str(error)
+    if other is None or other == module:
+        return None
+    package, place, own = place_of(module)
+    whose, where, theirs = place_of(other)
+    if where > place or (where == place and theirs >= own):
+        return f"{other}, which is not before it"
+    if where == -1 or (where == place and whose == package):
+        return None
+    if where < len(ROOMS) and other.rpartition(".")[2] in ROOMS[where].inner.split():
+        return f"{other}, which {whose} does not show to other rooms"
+    if place < len(ROOMS) and whose not in ROOMS[place].may_import.split():
+        return f"{other}: {package} may not import {whose}"
+    return None
+
+
 def breaches(module: str, source: str) -> list[str]:
-    """Say what a file of core imports that it must not; empty where all is well."""
-    if module != "__init__" and module not in READING_ORDER:
-        return [f"core/{module}.py has no place in READING_ORDER: give it one where it is read"]
-    before = set() if module == "__init__" else set(READING_ORDER[: READING_ORDER.index(module)])
-    found = []
-    for name, line, in_function in imports_of(ast.parse(source)):
-        top, _, rest = name.partition(".")
-        inner = rest.partition(".")[0]
-        at = f"core/{module}.py:{line}"
-        if top in PAGE:
-            found.append(f"{at} imports {name}: core never knows the page")
-        elif top == "plotly" and not (module == "report" and in_function):
-            found.append(f"{at} imports {name}: only functions of core/report.py may")
-        elif top == "core" and inner not in before:
-            found.append(f"{at} imports {name}, which is not before it in READING_ORDER")
-    return found
+    """Say what a module imports that it must not; empty where all is well."""
+    try:
+        place_of(module)
+    except LookupError as error:
+        return [str(error)]
+    found = (
+        (line, breach(module, name, in_function=in_function))
+        for name, line, in_function in imports_of(ast.parse(source))
+    )
+    return [f"{module}:{line} imports {said}" for line, said in found if said]
 
 
-def test_every_module_has_one_place() -> None:
-    assert len(set(READING_ORDER)) == len(READING_ORDER)
+def sources() -> Iterator[tuple[str, Path]]:
+    """Yield every module of ours and its file, the `__init__` files left out."""
+    for top in ("core", "demo"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            if path.stem != "__init__":
+                yield ".".join(path.relative_to(ROOT).with_suffix("").parts), path
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "core").rglob("*.py")), ids=lambda path: path.stem)
-def test_a_file_of_core_imports_only_what_is_read_before_it(path: Path) -> None:
-    assert path.parent == ROOT / "core", "core is flat: one module a concept"
-    assert breaches(path.stem, path.read_text(encoding="utf-8")) == []
+SOURCES = dict(sources())
+
+
+def test_every_module_has_one_place_and_every_place_a_module() -> None:
+    placed = [f"core.{name}" for name in GROUND.split()] + list(DOORS)
+    for room in ROOMS:
+        placed += [f"{room.name}.{name}" for name in room.modules.split()]
+    assert len(set(placed)) == len(placed)
+    assert set(placed) == set(SOURCES)
+
+
+def test_a_room_names_only_its_own_modules_and_rooms_before_it() -> None:
+    for place, room in enumerate(ROOMS):
+        assert set(room.inner.split()) <= set(room.modules.split()), room.name
+        assert set(room.may_import.split()) <= {each.name for each in ROOMS[:place]}, room.name
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_module_imports_only_what_stands_before_it_and_is_shown_to_it(module: str) -> None:
+    assert breaches(module, SOURCES[module].read_text(encoding="utf-8")) == []
+
+
+def test_no_wall_is_lower_than_it_must_be() -> None:
+    """What a row allows is used: else the wall could stand higher."""
+    used: set[tuple[str, str]] = set()
+    from_outside: set[str] = set()
+    for module, path in SOURCES.items():
+        for name, _, _ in imports_of(ast.parse(path.read_text(encoding="utf-8"))):
+            other = module_in(name)
+            if other is not None and module.rpartition(".")[0] != other.rpartition(".")[0]:
+                used.add((module.rpartition(".")[0], other.rpartition(".")[0]))
+                from_outside.add(other)
+    for room in ROOMS:
+        for other in room.may_import.split():
+            assert (room.name, other) in used, f"{room.name} may import {other}, and need not"
+        for name in set(room.modules.split()) - set(room.inner.split()):
+            assert f"{room.name}.{name}" in from_outside | STARTED, f"{room.name} shows {name}"
+
+
+STARTED = {"core.maps.worker"}
+"""What no module imports and a process starts by its name."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for top in ("core", "demo") for path in sorted((ROOT / top).rglob("__init__.py"))],
+    ids=lambda path: path.parent.name,
+)
+def test_an_init_says_one_sentence_and_imports_nothing(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    said = ast.get_docstring(tree)
+    assert said
+    assert "\n" not in said
+    assert said.endswith(".")
+    assert len(tree.body) == 1
+
+
+def test_names_of_the_page_stand_nowhere_in_core() -> None:
+    found = {}
+    for path in sorted((ROOT / "core").rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        count = sum(bool(OF_THE_PAGE.search(line)) for line in lines)
+        if count:
+            found[path.relative_to(ROOT).as_posix()] = count
+    assert found == NAMED_IN_CORE
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("pooling", "import gradio as gr"),
-        ("__main__", "def serve():\n    from demo.page import build_app"),
-        ("hub", "import importlib\nimportlib.import_module('gradio.themes')"),
-        ("pooling", "from core.encoder import Encoder"),
-        ("pooling", "def late():\n    import core.encoder"),
-        ("pooling", "from . import encoder"),
-        ("pooling", "from .encoder import Encoder"),
-        ("pooling", "from core import pooling"),
-        ("pooling", "from core import no_such_module"),
-        ("__init__", "from core.config import POOLINGS"),
-        ("report", "import plotly.graph_objects as go"),
-        ("similarity", "def draw():\n    import plotly"),
-        ("somewhere_new", "import torch"),
+        ("core.encoder.pooling", "import gradio as gr"),
+        ("core.__main__", "def serve():\n    from demo.page import build_app"),
+        ("core.encoder.hub", "import importlib\nimportlib.import_module('gradio.themes')"),
+        ("core.encoder.pooling", "from core.encoder.encoder import Encoder"),
+        ("core.encoder.pooling", "def late():\n    import core.encoder.encoder"),
+        ("core.encoder.pooling", "from . import encoder"),
+        ("core.encoder.pooling", "from .encoder import Encoder"),
+        ("core.encoder.encoder", "from core.model.model import MultiTaskModel"),
+        ("core.encoder.encoder", "from core import no_such_module"),
+        ("core.encoder.encoder", "from core.system import no_such_module"),
+        ("core.strategy.scenario", "from core.encoder.encoder import Encoder"),
+        ("core.advice.advice", "from core.data.dataset import Dataset"),
+        ("core.cli.train", "from core.training.learner import Learner"),
+        ("core.config", "from core.task import Task"),
+        ("core.somewhere_new", "import torch"),
+        ("core.training.somewhere_new", "import torch"),
+        ("core.report.layer_profile", "import plotly.graph_objects as go"),
+        ("core.measures.similarity", "def draw():\n    import plotly"),
+        ("demo.frame.views", "def draw():\n    import plotly"),
+        ("demo.predict.tab", "from demo.similarity.tab import build_compare_tab"),
+        ("demo.frame.work", "from demo.shelves.encoders import EncoderShelf"),
+        ("demo.train.tab", "from demo.freeze.views import result_view"),
+        ("demo.serve", "from demo.app import main"),
     ],
 )
 def test_a_forbidden_import_is_found(module: str, source: str) -> None:
@@ -260,19 +491,27 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("report", "def write():\n    import plotly.graph_objects as go"),
-        ("encoder", "from core import machine\nfrom core.pooling import pool"),
-        ("__init__", "import os"),
+        ("core.report.layer_profile", "def write():\n    import plotly.graph_objects as go"),
+        ("core.encoder.encoder", "from core.system import machine\nimport core.encoder.pooling"),
+        ("core.encoder.encoder", "from core.config import POOLINGS\nfrom torch import nn"),
+        ("demo.train.tab", "from demo.freeze.profiles import ProfileShelf"),
+        ("demo.page", "from demo.train.tab import build_training_tab"),
     ],
 )
 def test_an_allowed_import_is_left_alone(module: str, source: str) -> None:
     assert breaches(module, source) == []
 
 
+@pytest.mark.parametrize("name", ["gradio", "demo.page", "a visitor", "Visitors"])
+def test_a_name_of_the_page_is_found(name: str) -> None:
+    assert OF_THE_PAGE.search(f"what {name} does")
+    assert not OF_THE_PAGE.search("a demonstration, gradients, revisited")
+
+
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        ("core.catalogue, core.config", ("torch", "numpy", "transformers")),
+        ("core.encoder.catalogue, core.config", ("torch", "numpy", "transformers")),
         ("demo.page", ("torch", "transformers", "sentence_transformers", "umap")),
     ],
 )
