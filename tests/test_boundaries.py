@@ -41,7 +41,7 @@ GROUND = "config task sentences"
 ROOMS = (
     Room(
         "core.system",
-        modules="launch scratch machine peak_memory stopping workers ray_workers files",
+        modules="launch scratch machine stopping workers ray_workers files",
     ),
     Room(
         "core.measures",
@@ -103,14 +103,11 @@ ROOMS = (
     Room(
         "core.training",
         modules=(
-            "events targets step_loss losses draws adamw thawing steering observing run_weights "
-            "learner validation outcome snapshots checkpoint run_folder resuming pace loop run "
+            "events targets losses draws adamw thawing steering observing run_weights "
+            "learner validation snapshots checkpoint resuming pace loop run "
             "plan"
         ),
-        inner=(
-            "step_loss draws adamw observing run_weights learner validation outcome snapshots "
-            "resuming pace"
-        ),
+        inner=("draws adamw observing run_weights learner validation snapshots resuming pace"),
         may_import=(
             "core.system core.encoder core.data core.model core.strategy core.frozen core.knowledge"
         ),
@@ -157,13 +154,13 @@ ROOMS = (
     Room(
         "core.cli",
         modules=(
-            "options terminal inputs data_terminal data model_tables model train_tables "
-            "train_options train_request train compare_live compare_tables compare_options "
-            "compare_outputs compare export map encoder_tables encoder app"
+            "options terminal inputs data model_tables model train_tables "
+            "train_options train compare_live compare_tables compare_options "
+            "compare export map encoder_tables encoder app"
         ),
         inner=(
-            "options inputs data_terminal data model_tables model train_tables train_options "
-            "train_request train compare_live compare_tables compare_options compare_outputs "
+            "options inputs data model_tables model train_tables train_options "
+            "train compare_live compare_tables compare_options "
             "compare export map encoder_tables encoder"
         ),
         may_import=(
@@ -174,7 +171,7 @@ ROOMS = (
     ),
     Room(
         "demo.frame",
-        modules="theme views toasts work files uploads sentences widgets spoken asking",
+        modules="theme views toasts work files sentences widgets spoken asking",
         may_import="core.report",
     ),
     Room(
@@ -187,7 +184,7 @@ ROOMS = (
     ),
     Room(
         "demo.strategies",
-        modules="words training_choices strip clicks cards",
+        modules="words strip clicks cards",
         may_import=(
             "core.encoder core.model core.strategy core.knowledge core.training core.comparison "
             "demo.frame"

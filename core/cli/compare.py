@@ -33,7 +33,6 @@ from core.cli.compare_options import (
     TrainBest,
     budget_seconds,
 )
-from core.cli.compare_outputs import ComparisonOutputs
 from core.cli.inputs import load_chosen, on_threads, read_data
 from core.cli.options import (
     AsJson,
@@ -60,6 +59,16 @@ from core.system.workers import COMPARISON, warm_up
 if TYPE_CHECKING:
     from core.comparison.choice import ComparisonChoice
     from core.comparison.events import ComparisonDone, RunFinished
+    from core.data.dataset import Dataset
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.system.files import check_target, replaced_whole
+
+if TYPE_CHECKING:
+    from core.comparison.store import FinishedRun
     from core.data.dataset import Dataset
 
 
@@ -123,7 +132,7 @@ def compare(
             runs, resume=resume, overwrite=overwrite, other=train_best is not None
         )
         if train_best is not None:
-            from core.training.run_folder import check_run_folder
+            from core.training.checkpoint import check_run_folder
 
             check_run_folder(Path(train_best), resume=False, overwrite=overwrite)
     known = find_spec(base.name)
@@ -241,6 +250,83 @@ def _make_room(folder: Path) -> None:
         remove_comparison(folder)
 
 
+class ComparisonOutputs:
+    """The files that a comparison is asked for, each None where it is not.
+
+    Args:
+        out: Where the report goes, as typed: `.json`.
+        html: Where its page goes: `.html` or `.htm`.
+        predictions: Where the held-out predictions go.
+        code: The folder where scripts go.
+
+    Raises:
+        ValueError: If one cannot be written, or its suffix is of no format.
+    """
+
+    def __init__(
+        self, out: str | None, html: str | None, predictions: str | None, code: str | None
+    ) -> None:
+        from core.comparison.files import PREDICTIONS_SUFFIXES
+
+        self.out = _checked(out, "--out", (".json",))
+        self.html = _checked(html, "--html", (".html", ".htm"))
+        self.predictions = _checked(predictions, "--predictions", PREDICTIONS_SUFFIXES)
+        self.code = None if code is None else Path(code).expanduser().resolve()
+        if self.code is not None and self.code.exists() and not self.code.is_dir():
+            raise ValueError(f"--code {code} is a file, must be a folder for the scripts")
+        self.scripts: list[Path] = []
+
+    @property
+    def names(self) -> list[str]:
+        """All files, once they are written."""
+        files = (self.out, self.html, self.predictions, *self.scripts)
+        return [str(each) for each in files if each is not None]
+
+    def write(
+        self, document: Mapping[str, Any], dataset: "Dataset", runs: Sequence["FinishedRun"]
+    ) -> None:
+        """Write what was asked for.
+
+        Args:
+            document: The report.
+            dataset: The rows it is about.
+            runs: All runs that it is of; where there is none, there is nothing to write as code.
+        """
+        from core.comparison.files import write_predictions
+
+        self.write_report(document)
+        if self.code is not None and runs:
+            from core.export.code import write_scripts
+
+            self.scripts = write_scripts(document, self.code)
+        if self.predictions is not None:
+            write_predictions(self.predictions, dataset, runs)
+
+    def write_report(self, document: Mapping[str, Any]) -> list[Path]:
+        """Write the report alone, as JSON and as a page where they were asked for.
+
+        Args:
+            document: The report, or one of what has finished so far.
+
+        Returns:
+            What was written.
+        """
+        if self.out is not None:
+            text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+            with replaced_whole(self.out) as file:
+                file.write(f"{text}\n".encode())
+        if self.html is not None:
+            from core.report.comparison_page import comparison_html
+
+            with replaced_whole(self.html) as file:
+                file.write(comparison_html(document).encode(errors="replace"))
+        return [each for each in (self.out, self.html) if each is not None]
+
+
+def _checked(name: str | None, option: str, suffixes: tuple[str, ...]) -> Path | None:
+    return None if name is None else check_target(Path(name), suffixes=suffixes, option=option)
+
+
 class _Following:
     """How a comparison is followed: where it writes, what was typed, what is left if it stops."""
 
@@ -289,8 +375,8 @@ class _Following:
         from core.comparison.best import BestRun
         from core.encoder.encoder import CancelledError
         from core.system.stopping import Stopping
+        from core.training.checkpoint import run_folder
         from core.training.events import PlanEvent, event_document
-        from core.training.run_folder import run_folder
 
         best = BestRun(done.dataset, base, choice, done.document, done.runs)
         terminal.say(f"training {best.strategy} on all {len(done.dataset.examples):,} rows")

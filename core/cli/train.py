@@ -48,11 +48,12 @@ from core.cli.train_options import (
     Smoothing,
     StrategyName,
     TrainPrecision,
+    TrainRequest,
     UnfreezeEvery,
     Validation,
     check_numbers,
+    command_line,
 )
-from core.cli.train_request import TrainRequest, command_line
 from core.config import PRECISIONS, DataChoice, EncoderChoice, TrainingChoice, check_choice
 from core.encoder.catalogue import find_spec
 from core.system.launch import launched_precision, one_process_note
@@ -183,9 +184,9 @@ def _train(
     """Train, in this process or in several that share the work, and write the model."""
     from core.cli.train_tables import show_trained
     from core.system.stopping import Stopping
+    from core.training.checkpoint import run_folder
     from core.training.losses import parse_balance
     from core.training.run import begin_run
-    from core.training.run_folder import run_folder
 
     tasks = [each.name for each in dataset.tasks]
     parse_balance(asked.choice.balance, tasks)

@@ -28,8 +28,7 @@ from core.model.model import MultiTaskModel, ReadText
 from core.model.prediction import predict
 from core.strategy.scenario import Scenario
 from core.strategy.strategy import Strategy, frozen_depth
-from core.system.machine import use_threads
-from core.system.peak_memory import peak_memory_bytes
+from core.system.machine import peak_memory_bytes, use_threads
 from core.task import Example, Label
 from core.training.events import (
     DivergedError,

@@ -4,9 +4,11 @@ The file is safetensors with a JSON document in its header, so that weights, opt
 plan are replaced together, in one rename. Nothing in it is ever run.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.system.files import LOCK
+from core.model.model_folder import check_target_folder
+from core.system.files import LOCK, locked
 
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
@@ -110,3 +113,69 @@ def remove_checkpoint(folder: Path) -> None:
 def has_checkpoint(folder: Path) -> bool:
     """Tell whether a run that has not ended left its checkpoint here."""
     return (folder / CHECKPOINT).is_file()
+
+
+def check_run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Refuse a folder that a run may not have, before there is anything to write.
+
+    Args:
+        folder: Where.
+        resume: Whether to go on from the checkpoint that is there.
+        overwrite: Whether to start anew over what a run left there, a model or a checkpoint.
+
+    Returns:
+        The folder, with links followed.
+
+    Raises:
+        ValueError: If another run holds it, if it holds a model or a run and neither `resume`
+            nor `overwrite` says what to do, or if there is nothing to resume.
+    """
+    if resume and overwrite:
+        raise ValueError("there are --resume and --overwrite: give either")
+    # A run that overwrites a model has its checkpoints beside it: it was told so when it began.
+    begun = False
+    with contextlib.suppress(OSError, RuntimeError):  # what is wrong with the name is told below
+        begun = has_checkpoint(folder.expanduser())
+    full = check_target_folder(folder, overwrite=overwrite or begun, beside=RUN_FILES)
+    if begun:
+        with locked(full):  # else a run that is being written would be called one that may go on
+            pass
+    if begun and not (resume or overwrite):
+        raise ValueError(
+            f"{folder} holds a run that has not ended: give --resume to go on with it, or "
+            "--overwrite to start anew"
+        )
+    if resume and not begun:
+        raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")
+    return full
+
+
+@contextlib.contextmanager
+def run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """Hold a folder for one run, which writes its checkpoints and at last its model there.
+
+    Args:
+        folder: Where.
+        resume: Whether to go on from the checkpoint that is there.
+        overwrite: Whether to start anew over what a run left there, a model or a checkpoint.
+
+    Yields:
+        The folder, made and locked.
+
+    Raises:
+        ValueError: As `check_run_folder` does.
+    """
+    full = check_run_folder(folder, resume=resume, overwrite=overwrite)
+    new = not full.exists()
+    with locked(full):
+        try:
+            if overwrite:
+                remove_checkpoint(full)
+            yield full
+        finally:  # a run that ended before its first checkpoint leaves no folder behind
+            if new and full.is_dir() and _is_bare(full):  # and still ours: nobody else began there
+                shutil.rmtree(full, ignore_errors=True)
+
+
+def _is_bare(folder: Path) -> bool:
+    return {path.name for path in folder.iterdir()} <= {LOCK, UNFINISHED}

@@ -24,8 +24,7 @@ from core.training.losses import parse_balance
 from core.training.observing import gradient_norms
 from core.training.run_weights import RunWeights
 from core.training.steering import Change, Rates, steer, steered
-from core.training.step_loss import StepLoss
-from core.training.targets import Targets
+from core.training.targets import StepLoss, Targets
 from core.training.thawing import (
     build_optimizer,
     keep_modes,

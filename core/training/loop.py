@@ -35,14 +35,13 @@ from core.training.events import (
 )
 from core.training.learner import Learner
 from core.training.observing import weight_drift
-from core.training.outcome import outcome_notes
 from core.training.pace import Pace
 from core.training.resuming import RunProgress, broken_if_lacking, check_identity, run_identity
 from core.training.snapshots import Snapshots
 from core.training.steering import Change, Steering, change_of
 from core.training.targets import read_targets
 from core.training.thawing import model_parts, part_sizes, rate_share
-from core.training.validation import RowScores, Validation
+from core.training.validation import RowScores, Validation, outcome_notes
 
 
 def train(

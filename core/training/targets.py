@@ -1,4 +1,4 @@
-"""What the heads should say: labels as the numbers that their losses take."""
+"""What the heads should say, as the numbers that losses take, and what a step loses by it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.config import TrainingChoice
+from core.frozen.scoring import Scorer
 from core.model.model import MultiTaskModel, ReadText
 from core.task import IGNORED, Example, Task, tags_of
 
@@ -82,3 +84,94 @@ def _tags(example: Example, text: ReadText, task: Task, number: Mapping[str, int
     found = torch.tensor(tags, dtype=torch.int64)  # (tokens,)
     found[torch.tensor(text.pieces.special, dtype=torch.bool)] = IGNORED
     return found
+
+
+class StepLoss:
+    """Scores rows that a run learns from, and gives each task's loss.
+
+    Args:
+        model: What trains.
+        targets: All rows of the run, those to learn from first.
+        rows: How many of them are to learn from.
+        choice: Class weights, smoothing, precision.
+        scorer: Scores rows of the run.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        targets: Targets,
+        rows: int,
+        choice: TrainingChoice,
+        scorer: Scorer,
+    ) -> None:
+        self.model, self.targets, self.choice = model, targets, choice
+        self._scorer = scorer
+        self._class_weights = self._weigh_classes(rows)
+
+    def _weigh_classes(self, rows: int) -> dict[str, Tensor | None]:
+        """Weigh the classes of sentence tasks by how rare they are, if that is chosen."""
+        found: dict[str, Tensor | None] = dict.fromkeys(self.model.heads)
+        if self.choice.class_weights == "none":
+            return found
+        for name, labels in self.targets.sentence.items():
+            some = labels[:rows][labels[:rows] != IGNORED]
+            classes = self.model.task_heads[name].task.classes
+            counts = torch.bincount(some, minlength=len(classes))  # (classes,)
+            weights = len(some) / (len(counts) * counts.clamp(min=1)).float()  # (classes,)
+            found[name] = weights.to(self.model.encoder.device)
+        return found
+
+    def penalty(self, strength: float) -> Tensor | float:
+        """Give what the matrices of the heads that train cost by themselves.
+
+        It is in no task's loss. Unlike AdamW's decay it is divided by the gradient's scale as the
+        losses are, so that the two find the balance of a penalised regression.
+
+        Args:
+            strength: Nats per squared weight, halved.
+
+        Source:
+            Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4; Loshchilov &
+            Hutter 2019, section 2, for the difference (arXiv:1711.05101).
+        """
+        if not strength:
+            return 0.0
+        matrices = [
+            weight
+            for head in self.model.task_heads.values()
+            for weight in head.parameters()
+            if weight.ndim > 1 and weight.requires_grad
+        ]
+        return strength / 2 * sum(matrix.square().sum() for matrix in matrices)
+
+    def losses(
+        self, rows: Sequence[int], share_of: Sequence[int], start: int | None
+    ) -> dict[str, Tensor]:
+        """Give each task's loss on some rows of a step, in nats per label of the whole step.
+
+        Args:
+            rows: Which.
+            share_of: All rows of the step.
+            start: The layer that the network runs from, as `Scorer.scores` takes it.
+
+        Returns:
+            By task, a number each, with gradients.
+        """
+        device = self.model.encoder.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.choice.bf16):
+            scores = self._scorer.scores(rows, start)
+        losses = {}
+        for name, head in self.model.task_heads.items():
+            labels = self.targets.of(name, rows).to(device)
+            loss = head.loss(
+                scores[name].float(),
+                labels,
+                weights=self._class_weights[name],
+                smoothing=self.choice.smoothing,
+            )
+            if len(rows) < len(share_of):
+                every = int((self.targets.of(name, share_of) != IGNORED).sum())
+                loss = loss * (int((labels != IGNORED).sum()) / max(1, every))
+            losses[name] = loss
+        return losses

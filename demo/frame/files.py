@@ -1,10 +1,16 @@
-"""Results as text to save: the command line's JSON, and CSV that a spreadsheet may open safely."""
+"""Files up and down: what visitors bring, and results as text that a spreadsheet may open."""
 
+import contextlib
 import csv
 import io
 import json
+import threading
+import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
+
+import gradio as gr
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -28,3 +34,49 @@ def harmless(cell: object) -> object:
     if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
         return "'" + cell
     return cell
+
+
+EMPTY_SECONDS = 60
+
+
+class Uploads:
+    """What each open page uploaded last; an older file, and that of a closed page, is removed.
+
+    The page's `delete_cache` removes what a crash leaves behind.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, Path] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, path: str, request: gr.Request) -> None:
+        """Remember a visitor's file, and remove the one before it."""
+        self._put(request, Path(path))
+        with contextlib.suppress(OSError):
+            sweep(Path(path).parents[1])
+
+    def remove(self, request: gr.Request) -> None:
+        """Remove a visitor's file, if any: it was taken away, or the page was closed."""
+        self._put(request, None)
+
+    def _put(self, request: gr.Request, path: Path | None) -> None:
+        visitor = request.session_hash or ""
+        with self._lock:
+            before = self._of.pop(visitor, None)
+            if path is not None:
+                self._of[visitor] = path
+            # Gradio names files by what is in them: two visitors may have uploaded the same one.
+            if before is None or before in self._of.values():
+                return
+        with contextlib.suppress(OSError):
+            before.unlink()
+            before.parent.rmdir()
+
+
+def sweep(folder: Path) -> None:
+    """Remove the empty files that Gradio leaves in its cache, one for each file it hands over."""
+    for each in folder.glob("tmp*"):
+        found = each.stat()
+        old = time.time() - found.st_mtime > EMPTY_SECONDS
+        if each.is_file() and found.st_size == 0 and old:
+            each.unlink()

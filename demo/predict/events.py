@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from demo.frame.asking import MOST_IN_A_LINK, whole_number
+from demo.frame.files import Uploads
 from demo.frame.sentences import read_sentences
 from demo.frame.toasts import as_toast
-from demo.frame.uploads import Uploads
 from demo.frame.views import View
 from demo.frame.work import RunningWork, Work, progress_line
 from demo.predict.examples import EXAMPLES, PredictExample, shipped_example

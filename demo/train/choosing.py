@@ -15,8 +15,7 @@ from demo.shelves.working_data import WorkingData
 from demo.strategies.cards import small_picture
 from demo.strategies.clicks import LONGEST_NAME, as_sentence, clicked
 from demo.strategies.strip import Network, strip_view
-from demo.strategies.training_choices import choices, first_choice, followed
-from demo.strategies.words import title_of
+from demo.strategies.words import choices, first_choice, followed, title_of
 from demo.train.ask import CORPUS_DATA
 from demo.train.notes import Controls, notes
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 from demo.frame.widgets import SEVERAL, picture
 from demo.sidebar.sidebar import WorkingSet
-from demo.strategies.training_choices import choices
+from demo.strategies.words import choices
 from demo.train.ask import (
     BALANCES,
     LEAST_ROWS,

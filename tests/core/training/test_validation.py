@@ -5,7 +5,7 @@ import pytest
 
 from core.measures.metrics import ClassScores
 from core.model.evaluation import TaskScores
-from core.training.outcome import outcome_notes
+from core.training.validation import outcome_notes
 from tests.tiny_tasks import KIND, NAMES
 
 

@@ -13,7 +13,7 @@ from core.strategy.strategies import Full, Heads, Lower
 from demo.freeze.profiles import ProfileShelf
 from demo.shelves.encoders import EncoderShelf
 from demo.shelves.working_data import DataShelf, WorkingData
-from demo.strategies.training_choices import choices, first_choice, followed
+from demo.strategies.words import choices, first_choice, followed
 from demo.train.ask import TrainingAsk
 from demo.train.choosing import ChoosingEvents, Drawn
 from demo.train.notes import encoder_note, epochs_note, head_note
