@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.test_compare_tab import drawn, wait_drawn
 
 from core.config import MapSettings
 from core.encoder.encoder import Encoder
 from core.maps.document import Named, map_document
 from core.report.map_page import map_page as written_page
 from tests.browser.conftest import open_tab
+from tests.browser.test_similarity import drawn, wait_drawn
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Page, expect
-from tests.browser.test_compare_tab import drawn, wait_drawn
 
 from tests.browser.conftest import open_tab
+from tests.browser.test_similarity import drawn, wait_drawn
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.test_comparison import choice_of, done_of, rows, workers
 
 from core.advice.race import Race, Recorded, replay
 from core.comparison import schedule as comparison_plan
@@ -29,6 +28,7 @@ from core.comparison.shared import Known
 from core.comparison.store import ComparisonFolder, FinishedRun, keep_run
 from core.comparison.variants import TOGETHER_ALL
 from core.config import AdviceChoice, EncoderChoice, TrainingChoice
+from tests.core.comparison.test_comparison import choice_of, done_of, rows, workers
 from tests.made_runs import record_of, run_of
 
 

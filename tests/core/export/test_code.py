@@ -16,7 +16,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.test_every_strategy import has_no_true_gradient
 from torch import Tensor
 
 from core.config import TrainingChoice
@@ -27,6 +26,7 @@ from core.model.model import MultiTaskModel
 from core.strategy.scenario import parse_strategy
 from core.task import Task
 from core.training.loop import train
+from tests.core.strategy.test_every_strategy import has_no_true_gradient
 from tests.tiny_models import LAYERS
 from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.core.test_comparison import choice_of, done_of, rows
 
 from core.comparison.schedule import split_cores
 from core.system.ray_workers import NO_STATISTICS
 from core.system.workers import ROOT
+from tests.core.comparison.test_comparison import choice_of, done_of, rows
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_worker_never_imports_the_main_file_nor_outlives_it(tmp_path: Path) ->
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "import json\n"
         "print('main file', flush=True)\n"
-        "import tests.core.test_workers as own\n"
+        "import tests.core.system.test_workers as own\n"
         "from core.system.workers import Worker\n"
         "with Worker(own._loaded) as worker:\n"
         "    print(json.dumps('gradio' in worker.receive()))\n"

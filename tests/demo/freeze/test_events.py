@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from tests.demo.test_working_data import uploaded
 
 from core.config import DataChoice, EncoderChoice
 from core.data.dataset import read_dataset
@@ -19,6 +18,7 @@ from demo.freeze.profiles import MOST_PROFILED, ProfileShelf, axis, lead, profil
 from demo.shelves.encoders import EncoderShelf
 from demo.shelves.working_data import DataShelf, WorkingData
 from demo.strategies.cards import MOST_CHOSEN
+from tests.demo.shelves.test_working_data import uploaded
 
 REQUEST: Any = SimpleNamespace(session_hash="ann")
 CORPUS = WorkingData()

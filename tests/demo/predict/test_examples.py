@@ -1,9 +1,9 @@
 from typing import Any
 
 import pytest
-from tests.demo.test_examples import numbers
 
 from demo.predict.examples import EXAMPLES, compute_examples, shipped_example
+from tests.demo.similarity.test_examples import numbers
 
 COMMAND = "run python -m demo.predict.examples: assets/model is another one than the examples'"
 

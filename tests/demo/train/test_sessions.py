@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.demo.worker_modules import tell_modules
 
 from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.data.dataset import read_dataset
@@ -15,6 +14,7 @@ from core.system.workers import Worker
 from demo.train import sessions as sessions_module
 from demo.train.sessions import PRELOAD, Sessions
 from demo.train.worker import TrainingJob, similarity_agreement
+from tests.demo.train.worker_modules import tell_modules
 
 pytestmark = pytest.mark.slow
 
