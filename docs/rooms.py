@@ -58,7 +58,8 @@ def rooms_svg() -> str:
 def _panel(
     title: str, names: Sequence[str], found: Mapping[str, set[str]], top: int
 ) -> Iterator[str]:
-    yield f'<text x="16" y="{top - 18}" font-size="15" font-weight="600" fill="{INK}">{title}</text>'
+    yield f'<text x="16" y="{top - 18}" font-size="15" font-weight="600" fill="{INK}">'
+    yield f"{title}</text>"
     middle = {name: top + ROW * place + ROW / 2 for place, name in enumerate(names)}
     for place, name in enumerate(names):
         y = middle[name]
