@@ -147,8 +147,10 @@ ROOMS = (
     ),
     Room(
         "core.report",
-        modules="drawing layer_profile comparison_pictures comparison_page map_page",
-        inner="comparison_pictures",
+        modules=(
+            "drawing figures run_figures layer_profile comparison_pictures comparison_page map_page"
+        ),
+        inner="figures run_figures comparison_pictures",
         may_import="core.measures core.knowledge core.comparison core.maps core.export",
     ),
     Room(

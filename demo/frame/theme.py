@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.report.drawing import PALETTE
 from core.report.map_page import MAP_PARTS
 
 DEMO, DRAWN = Path(__file__).resolve().parents[1], MAP_PARTS / "scatter"
@@ -46,31 +47,6 @@ SHEETS = (
 
 SANS = ("Inter", "system-ui", "-apple-system", "Segoe UI", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
-
-PALETTE = {  # what it is for: (light, dark); --thaw-… in static/page.css
-    "page": ("#f6f9fc", "#0d151d"),
-    "surface": ("#ffffff", "#15212c"),
-    "line": ("#d9e3ec", "#2a3b4a"),
-    "field_line": ("#8296a8", "#5d7488"),
-    "text": ("#14212d", "#e8f0f6"),
-    "soft": ("#4a6072", "#9fb4c5"),
-    "ice": ("#2a7ab0", "#5fb4e8"),
-    "ice_fill": ("#d5eaf8", "#173a54"),
-    "ice_ink": ("#135a88", "#b9e0f8"),
-    "amber": ("#c77700", "#f2a83c"),
-    "amber_over": ("#d98a14", "#ffbe62"),
-    "amber_ink": ("#1b1100", "#1b1100"),
-    "amber_fill": ("#ffe3b8", "#4d3410"),
-    "amber_text": ("#7d4a00", "#ffd898"),
-    "unused": ("#e9edf1", "#22303c"),
-    "quiet": ("#edf2f7", "#1d2b38"),
-    "quiet_over": ("#dfe8f1", "#26384a"),
-    "bad": ("#b3372f", "#ff8e84"),
-    "good": ("#1c7a4b", "#5fd39a"),
-    "heat_low": ("#f1f6fa", "#1a2835"),
-    "heat_high": ("#4f9dd2", "#286f9f"),  # text keeps a contrast of 4.5 on all between
-    "heat_negative": ("#e39a92", "#8a3f3d"),
-}
 
 ROLES = {  # Gradio's variable: the colour of the palette
     "body_background_fill": "page",
