@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 settings.register_profile("thaw", deadline=None, max_examples=40)
 settings.load_profile("thaw")
 
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
 WORKERS = 2
 BROWSER = "tests/browser"
 
@@ -48,9 +49,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile | 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that the processes end together: browser, then slow files."""
-    if not hasattr(config, "workerinput"):
+    if not WORKER:
         return
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     browser = {item.path for item in items if item.get_closest_marker("browser")}
@@ -67,6 +68,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["THAW_CACHE_DIR"]
     else:
         os.environ["THAW_CACHE_DIR"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _server_of_processes() -> None:
+    """Let all runs' processes come from a server that knows torch, whoever asks for one first."""
+    if WORKER:
+        from core.workers import COMPARISON, warm_up
+
+        warm_up((*COMPARISON, "demo.training_worker"))
 
 
 @pytest.fixture(scope="session")
