@@ -25,6 +25,7 @@ settings.load_profile("thaw")
 
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 WORKERS = 2
+FEW_FILES = 12
 BROWSER = "tests/browser"
 
 
@@ -37,9 +38,10 @@ class ByFile(LoadFileScheduling):
 
 @pytest.hookimpl
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Share a folder's tests between two processes; files asked for by name run in this one."""
-    places = (Path(each.partition("::")[0]) for each in config.args)
-    return min(WORKERS, os.cpu_count() or 1) if any(place.is_dir() for place in places) else 0
+    """Share many files' tests between two processes; a few run in this one, at once."""
+    places = [Path(each.partition("::")[0]) for each in config.args]
+    files = sum(len([*place.rglob("test_*.py")]) if place.is_dir() else 1 for place in places)
+    return min(WORKERS, os.cpu_count() or 1) if files > FEW_FILES else 0
 
 
 @pytest.hookimpl
@@ -74,9 +76,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _server_of_processes() -> None:
     """Let all runs' processes come from a server that knows torch, whoever asks for one first."""
     if WORKER:
-        from core.workers import COMPARISON, warm_up
+        from core.system.workers import COMPARISON, warm_up
+        from demo.train.sessions import PRELOAD
 
-        warm_up((*COMPARISON, "demo.training_worker"))
+        warm_up((*COMPARISON, *PRELOAD))
 
 
 @pytest.fixture(scope="session")
