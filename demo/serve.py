@@ -18,13 +18,13 @@ from demo.data.views import look_over
 from demo.frame.theme import launch_options
 from demo.frame.work import close
 from demo.map.shelf import MapShelf
-from demo.page import build_app
+from demo.page import FILES, build_app
 from demo.shelves.comparisons import ComparisonShelf
 from demo.shelves.encoders import EncoderShelf
 from demo.shelves.kept_comparisons import kept_comparisons
 from demo.shelves.models import ModelShelf
-from demo.shelves.working_data import DataShelf, WorkingData
-from demo.train.example import shipped_similarity
+from demo.shelves.shelves import Shelves
+from demo.shelves.working_data import WorkingData
 from demo.train.sessions import Sessions
 
 HOST, PORT = "127.0.0.1", 7860
@@ -102,31 +102,30 @@ def start(
             f"--runs {runs} holds no comparison: python -m core compare --runs {runs} makes one"
         )
     number = free_port(host, port)
-    shelf = EncoderShelf(choice, local=not share and is_loopback(host))
-    models = ModelShelf(model)
-    data, comparisons, sessions = DataShelf(), ComparisonShelf(runs), Sessions(shipped_similarity())
-    atexit.register(comparisons.close)
-    atexit.register(sessions.close)
-    maps = MapShelf(shelf, models, data)
-    app = build_app(shelf, models, data, comparisons, maps, sessions)
+    encoders = EncoderShelf(choice, local=not share and is_loopback(host))
+    shelves = Shelves(
+        encoders=encoders, models=ModelShelf(model), comparisons=ComparisonShelf(runs)
+    )
+    maps = shelves.one(MapShelf)
+    atexit.register(shelves.comparisons.close)
+    atexit.register(shelves.one(Sessions).close)
+    app = build_app(shelves)
     server, address, _ = app.launch(
         server_name=host,
         server_port=number,
         share=share,
         prevent_thread_lock=True,
-        **launch_options(),
+        **launch_options(FILES),
     )
     server.get("/healthz")(
         lambda: {
             "status": "ok",
-            "encoder_ready": shelf.is_ready(choice),
-            "model_ready": models.is_ready(),
+            "encoder_ready": encoders.is_ready(choice),
+            "model_ready": shelves.models.is_ready(),
             "umap_ready": maps.is_ready(),
         }
     )
-    threading.Thread(
-        target=_load_behind, args=(shelf, models, data, maps), daemon=True, name="thaw-load"
-    ).start()
+    threading.Thread(target=_load_behind, args=(shelves,), daemon=True, name="thaw-load").start()
     return app, address
 
 
@@ -162,9 +161,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _load_behind(shelf: EncoderShelf, models: ModelShelf, data: DataShelf, maps: MapShelf) -> None:
-    shelf.visited.wait(QUIET_SECONDS)
-    shelf.warm_up()
-    models.warm_up()
-    look_over(data, WorkingData(), shelf.default.name)  # the corpus, which Data opens on
-    maps.get_ready()  # UMAP, in its process
+def _load_behind(shelves: Shelves) -> None:
+    encoders = shelves.encoders
+    encoders.visited.wait(QUIET_SECONDS)
+    encoders.warm_up()
+    shelves.models.warm_up()
+    look_over(shelves.data, WorkingData(), encoders.default.name)  # the corpus, which Data opens on
+    shelves.one(MapShelf).get_ready()  # UMAP, in its process

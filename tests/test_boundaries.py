@@ -193,27 +193,31 @@ ROOMS = (
         ),
     ),
     Room(
-        "demo.data",
-        modules="form views rows downloads events tab",
-        inner="form rows downloads",
-        may_import="core.encoder core.tables core.data core.doctor demo.frame demo.shelves",
+        "demo.sidebar",
+        modules="tabs sidebar",
+        may_import="core.encoder demo.frame demo.shelves",
     ),
     Room(
-        "demo.sidebar",
-        modules="sidebar",
-        may_import="core.encoder demo.frame demo.shelves demo.data",
+        "demo.data",
+        modules="form views rows downloads events tab",
+        inner="form rows downloads events",
+        may_import=(
+            "core.encoder core.tables core.data core.doctor demo.frame demo.shelves demo.sidebar"
+        ),
     ),
     Room(
         "demo.similarity",
         modules="views questions examples events tab",
         inner="views examples events",
-        may_import="core.measures core.encoder core.model demo.frame demo.shelves",
+        may_import="core.measures core.encoder core.model demo.frame demo.shelves demo.sidebar",
     ),
     Room(
         "demo.predict",
         modules="predictions examples events tab",
         inner="predictions examples events",
-        may_import="core.encoder core.tables core.model core.export demo.frame demo.shelves",
+        may_import=(
+            "core.encoder core.tables core.model core.export demo.frame demo.shelves demo.sidebar"
+        ),
     ),
     Room(
         "demo.map",
@@ -239,10 +243,10 @@ ROOMS = (
     Room(
         "demo.train",
         modules=(
-            "run_map worker sessions ask notes choosing estimate words archive example form "
+            "run_map worker ask notes choosing estimate words archive example sessions form "
             "events tab"
         ),
-        inner="run_map worker ask notes choosing estimate words archive form events",
+        inner="run_map worker ask notes choosing estimate words archive example form events",
         may_import=(
             "core.system core.measures core.encoder core.data core.model core.strategy "
             "core.knowledge core.training core.maps core.export demo.frame demo.shelves "

@@ -13,12 +13,13 @@ from core.config import EncoderChoice
 from demo.data.downloads import cleaned_copy, findings_as
 from demo.data.form import choice_from, with_rename, without_rename
 from demo.data.rows import ALL, read_query, rows_view
-from demo.data.views import Looked, look_over, unread
+from demo.data.views import look_over, unread
 from demo.frame.spoken import as_page_says
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
 from demo.frame.work import RunningWork, Work, progress_line
 from demo.shelves.working_data import DataShelf, TooMuchError, WorkingData
+from demo.sidebar.sidebar import data_line
 
 Updates = tuple[Any, ...]
 
@@ -136,7 +137,7 @@ class DataEvents:
             looked = Work(lambda *_: look_over(self.shelf, shown, choice.name)).result()
             self.shelf.keep_only(request.session_hash or "", shown)
             view = {**looked.view, "inUse": True}
-            return shown, data_line(shown, looked), view, told(shown, AFFECTS)
+            return shown, data_line(shown, looked.document), view, told(shown, AFFECTS)
 
     def back(self, choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
         """Go back to the corpus, here and in every tab: yields working, its line, then as usual.
@@ -215,17 +216,6 @@ class DataEvents:
             plain = shown.reading(replace(before, renames=()))
             return shown.reading(with_rename(form, before, self.shelf.get(plain).tasks))
         return shown.reading(choice_from(form, before))
-
-
-def data_line(data: WorkingData, looked: Looked | None = None) -> str:
-    """Name the working data for the sidebar."""
-    what = "topic, sentiment, entities; choose your own under Data"
-    if looked is not None:
-        document = looked.document
-        tasks = ", ".join(document["tasks"])
-        what = f"{document['rows']:,} {document['unit']}s: {tasks[:200]}"
-    name = "the corpus" if data.is_corpus else data.name[:80]
-    return f"<h3>Data</h3><p>{html.escape(name)}</p><p class='soft'>{html.escape(what)}</p>"
 
 
 def told(data: WorkingData, what: str) -> str:

@@ -5,8 +5,10 @@ from typing import NamedTuple
 import gradio as gr
 
 from demo.data.events import DataEvents
+from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SEVERAL, picture
-from demo.shelves.working_data import DataShelf, WorkingData
+from demo.shelves.working_data import WorkingData
+from demo.sidebar.tabs import Page, Tab, WorkingSet
 
 FILE_TYPES = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet"]
 FILE_TYPES += [".conll", ".bio", ".iob", ".iob2", ".bioes", ".txt"]
@@ -32,26 +34,20 @@ class Parts(NamedTuple):
         return [self.shown, self.overview, self.rows, self.status, self.stop]
 
 
-def build_data_tab(
-    app: gr.Blocks, shelf: DataShelf, choice: gr.State, working: gr.State, line: gr.HTML
-) -> None:
-    """Lay out the tab and wire its events; call inside `app`.
-
-    Args:
-        app: The page, whose closing removes what its visitor uploaded.
-        shelf: Where visitors' data is kept.
-        choice: The working set's `EncoderChoice`.
-        working: The working set's `WorkingData`.
-        line: Where the working set names it.
-    """
+def build_data_tab(page: Page) -> None:
+    """Lay out the tab and wire its events."""
+    working = page.working
     with gr.Tab("Data", id="data") as tab:
         parts = _lay_out()
-        events = DataEvents(shelf)
-        _wire(events, parts, choice, working, line)
-        asked = [parts.opened, parts.shown, working, choice]
+        events = DataEvents(page.shelves.data)
+        _wire(events, parts, working)
+        asked = [parts.opened, parts.shown, working.data, working.choice]
         tab.select(events.open, asked, [parts.opened, *parts.looked], **SEVERAL)
-        choice.change(events.again, asked, parts.looked, **SEVERAL)
-        app.unload(events.close)
+        working.choice.change(events.again, asked, parts.looked, **SEVERAL)
+        page.app.unload(events.close)
+
+
+TAB = Tab(build=build_data_tab, files=beside(__file__, "data.js", "rows.js"))
 
 
 def _lay_out() -> Parts:
@@ -90,19 +86,18 @@ def _lay_out() -> Parts:
     )
 
 
-def _wire(
-    events: DataEvents, parts: Parts, choice: gr.State, working: gr.State, line: gr.HTML
-) -> None:
-    seen = [parts.shown, working, choice]
+def _wire(events: DataEvents, parts: Parts, working: WorkingSet) -> None:
+    choice, data = working.choice, working.data
+    seen = [parts.shown, data, choice]
     uploaded = parts.file.upload(events.upload, [parts.file, *seen], parts.looked, **SEVERAL)
     uploaded.then(lambda: None, None, parts.file, queue=False, **PRIVATE)  # it is read: the next
     parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
     parts.overview.recolumn(
         events.change, seen, parts.looked, trigger_mode="always_last", **SEVERAL
     )
-    used = [working, line, parts.overview, parts.status]
+    used = [data, working.data_line, parts.overview, parts.status]
     parts.overview.use(events.use, [parts.shown, choice], used, **SEVERAL)
-    parts.overview.back(events.back, choice, [working, line, *parts.looked], **SEVERAL)
+    parts.overview.back(events.back, choice, [*used[:2], *parts.looked], **SEVERAL)
     parts.overview.save(events.save, [parts.shown, choice], parts.written, **SEVERAL).success(
         None, parts.written, None, js=SAVE_JS
     )

@@ -15,6 +15,7 @@ from demo.frame.spoken import as_script_says
 from demo.frame.toasts import as_toast
 from demo.frame.work import Work
 from demo.shelves.encoders import EncoderShelf
+from demo.shelves.shelves import Shelves
 from demo.shelves.working_data import CORPUS, DataShelf, WorkingData
 
 MOST_NAMES = 1_000
@@ -108,9 +109,9 @@ def uploaded(given: object) -> Path:
     )
 
 
-def build_check_endpoint(shelf: EncoderShelf, data: DataShelf) -> None:
+def build_check_endpoint(shelves: Shelves) -> None:
     """Add `/check` to the page; call inside `gr.Blocks`, before a listener takes its name."""
-    api(check_with(shelf, data), api_name="check", concurrency_limit=2)
+    api(check_with(shelves.encoders, shelves.data), api_name="check", concurrency_limit=2)
 
 
 def text_given(name: str, given: object) -> str:

@@ -12,6 +12,7 @@ from demo.frame.toasts import as_toast
 from demo.frame.work import Work
 from demo.shelves.encoders import EncoderShelf
 from demo.shelves.models import ModelShelf
+from demo.shelves.shelves import Shelves
 from demo.similarity.questions import MOST_HITS, MOST_SEARCHED, MOST_SENTENCES
 
 MOST_EMBEDDED = 1_000
@@ -171,9 +172,9 @@ class Endpoints:
             return Work(run).result()
 
 
-def build_endpoints(shelf: EncoderShelf, models: ModelShelf) -> None:
+def build_endpoints(shelves: Shelves) -> None:
     """Add the endpoints to the page; call inside `gr.Blocks`."""
-    answers = Endpoints(shelf, models)
+    answers = Endpoints(shelves.encoders, shelves.models)
     api(answers.embed, api_name="embed", concurrency_limit=4)
     api(answers.similarity, api_name="similarity", concurrency_limit=4)
     api(answers.search, api_name="search", concurrency_limit=4)

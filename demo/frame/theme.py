@@ -1,5 +1,6 @@
 """The look of the page: Gradio's theme in Thaw's palette, and what `launch` needs for it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,42 +9,21 @@ import gradio as gr
 from core.report.drawing import PALETTE
 from core.report.map_page import MAP_PARTS
 
-DEMO, DRAWN = Path(__file__).resolve().parents[1], MAP_PARTS / "scatter"
-"""The page's folder, and what draws maps here as in those that are written to a file."""
+DRAWN = MAP_PARTS / "scatter"
+"""What draws maps here as in those that are written to a file."""
 
-SCRIPTS = (
+
+def beside(module: str, *names: str) -> tuple[Path, ...]:
+    """Name files that lie beside a module, given its `__file__`."""
+    return tuple(Path(module).with_name(name) for name in names)
+
+
+FILES = (
     DRAWN.with_suffix(".js"),
-    DEMO / "frame/draw.js",
-    DEMO / "similarity/matrix.js",
-    DEMO / "similarity/result.js",
-    DEMO / "similarity/tokens.js",
-    DEMO / "similarity/search.js",
-    DEMO / "frame/page.js",
-    DEMO / "predict/one.js",
-    DEMO / "predict/many.js",
-    DEMO / "data/data.js",
-    DEMO / "data/rows.js",
-    DEMO / "strategies/strip-clicks.js",
-    DEMO / "strategies/strip.js",
-    DEMO / "freeze/findings.js",
-    DEMO / "freeze/freeze.js",
-    DEMO / "freeze/lines.js",
-    DEMO / "train/choosing.js",
-    DEMO / "freeze/comparison.js",
-    DEMO / "train/curves.js",
-    DEMO / "map/map.js",
-    DEMO / "train/run-map.js",
-    DEMO / "train/train.js",
-)
-SHEETS = (
-    DEMO / "freeze/comparison.css",
-    DEMO / "freeze/freeze.css",
-    DEMO / "map/map.css",
-    DEMO / "frame/page.css",
-    DEMO / "train/train.css",
     DRAWN.with_suffix(".css"),
+    *beside(__file__, "draw.js", "page.js", "page.css"),
 )
-"""What every page loads, in this order."""
+"""What every page loads before the scripts and sheets of its tabs."""
 
 SANS = ("Inter", "system-ui", "-apple-system", "Segoe UI", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
@@ -151,14 +131,17 @@ def palette_css() -> str:
     return f":root{{{light}}}.dark{{{dark}}}"
 
 
-def launch_options() -> dict[str, Any]:
-    """Return what every launch of the page needs: the look, and nothing kept or sent."""
-    scripts = [path.read_text(encoding="utf-8") for path in SCRIPTS]
-    sheets = [path.read_text(encoding="utf-8") for path in SHEETS]
+def launch_options(files: Iterable[Path]) -> dict[str, Any]:
+    """Return what every launch of the page needs: the look, and nothing kept or sent.
+
+    Args:
+        files: The page's scripts and sheets, in the order in which they are loaded.
+    """
+    texts = [(path.suffix, path.read_text(encoding="utf-8")) for path in files]
     return {
         "theme": build_theme(),
-        "css": palette_css() + "".join(sheets),
-        "head": "".join(f"<script>{script}</script>" for script in scripts),
+        "css": palette_css() + "".join(text for kind, text in texts if kind == ".css"),
+        "head": "".join(f"<script>{text}</script>" for kind, text in texts if kind == ".js"),
         "run_history": False,
         "max_file_size": "5mb",
         "enable_monitoring": False,

@@ -20,7 +20,7 @@ from demo.freeze.form import (
     Form,
     Order,
 )
-from demo.sidebar.sidebar import WorkingSet
+from demo.sidebar.tabs import Page
 
 SAVE_JS = "(written) => { const it = JSON.parse(written); thaw.save(it.name, it.kind, it.text); }"
 CORPUS_TASKS = ("topic", "sentiment", "entities")
@@ -158,22 +158,16 @@ def _ask() -> tuple[Fields, gr.Button, gr.Button]:
     return fields, compare, estimate
 
 
-def wire_comparison(
-    app: gr.Blocks,
-    events: ComparingEvents,
-    parts: Compared,
-    chosen: gr.State,
-    working: WorkingSet,
-) -> None:
+def wire_comparison(page: Page, events: ComparingEvents, parts: Compared, chosen: gr.State) -> None:
     """Wire the events.
 
     Args:
-        app: The page, whose closing is told to what is running.
+        page: Its closing is told to what is running.
         events: The callbacks.
         parts: What they touch.
         chosen: The names of the strategies chosen.
-        working: What the visitor works with.
     """
+    working = page.working
     asked: set[Block] = {parts.current, chosen, working.data, working.choice, *parts.fields}
 
     def said(given: dict[Any, Any]) -> Order:
@@ -206,4 +200,4 @@ def wire_comparison(
     parts.result.save(events.save, parts.current, parts.written, **SEVERAL).success(
         None, parts.written, None, js=SAVE_JS
     )
-    app.unload(events.close)
+    page.app.unload(events.close)

@@ -8,6 +8,7 @@ from core.config import EncoderChoice
 from demo.frame.views import View, shorten
 from demo.freeze.examples import shipped
 from demo.shelves.encoders import EncoderShelf
+from demo.shelves.shelves import Shelves
 from demo.shelves.working_data import DataShelf, WorkingData
 from demo.strategies.strip import Network
 
@@ -37,6 +38,11 @@ class ProfileShelf:
         self.encoders = encoders
         self.data = data
         self._known: dict[tuple[str, WorkingData], Mapping[str, Any]] = {}
+
+    @classmethod
+    def of(cls, shelves: Shelves) -> "ProfileShelf":
+        """Make the one of a server."""
+        return cls(shelves.encoders, shelves.data)
 
     def known(self, data: WorkingData, choice: EncoderChoice) -> Mapping[str, Any] | None:
         """Return the profile's document if it is at hand."""

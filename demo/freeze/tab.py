@@ -6,14 +6,14 @@ import gradio as gr
 from gradio.events import Dependency
 
 from core.config import EncoderChoice
+from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SEVERAL, picture
 from demo.freeze.comparison_events import ComparingEvents
 from demo.freeze.comparison_layout import lay_out_advice, lay_out_comparison, wire_comparison
 from demo.freeze.events import CORPUS_DATA, FreezingEvents, first_view
 from demo.freeze.examples import DRAWN, shipped
 from demo.freeze.profiles import ProfileShelf
-from demo.shelves.shelves import Shelves
-from demo.sidebar.sidebar import WorkingSet
+from demo.sidebar.tabs import Page, Tab
 
 ON = "{draw: (what) => trigger('draw', what), choose: (what) => trigger('choose', what)}"
 
@@ -30,29 +30,31 @@ class Parts(NamedTuple):
     chosen: gr.State
 
 
-def build_freezing_tab(
-    app: gr.Blocks, shelves: Shelves, profiles: ProfileShelf, working: WorkingSet
-) -> None:
-    """Lay out the tab and wire its events; call inside `app`.
-
-    Args:
-        app: The page, whose closing is told to what is running.
-        shelves: Where encoders, data, models and comparisons come from.
-        profiles: What is known of the data by layer.
-        working: What the visitor works with.
-    """
-    encoders = shelves.encoders
+def build_freezing_tab(page: Page) -> None:
+    """Lay out the tab and wire its events."""
+    shelves, working, encoders = page.shelves, page.working, page.shelves.encoders
+    profiles = shelves.one(ProfileShelf)
     comparing = ComparingEvents(shelves.comparisons, profiles, shelves.models, local=encoders.local)
     with gr.Tab("Freeze", id="freeze") as tab:
         advice, shown = lay_out_advice(comparing)
         parts = _lay_out(shipped_fits=encoders.default.name == EncoderChoice().name)
         compared = lay_out_comparison(advice, shown, comparing)
         opened = _wire(tab, FreezingEvents(profiles), parts, working.choice, working.data)
-        wire_comparison(app, comparing, compared, parts.chosen, working)
+        wire_comparison(page, comparing, compared, parts.chosen)
         tab.select(comparing.warm_up, None, None, queue=False, **PRIVATE)
         opened.success(
             comparing.fields, working.data, [compared.fields.tasks, compared.fields.rows], **SEVERAL
         )
+
+
+TAB = Tab(
+    build=build_freezing_tab,
+    files=beside(
+        __file__,
+        *("findings.js", "freeze.js", "lines.js", "comparison.js"),
+        *("freeze.css", "comparison.css"),
+    ),
+)
 
 
 def _lay_out(*, shipped_fits: bool) -> Parts:

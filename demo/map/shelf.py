@@ -12,6 +12,7 @@ from core.config import EncoderChoice, MapSettings
 from demo.map.examples import SETTINGS, same_sentences, shipped_map
 from demo.shelves.encoders import EncoderShelf, name_of
 from demo.shelves.models import OWN_MODEL, ModelShelf, WorkingModel
+from demo.shelves.shelves import Shelves
 from demo.shelves.working_data import DataShelf, WorkingData
 
 if TYPE_CHECKING:
@@ -158,6 +159,11 @@ class MapShelf:
         self._lock = threading.RLock()
         self._worker: MapWorker | None = None
         self._shipped: DrawnMap | None = None
+
+    @classmethod
+    def of(cls, shelves: Shelves) -> "MapShelf":
+        """Make the one of a server."""
+        return cls(shelves.encoders, shelves.models, shelves.data)
 
     @property
     def worker(self) -> "MapWorker":

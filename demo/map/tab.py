@@ -6,11 +6,12 @@ import gradio as gr
 
 from core.config import MAP_METRICS, SPREADS
 from demo.frame.sentences import MAX_CHARACTERS
+from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
 from demo.map.drawing import CORPUS, ENCODERS, PRETRAINED, SOURCES
 from demo.map.events import AXES, METHODS, MapEvents, box_needed
 from demo.map.shelf import MapShelf
-from demo.sidebar.sidebar import WorkingSet
+from demo.sidebar.tabs import Page, Tab, WorkingSet
 from demo.similarity.tab import Compared
 
 ON = (
@@ -54,21 +55,17 @@ class Parts(NamedTuple):
         return [self.map, self.key, self.status, self.stop]
 
 
-def build_map_tab(app: gr.Blocks, shelf: MapShelf, working: WorkingSet, compared: Compared) -> None:
-    """Lay out the tab and wire its events; call inside `app`.
-
-    Args:
-        app: The page, whose closing forgets its maps.
-        shelf: Keeps the maps.
-        working: What every tab works with.
-        compared: Compare's sentences, and its button that shows them here.
-    """
+def build_map_tab(page: Page) -> None:
+    """Lay out the tab and wire its events, and Compare's button that shows its sentences here."""
     with gr.Tab("Map", id="map") as tab:
         parts = _lay_out()
-        events = MapEvents(shelf)
-        _wire(tab, events, parts, working)
-        app.unload(events.close)
-        _wire_compared(tab, events, parts, working, compared)
+        events = MapEvents(page.shelves.one(MapShelf))
+        _wire(tab, events, parts, page.working)
+        page.app.unload(events.close)
+        _wire_compared(tab, events, parts, page)
+
+
+TAB = Tab(build=build_map_tab, files=beside(__file__, "map.js", "map.css"))
 
 
 def _lay_out() -> Parts:
@@ -159,10 +156,9 @@ def _wire(tab: gr.Tab, events: MapEvents, parts: Parts, working: WorkingSet) -> 
     parts.source.change(box_needed, parts.source, parts.box, queue=False, **PRIVATE)
 
 
-def _wire_compared(
-    tab: gr.Tab, events: MapEvents, parts: Parts, working: WorkingSet, compared: Compared
-) -> None:
+def _wire_compared(tab: gr.Tab, events: MapEvents, parts: Parts, page: Page) -> None:
     """Let Compare's sentences be placed on the map: the tab is opened, then they are placed."""
+    compared, working = page.shown[Compared], page.working
     if not isinstance(tab.parent, gr.Tabs):
         raise TypeError("the tab must stand in gr.Tabs")
     compared.on_map.click(

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import gradio as gr
 
 from demo.frame.sentences import MAX_CHARACTERS
+from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
 from demo.predict.events import NO_TABLE, ONE, OWN, PredictEvents
 from demo.predict.examples import EXAMPLES, shipped_example
 from demo.predict.predictions import MOST_PREDICTED, Predicted
-from demo.shelves.models import ModelShelf
+from demo.sidebar.tabs import Page, Tab
 
 KINDS = {"csv": "text/csv;charset=utf-8", "jsonl": "application/x-ndjson"}
 FILE_TYPES = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".txt", ".text", ".parquet"]
@@ -35,14 +36,9 @@ class Parts(NamedTuple):
     predicted: gr.State
 
 
-def build_predict_tab(app: gr.Blocks, models: ModelShelf, model: gr.State) -> None:
-    """Lay out the tab and wire its events; call inside `app`.
-
-    Args:
-        app: The page, whose loading opens a shared link.
-        models: Where models come from.
-        model: The working set's `WorkingModel`.
-    """
+def build_predict_tab(page: Page) -> None:
+    """Lay out the tab and wire its events."""
+    models, model = page.shelves.models, page.working.model
     with gr.Tab("Predict", id="predict") as tab:
         parts = _lay_out(shipped=models.folder is None)
         events = PredictEvents(models)
@@ -51,8 +47,12 @@ def build_predict_tab(app: gr.Blocks, models: ModelShelf, model: gr.State) -> No
         parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
         _wire_downloads(events, parts, model)
         model.change(events.again, [parts.predicted, model], _answers(parts), **SEVERAL)
-        app.load(events.open_link, None, [tab.parent, parts.box, *_answers(parts)], **SEVERAL)
-        app.unload(events.close)
+        opened = [tab.parent, parts.box, *_answers(parts)]
+        page.app.load(events.open_link, None, opened, **SEVERAL)
+        page.app.unload(events.close)
+
+
+TAB = Tab(build=build_predict_tab, files=beside(__file__, "one.js", "many.js"))
 
 
 def _answers(parts: Parts) -> list[gr.components.Component]:

@@ -2,20 +2,20 @@
 
 import asyncio
 import html
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
 from core.config import POOLINGS, EncoderChoice
 from core.encoder.catalogue import CATALOGUE, find_spec
-from demo.data.events import data_line
 from demo.frame.toasts import as_toast
 from demo.frame.work import RunningWork, StoppedError, Work, progress_line
 from demo.shelves.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
 from demo.shelves.models import OWN_MODEL, WorkingModel
 from demo.shelves.working_data import WorkingData
+from demo.sidebar.tabs import WorkingSet
 
 OTHER = "other"
 OWN = "own"
@@ -28,24 +28,6 @@ PRIVATE: dict[str, Any] = {
 QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 Updates = tuple[Any, ...]
 SKIP = gr.skip()
-
-
-class WorkingSet(NamedTuple):
-    """What every tab works with.
-
-    Attributes:
-        choice: The state that holds the visitor's `EncoderChoice`.
-        data: The state that holds their `WorkingData`.
-        data_line: Where the sidebar names that.
-        model: The state that holds their `WorkingModel`.
-        model_line: Where the sidebar names that.
-    """
-
-    choice: gr.State
-    data: gr.State
-    data_line: gr.HTML
-    model: gr.State
-    model_line: gr.HTML
 
 
 class SidebarEvents:
@@ -262,7 +244,22 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
         queue=False,
         **QUICK,
     )
-    return WorkingSet(choice, data, line, model, model_shown)
+    return WorkingSet(choice, data, line, model)
+
+
+def data_line(data: WorkingData, document: Mapping[str, Any] | None = None) -> str:
+    """Name the working data for the sidebar.
+
+    Args:
+        data: Which.
+        document: What the doctor wrote of it; None for the corpus.
+    """
+    what = "topic, sentiment, entities; choose your own under Data"
+    if document is not None:
+        tasks = ", ".join(document["tasks"])
+        what = f"{document['rows']:,} {document['unit']}s: {tasks[:200]}"
+    name = "the corpus" if data.is_corpus else data.name[:80]
+    return f"<h3>Data</h3><p>{html.escape(name)}</p><p class='soft'>{html.escape(what)}</p>"
 
 
 def model_line(model: WorkingModel) -> str:

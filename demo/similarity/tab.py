@@ -8,9 +8,11 @@ import gradio as gr
 from core.config import METRICS, POOLINGS, EncoderChoice
 from core.encoder.catalogue import CATALOGUE
 from demo.frame.sentences import MAX_CHARACTERS
+from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
-from demo.shelves.encoders import EncoderShelf, second_of
+from demo.shelves.encoders import second_of
 from demo.shelves.models import WorkingModel
+from demo.sidebar.tabs import Page, Tab
 from demo.similarity.events import CompareEvents
 from demo.similarity.examples import EXAMPLES, load_example
 from demo.similarity.questions import MOST_HITS, MOST_SENTENCES, Question
@@ -61,20 +63,9 @@ class Compared(NamedTuple):
     on_map: gr.Button
 
 
-def build_compare_tab(
-    app: gr.Blocks, shelf: EncoderShelf, choice: gr.State, model: gr.State
-) -> Compared:
-    """Lay out the tab and wire its events; call inside `app`.
-
-    Args:
-        app: The page, whose loading opens a shared link.
-        shelf: Where encoders come from.
-        choice: The working set's `EncoderChoice`.
-        model: The working set's `WorkingModel`.
-
-    Returns:
-        The sentences, and the button that shows them on the map.
-    """
+def build_compare_tab(page: Page) -> None:
+    """Lay out the tab and wire its events; it shows `Compared` to the tabs after it."""
+    shelf, choice, model = page.shelves.encoders, page.working.choice, page.working.model
     with gr.Tab("Compare", id="compare"):
         parts = _lay_out(shelf.default)
         events = CompareEvents(shelf)
@@ -86,8 +77,12 @@ def build_compare_tab(
         model.change(seconds_for, model, parts.second, queue=False, **PRIVATE).then(
             events.compare, fields, parts.compared, trigger_mode="always_last", **SEVERAL
         )
-        app.load(events.open_link, choice, [parts.box, parts.metric, *parts.compared], **SEVERAL)
-    return Compared(parts.box, on_map)
+        opened = [parts.box, parts.metric, *parts.compared]
+        page.app.load(events.open_link, choice, opened, **SEVERAL)
+    page.shown[Compared] = Compared(parts.box, on_map)
+
+
+TAB = Tab(build=build_compare_tab, files=beside(__file__, "matrix.js", "result.js", "tokens.js"))
 
 
 def seconds_for(model: WorkingModel) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from demo.frame.theme import beside
 from demo.frame.views import View
 from demo.strategies.words import (
     layer_name,
@@ -20,6 +21,9 @@ if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.strategy.scenario import Scenario
     from core.strategy.strategy import Part
     from core.task import Task
+
+FILES = beside(__file__, "strip.js")
+"""What draws a strip, for every tab that shows one."""
 
 TOKENS = "each token"
 

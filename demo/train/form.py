@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from demo.frame.widgets import SEVERAL, picture
-from demo.sidebar.sidebar import WorkingSet
+from demo.sidebar.tabs import WorkingSet
 from demo.strategies.words import choices
 from demo.train.ask import (
     BALANCES,

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.system.scratch import own_prefix
+from demo.shelves.shelves import Shelves
+from demo.train.example import shipped_similarity
 from demo.train.worker import TrainingJob, serve_training
 
 if TYPE_CHECKING:  # processes are not needed before the first run
@@ -106,6 +108,11 @@ class Sessions:
         self._thread: threading.Thread | None = None
         self._root: Path | None = None
         self._closed = self._warm = False
+
+    @classmethod
+    def of(cls, _: Shelves) -> "Sessions":
+        """Make the one of a server, which knows the built-in encoder."""
+        return cls(shipped_similarity())
 
     def warm_up(self) -> None:
         """Get ready for the first run behind the page, as soon as somebody may want one."""

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from demo.frame.theme import beside
 from demo.frame.views import View
 from demo.frame.widgets import PRIVATE, SEVERAL
 from demo.freeze.profiles import ProfileShelf
-from demo.shelves.shelves import Shelves
-from demo.sidebar.sidebar import WorkingSet
+from demo.sidebar.tabs import Page, Tab
 from demo.train.ask import EXPERIMENTS
 from demo.train.choosing import ChoosingEvents
 from demo.train.events import TrainingEvents
@@ -29,18 +29,10 @@ class Parts(NamedTuple):
     run: gr.HTML
 
 
-def build_training_tab(
-    shelves: Shelves, profiles: ProfileShelf, sessions: Sessions, working: WorkingSet
-) -> None:
-    """Lay out the tab and wire its events; call inside `gr.Blocks`.
-
-    Args:
-        shelves: Where encoders and data come from, and where models go.
-        profiles: What is known of the data by layer.
-        sessions: The live runs.
-        working: The working set: what it trains, and what becomes the working model.
-    """
-    events = TrainingEvents(shelves, sessions)
+def build_training_tab(page: Page) -> None:
+    """Lay out the tab and wire its events."""
+    working, profiles = page.working, page.shelves.one(ProfileShelf)
+    events = TrainingEvents(page.shelves, page.shelves.one(Sessions))
     with gr.Tab("Train", id="train") as tab:
         parts = _lay_out(events)
     fields = parts.form.fields
@@ -72,6 +64,12 @@ def build_training_tab(
     parts.run.beside(events.use, None, used, **SEVERAL).success(
         lambda: gr.Tabs(selected="compare"), None, tab.parent, queue=False, **PRIVATE
     )
+
+
+TAB = Tab(
+    build=build_training_tab,
+    files=beside(__file__, "choosing.js", "curves.js", "run-map.js", "train.js", "train.css"),
+)
 
 
 def _lay_out(events: TrainingEvents) -> Parts:

@@ -23,7 +23,9 @@ from typing import Any
 from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.data.dataset import read_dataset
 from demo.frame.theme import launch_options
-from demo.page import build_app
+from demo.page import FILES, build_app
+from demo.shelves.encoders import EncoderShelf
+from demo.shelves.shelves import Shelves
 from demo.train.sessions import Sessions
 from demo.train.worker import TrainingJob
 
@@ -113,9 +115,10 @@ def main() -> None:
     data = read_dataset(DataChoice(source="corpus", rows=given.rows, tasks=("topic", "sentiment")))
     choice = TrainingChoice(epochs=given.epochs, batch=16, patience=given.epochs)
     job = TrainingJob(dataset=data, encoder=EncoderChoice(), strategy=given.strategy, choice=choice)
-    sessions = Sessions()
-    app = build_app(sessions=sessions)
-    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    shelves = Shelves(encoders=EncoderShelf(EncoderChoice(), local=True))
+    sessions = shelves.one(Sessions)
+    app = build_app(shelves)
+    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_options(FILES))
     address = address.rstrip("/")
     component = next(k for k, block in app.blocks.items() if block.elem_id == "train-run")
     sizes: list[int] = []

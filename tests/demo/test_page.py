@@ -21,9 +21,10 @@ from core.model.documents import (
 )
 from core.model.model_folder import load_model
 from demo.frame.theme import launch_options
-from demo.page import build_app
+from demo.page import FILES, build_app
 from demo.serve import free_port, is_loopback, start
 from demo.shelves.encoders import EncoderShelf
+from demo.shelves.shelves import Shelves
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ["The ferry left late.", "The boat was delayed.", "Snow."]
@@ -186,9 +187,17 @@ def test_the_page_is_built_without_torch_or_a_network() -> None:
 
 
 def test_building_the_page_twice_gives_two_pages() -> None:
-    shelf = EncoderShelf(EncoderChoice(), local=False)
-    assert build_app(shelf) is not build_app(shelf)
-    assert launch_options()["run_history"] is False
+    shelves = Shelves(encoders=EncoderShelf(EncoderChoice(), local=False))
+    assert build_app(shelves) is not build_app(shelves)
+    assert launch_options(FILES)["run_history"] is False
+
+
+def test_every_script_and_sheet_of_the_page_is_loaded_once() -> None:
+    there = {path for kind in ("js", "css") for path in (ROOT / "demo").rglob(f"*.{kind}")}
+    drawn = {path for path in FILES if "demo" not in path.relative_to(ROOT).parts}
+    assert set(FILES) - drawn == there
+    assert {path.stem for path in drawn} == {"scatter"}
+    assert len(set(FILES)) == len(FILES)
 
 
 @pytest.mark.parametrize(
