@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 OUTSIDE = "O"
 RESERVED = ("text", "truncated", "unreadable")
@@ -12,13 +12,129 @@ IGNORED = -100
 """The target of a token that counts for nothing: torch's own `ignore_index`."""
 
 
+class Span(NamedTuple):
+    """A labelled stretch of a text, in characters; `text[start:end]` is its surface."""
+
+    start: int
+    end: int
+    label: str
+
+
+Label = str | tuple[Span, ...] | None
+"""Of a sentence task its label, of a token task its spans; None where it was not labelled."""
+
+
+class Kind:
+    """How a task is answered, as far as no model is needed. A new one is a subclass, in `KINDS`.
+
+    Attributes:
+        word: What files and checkpoints call it.
+        says: What it says of a text, for people.
+        holds_what: What a row's label is, for people.
+        least_labels: The fewest labels it needs.
+        one_label: Whether a labelled row has exactly one label, by which rows can be told apart.
+        by_token: Whether its heads read and score each token, and not the text as a whole.
+        scores: Keys of its scores in `core.measures.scores`, the main one first.
+    """
+
+    word: ClassVar[str]
+    says: ClassVar[str]
+    holds_what: ClassVar[str]
+    least_labels: ClassVar[int]
+    one_label: ClassVar[bool]
+    by_token: ClassVar[bool]
+    scores: ClassVar[tuple[str, ...]]
+
+    def holds(self, label: Label) -> bool:
+        """Tell whether a row's label is of this kind."""
+        raise NotImplementedError
+
+    def classes(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what a head scores."""
+        raise NotImplementedError
+
+
+class SentenceKind(Kind):
+    """One label a sentence."""
+
+    word = "sentence"
+    says = "a label a sentence"
+    holds_what = "a label"
+    least_labels = 2
+    one_label = True
+    by_token = False
+    scores = ("accuracy", "macro_f1")
+
+    def holds(self, label: Label) -> bool:
+        return isinstance(label, str)
+
+    def classes(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return labels
+
+
+class TokenKind(Kind):
+    """Labelled spans of characters, by a tag for each token."""
+
+    word = "token"
+    says = "spans of characters"
+    holds_what = "a list of spans"
+    least_labels = 1
+    one_label = False
+    by_token = True
+    scores = ("f1",)
+
+    def holds(self, label: Label) -> bool:
+        return isinstance(label, tuple)
+
+    def classes(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the tags: `O`, and B- and I- of each label."""
+        return (OUTSIDE, *(f"{mark}-{label}" for label in labels for mark in "BI"))
+
+
+KINDS: tuple[Kind, ...] = (SentenceKind(), TokenKind())
+"""The kinds of tasks; a row's labels that no kind holds make a task of the first."""
+
+
+def kind_named(word: str) -> Kind:
+    """Find a kind by what files call it.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    for kind in KINDS:
+        if kind.word == word:
+            return kind
+    allowed = " or ".join(kind.word for kind in KINDS)
+    raise ValueError(f"task kind is {word!r}, must be {allowed}")
+
+
+def kind_of(rows: Sequence[Label]) -> Kind:
+    """Tell which kind of task some rows' labels make."""
+    return next((kind for kind in KINDS if any(map(kind.holds, rows))), KINDS[0])
+
+
+def labels_in(label: Label) -> list[str]:
+    """List the labels in a row's label, each as often as it stands; none where there is none."""
+    if label is None:
+        return []
+    return [label] if isinstance(label, str) else [span.label for span in label]
+
+
+def relabelled(label: Label, changes: Mapping[str, str | None]) -> Label:
+    """Rename the labels in a row's label; those that are to become None are left out."""
+    if label is None or isinstance(label, str):
+        return None if label is None else changes.get(label, label)
+    renamed = ((span, changes.get(span.label, span.label)) for span in label)
+    return tuple(span._replace(label=new) for span, new in renamed if new is not None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One thing to predict of a sentence.
 
     Attributes:
         name: What it is called in columns, tables and files: letters, digits, `_` and `-`.
-        kind: `sentence` (one label a sentence) or `token` (labelled spans of characters).
+        kind: The word for its kind: `sentence` (one label a sentence) or `token` (labelled spans).
         labels: What may be predicted; of a token task the span labels, without B- and I-.
 
     Raises:
@@ -33,37 +149,27 @@ class Task:
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise ValueError(f"task name is {self.name!r}, must be letters, digits, _ and -")
-        if self.kind not in ("sentence", "token"):
-            raise ValueError(f"task kind is {self.kind!r}, must be sentence or token")
+        kind_named(self.kind)
         if self.name in RESERVED:
             raise ValueError(
                 f"a task cannot be called {self.name!r}, which a prediction has of its own: name "
                 f"it otherwise, as in --label-column {self.name}_label={self.name}"
             )
-        least = 2 if self.kind == "sentence" else 1
+        least = self.of_kind.least_labels
         if len(self.labels) < least:
             raise ValueError(f"task {self.name} has {len(self.labels)} labels, needs {least}")
         if len(set(self.labels)) != len(self.labels) or not all(self.labels):
             raise ValueError(f"task {self.name} has empty or repeated labels: {self.labels}")
 
     @property
+    def of_kind(self) -> Kind:
+        """The kind itself, which answers for its tasks."""
+        return kind_named(self.kind)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """What a head scores: the labels, or for a token task `O` and B- and I- of each."""
-        if self.kind == "sentence":
-            return self.labels
-        return (OUTSIDE, *(f"{mark}-{label}" for label in self.labels for mark in "BI"))
-
-
-class Span(NamedTuple):
-    """A labelled stretch of a text, in characters; `text[start:end]` is its surface."""
-
-    start: int
-    end: int
-    label: str
-
-
-Label = str | tuple[Span, ...] | None
-"""Of a sentence task its label, of a token task its spans; None where it was not labelled."""
+        return self.of_kind.classes(self.labels)
 
 
 @dataclass(frozen=True, kw_only=True)

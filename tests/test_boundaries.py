@@ -45,7 +45,7 @@ ROOMS = (
     ),
     Room(
         "core.measures",
-        modules="metrics similarity calibration drift",
+        modules="metrics scores similarity calibration drift",
     ),
     Room(
         "core.encoder",
@@ -166,9 +166,9 @@ ROOMS = (
             "compare export map encoder_tables encoder"
         ),
         may_import=(
-            "core.system core.encoder core.tables core.data core.model core.doctor core.strategy "
-            "core.frozen core.knowledge core.training core.comparison core.maps core.export "
-            "core.report"
+            "core.system core.measures core.encoder core.tables core.data core.model core.doctor "
+            "core.strategy core.frozen core.knowledge core.training core.comparison core.maps "
+            "core.export core.report"
         ),
     ),
     Room(
@@ -236,8 +236,9 @@ ROOMS = (
         ),
         inner="views examples comparison_examples events comparison_events comparison_layout",
         may_import=(
-            "core.system core.encoder core.data core.strategy core.knowledge core.comparison "
-            "core.export core.report demo.frame demo.shelves demo.strategies demo.sidebar"
+            "core.system core.measures core.encoder core.data core.strategy core.knowledge "
+            "core.comparison core.export core.report demo.frame demo.shelves demo.strategies "
+            "demo.sidebar"
         ),
     ),
     Room(

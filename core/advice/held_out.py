@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from core.task import Label, Span, Task
+from core.task import Label, Span, Task, labels_in
 
 MAX_NAME = 200
 MAX_PLACE = 2**40
@@ -50,8 +50,10 @@ class TaskPredictions:
                 raise ValueError(
                     f"held-out predictions of {name} lack one for a row that has a label"
                 )
-        if self.scores is not None and self.task.kind != "sentence":
-            raise ValueError(f"{name} is a token task, its held-out scores must be left out")
+        if self.scores is not None and not self.task.of_kind.one_label:
+            raise ValueError(
+                f"{name} is a {self.task.kind} task, its held-out scores must be left out"
+            )
         if (
             self.scores is not None
             and [len(each) for each in self.scores] != [len(self.task.labels)] * rows
@@ -68,11 +70,10 @@ class TaskPredictions:
     def _check(self, label: Label) -> None:
         if label is None:
             return
-        if isinstance(label, str) != (self.task.kind == "sentence"):
-            wanted = "a label" if self.task.kind == "sentence" else "a list of spans"
-            raise ValueError(f"a held-out label of {self.task.name} must be {wanted}")
-        names = [label] if isinstance(label, str) else [span.label for span in label]
-        unknown = next((each for each in names if each not in self.task.labels), None)
+        kind = self.task.of_kind
+        if not kind.holds(label):
+            raise ValueError(f"a held-out label of {self.task.name} must be {kind.holds_what}")
+        unknown = next((each for each in labels_in(label) if each not in self.task.labels), None)
         if unknown is not None:
             raise ValueError(
                 f"a held-out label of {self.task.name} is {unknown[:40]!r}, must be one of: "

@@ -1,8 +1,7 @@
 """What each row adds to a score, and its share in it.
 
-Every score here is a mean of ratios of sums over rows: accuracy is right over rows, F1 of a class
-2 · right over true and predicted, strict span F1 the same over spans. So one linearisation gives
-each row's share in any of them.
+Every score is a mean of ratios of sums over rows. So one linearisation gives each row's share in
+any of them.
 
 Source:
     Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, section 6.1 (the
@@ -16,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.advice.held_out import TaskPredictions
+from core.measures.scores import Floats, main_score
 
-Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 
@@ -46,7 +45,8 @@ def count_rows(said: TaskPredictions, places: Places, score: str) -> RowCounts:
         places: Of those rows in the data, in the same order, (tested rows,).
         score: One of `SCORES`; a token task always has strict span F1.
     """
-    right, total = _ratios(said, score)
+    own = main_score(said.task.of_kind, score)
+    right, total = own.ratios(said.actual, said.predicted, said.task.labels)
     labelled = np.array([actual is not None for actual in said.actual], dtype=bool)
     kept = np.argsort(places)  # (tested rows,)
     kept = kept[labelled[kept]]  # (rows,)
@@ -54,31 +54,8 @@ def count_rows(said: TaskPredictions, places: Places, score: str) -> RowCounts:
         places=places[kept],
         right=right[kept],
         total=total[kept],
-        step=1.0 if said.task.kind == "sentence" and score == "accuracy" else 2.0,
+        step=own.step,
     )
-
-
-def _ratios(said: TaskPredictions, score: str) -> tuple[Floats, Floats]:
-    """Give each row's numerators and denominators of a score, (rows, columns) each."""
-    rows = len(said.actual)
-    if said.task.kind == "token":
-        right, total = np.zeros((rows, 1)), np.zeros((rows, 1))
-        for row, (actual, predicted) in enumerate(zip(said.actual, said.predicted, strict=True)):
-            true = set(actual) if isinstance(actual, tuple) else set()
-            found = set(predicted) if isinstance(predicted, tuple) else set()
-            right[row], total[row] = 2 * len(true & found), len(true) + len(found)
-        return right, total
-    if score == "accuracy":
-        wrong = np.array([bool(each) for each in said.wrong], dtype=np.float64)
-        return 1.0 - wrong[:, None], np.ones((rows, 1))
-    number = {label: column for column, label in enumerate(said.task.labels)}
-    right, total = np.zeros((rows, len(number))), np.zeros((rows, len(number)))
-    for row, (actual, predicted) in enumerate(zip(said.actual, said.predicted, strict=True)):
-        if isinstance(actual, str) and isinstance(predicted, str):
-            total[row, number[actual]] += 1
-            total[row, number[predicted]] += 1
-            right[row, number[actual]] += 2 * (actual == predicted)
-    return right, total
 
 
 def pool_runs(runs: Iterable[Mapping[str, RowCounts]]) -> dict[str, RowCounts]:

@@ -1,14 +1,14 @@
 """How a comparison reads in a terminal while it goes on: its plan, its course."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from core.cli.model_tables import main_in_words
 from core.cli.terminal import errors, plain_table, readable, say
 from core.comparison.events import (
     ComparisonEvent,
@@ -21,6 +21,7 @@ from core.comparison.events import (
     RunStopped,
 )
 from core.comparison.store import RunRecord
+from core.measures.scores import main_figure
 
 AMBER = "#f2a83c"
 _SECONDS_BETWEEN_PICTURES = 0.1
@@ -162,7 +163,7 @@ def _clock(seconds: float) -> str:
 
 
 def _run_line(record: RunRecord, part: str) -> str:
-    scores = ", ".join(f"{name} {_main(each)}" for name, each in record.scores.items())
+    scores = ", ".join(f"{name} {main_in_words(each)}" for name, each in record.scores.items())
     told = f"{record.strategy}, seed {record.seed}: {scores} ({record.seconds:.1f} s)"
     return _with(part, told)
 
@@ -172,17 +173,8 @@ def _with(part: str, told: str) -> str:
     return f"{part}: {told}" if part else told
 
 
-def _main(scores: Mapping[str, Any]) -> str:
-    score = scores["f1"] if "f1" in scores else scores["accuracy"]
-    return "–" if score is None else f"{score:.3f}"
-
-
 def _validated(records: Sequence[RunRecord]) -> str:
     """Give the mean score on validation rows so far; tested rows are told at the end."""
-    found = [
-        each["f1"] if "f1" in each else each["accuracy"]
-        for record in records
-        for each in (record.validation or {}).values()
-    ]
+    found = [main_figure(each) for record in records for each in (record.validation or {}).values()]
     some = [each for each in found if each is not None]
     return f"{sum(some) / len(some):.3f}" if some else "–"

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from core.cli.terminal import fits, output, plain_table, readable
 from core.comparison.words import FurtherTable, further_tables_in_words, worth_a_look
+from core.measures.scores import main_figure
 
 SHOWN_ROWS = 5
 """Of the rows that every strategy gets wrong, a task's first few are shown."""
@@ -48,10 +49,9 @@ def _table(document: Mapping[str, Any], headings: Sequence[str]) -> Table:
         table.add_column(Text(readable(name)), justify="right", no_wrap=True, overflow="ellipsis")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    metric = document["score"].replace("-", "_")
     for each in document["strategies"]:
         cells = [
-            _figure(found["f1"] if "f1" in found else found[metric], intervals)
+            _figure(main_figure(found, document["score"]), intervals)
             for found in each["tasks"].values()
         ]
         best = each["versus_best"]

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.cli.terminal import output, plain_table, readable
+from core.measures.scores import FURTHER, main_figure, score_in
 
 SHOWN_SCORES = 3
 SHOWN_WORDS = 4
@@ -124,22 +125,21 @@ def show_layers(document: Mapping[str, Any]) -> None:
     """Show the score of every layer for every task, the best marked, and say it in words."""
     console = output()
     for name, layers in document["tasks"].items():
-        metric = "f1" if "f1" in layers[0] else "accuracy"
+        main = score_in(layers[0])
+        further = [score for score in FURTHER if score.key in layers[0]]
         table = plain_table(show_header=True)
         table.add_column(Text(readable(name), style="cyan"), justify="right", no_wrap=True)
-        heading = "strict F1" if metric == "f1" else "accuracy"
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(main.title, justify="right", no_wrap=True)
         table.add_column("95 %", no_wrap=True)
-        if metric == "accuracy":
-            table.add_column("macro-F1", justify="right", no_wrap=True)
+        for score in further:
+            table.add_column(score.title, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         for each in layers:
-            told = each[metric]
+            told = each[main.key]
             best = each["layer"] == document["best"][name]
             cells = [str(each["layer"]) if each["layer"] else "0, embeddings"]
             cells += [f"{told['mean']:.3f}", f"{told['low']:.3f} to {told['high']:.3f}"]
-            if metric == "accuracy":
-                cells.append(f"{each['macro_f1']['mean']:.3f}")
+            cells += [f"{each[score.key]['mean']:.3f}" for score in further]
             drawn = bar(console, told["mean"]) + (" best" if best else "")
             style = "bold green" if best else ""
             table.add_row(*(Text(cell, style=style) for cell in (*cells, drawn)))
@@ -173,17 +173,21 @@ def verdict(name: str, scores: Mapping[str, Any]) -> Text:
 
 def score_in_words(scores: Mapping[str, Any]) -> str:
     """Say a task's scores in a line."""
-    rows = f"{scores['rows']:,} rows"
-    if "f1" in scores:
-        within = _interval(scores.get("f1_interval"))
-        return (
-            f"strict F1 {scores['f1']:.3f}{within}, precision {scores['precision']:.3f}, "
-            f"recall {scores['recall']:.3f}, {scores['entities']:,} spans in {rows}"
-        )
-    if scores["accuracy"] is None:
+    main = score_in(scores)
+    if scores[main.key] is None:
         return "no labelled row"
-    within = _interval(scores["accuracy_interval"])
-    return f"accuracy {scores['accuracy']:.3f}{within}, macro-F1 {scores['macro_f1']:.3f}, {rows}"
+    beside = [(score.title, score.key) for score in FURTHER]
+    beside += [(name, name) for name in ("precision", "recall")]
+    told = [f"{main.title} {scores[main.key]:.3f}{_interval(scores.get(f'{main.key}_interval'))}"]
+    told += [f"{title} {scores[key]:.3f}" for title, key in beside if key in scores]
+    spans = f"{scores['entities']:,} spans in " if "entities" in scores else ""
+    return ", ".join([*told, f"{spans}{scores['rows']:,} rows"])
+
+
+def main_in_words(scores: Mapping[str, Any]) -> str:
+    """Write a task's main score alone."""
+    score = main_figure(scores)
+    return "–" if score is None else f"{score:.3f}"
 
 
 def _interval(found: Mapping[str, float] | None) -> str:

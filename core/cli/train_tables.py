@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from core.cli.model_tables import verdict
+from core.cli.model_tables import main_in_words, verdict
 from core.cli.terminal import errors, output, plain_table, readable, say
 from core.strategy.strategies import OFFERED, Frozen, Heads
 
@@ -267,15 +267,10 @@ def prefix_line(plan: Mapping[str, Any]) -> str:
 
 
 def _epoch_line(event: Mapping[str, Any]) -> str:
-    scores = ", ".join(f"{name} {_main(each)}" for name, each in event["metrics"].items())
+    scores = ", ".join(f"{name} {main_in_words(each)}" for name, each in event["metrics"].items())
     losses = ", ".join(f"{name} {x:.3f}" for name, x in event["loss"].items())
     best = ", the best so far" if event["best"] else ""
     return f"epoch {event['epoch']}: {scores}{best} (loss: {losses})"
-
-
-def _main(scores: Mapping[str, Any]) -> str:
-    score = scores["f1"] if "f1" in scores else scores["accuracy"]
-    return "–" if score is None else f"{score:.3f}"
 
 
 def show_trained(done: Mapping[str, Any], folder: str) -> None:

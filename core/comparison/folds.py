@@ -8,7 +8,7 @@ from core.data.dealing import HELD_OUT
 from core.data.near_duplicates import groups_of
 from core.data.rare_labels import without_rare_labels
 from core.data.splits import hold_out, iterative_folds
-from core.task import Example, Task
+from core.task import Example, Task, labels_in
 
 FOLDS = 3
 """Always three: more seeds are more repetitions, so that they never change the runs done."""
@@ -171,7 +171,7 @@ def _own_split(dataset: Dataset, groups: list[int]) -> ComparedData:
     notes = []
     for task in dataset.tasks:
         learned = {label for _, label in _labels(by_split["train"], [task])}
-        least = 2 if task.kind == "sentence" else 1
+        least = task.of_kind.least_labels
         if len(learned) < least:
             raise ValueError(
                 f"task {task.name} has {len(learned)} label{'s' * (len(learned) != 1)} among the "
@@ -191,12 +191,9 @@ def _own_split(dataset: Dataset, groups: list[int]) -> ComparedData:
 
 def _labels(examples: Sequence[Example], tasks: Sequence[Task]) -> set[tuple[str, str]]:
     """Name the labels that occur in rows, with their tasks."""
-    found = set()
-    for example in examples:
-        for task in tasks:
-            label = example.labels.get(task.name)
-            if isinstance(label, str):
-                found.add((task.name, label))
-            elif label is not None:
-                found.update((task.name, span.label) for span in label)
-    return found
+    return {
+        (task.name, label)
+        for example in examples
+        for task in tasks
+        for label in labels_in(example.labels.get(task.name))
+    }

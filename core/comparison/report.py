@@ -17,6 +17,7 @@ from core.comparison.store import FORMAT, FinishedRun, RunRecord
 from core.comparison.variants import Variant, further_tables
 from core.config import SCORES
 from core.measures.metrics import Interval
+from core.measures.scores import main_figure, scores_of
 from core.system.machine import machine_name, versions
 from core.task import Label, Task
 from core.training.run import PACKAGES
@@ -208,17 +209,15 @@ def _notes(
 
 def _figures(scored: Mapping[str, Outcomes], name: str, task: Task) -> dict[str, Any]:
     """Give a strategy's scores of a task, with intervals."""
-    if task.kind == "token":
-        return {"f1": _share(scored["accuracy"].mean(name, task.name))}
     return {
-        score.replace("-", "_"): _share(each.mean(name, task.name))
-        for score, each in scored.items()
+        score.key: _share(scored[score.chosen or SCORES[0]].mean(name, task.name))
+        for score in scores_of(task.of_kind)
     }
 
 
 def _clears(figures: Mapping[str, Any], floor: Mapping[str, Any] | None) -> bool | None:
     """Tell whether a task is done better than without any network; None where nobody knows."""
-    own = figures.get("f1", figures.get("accuracy"))
+    own = main_figure(figures)
     if own is None or floor is None:
         return None
     return bool(own["mean"] > max(floor["lexical"]["mean"], floor["majority"] or 0.0))

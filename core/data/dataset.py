@@ -35,6 +35,7 @@ from core.task import (
     Span,
     Task,
     check_spans,
+    kind_of,
 )
 
 CORPUS = "corpus"
@@ -222,8 +223,8 @@ def _labels(table: Table, column: str, notes: list[str]) -> list[Label]:
 def _task(table: Table, name: str, column: str, rows: Sequence[Label]) -> Task:
     """Make a task of the labels there are; those of a shipped task keep its order."""
     labels = labels_there(rows)
-    kind = "token" if any(isinstance(label, tuple) for label in rows) else "sentence"
-    if len(labels) < (1 if kind == "token" else 2):
+    kind = kind_of(rows)
+    if len(labels) < kind.least_labels:
         there = f"only the label {labels[0]!r}" if labels else "no label"
         raise ValueError(
             f"{table.name}: column {column!r} holds {there}, must hold at least two: there is "
@@ -232,7 +233,7 @@ def _task(table: Table, name: str, column: str, rows: Sequence[Label]) -> Task:
     shipped = next((task.labels for task in SHIPPED_TASKS if task.name == name), ())
     if set(labels) <= set(shipped):
         labels = [label for label in shipped if label in labels]
-    return Task(name=name, kind=kind, labels=tuple(labels))
+    return Task(name=name, kind=kind.word, labels=tuple(labels))
 
 
 def _examples(
@@ -306,7 +307,7 @@ def _sampled(dataset: Dataset, rows: int, seed: int) -> Dataset:
     for task in dataset.tasks:
         there = labels_there([example.labels.get(task.name) for example in drawn.examples])
         kept = tuple(label for label in task.labels if label in there)
-        if len(kept) < (1 if task.kind == "token" else 2):
+        if len(kept) < task.of_kind.least_labels:
             raise ValueError(
                 f"{dataset.name}: a sample of {rows:,} rows leaves task {task.name} "
                 f"{len(kept)} labels of {len(task.labels)}: raise --rows"

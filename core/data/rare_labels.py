@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.task import Example, Label, Task
+from core.task import Example, Label, Task, labels_in, relabelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,11 @@ def without_rare_labels(
     for task in tasks:
         seen: defaultdict[str, set[int]] = defaultdict(set)
         for example, group in zip(examples, groups, strict=True):
-            for label in _labels(example.labels.get(task.name)):
+            for label in labels_in(example.labels.get(task.name)):
                 seen[label].add(group)
         rare = [label for label in task.labels if len(seen[label]) < folds]
         left = tuple(label for label in task.labels if label not in rare)
-        if len(left) < (2 if task.kind == "sentence" else 1):
+        if len(left) < task.of_kind.least_labels:
             counts = ", ".join(f"{label[:40]!r} has {len(seen[label])}" for label in rare[:5])
             raise ValueError(
                 f"task {task.name} cannot be tested: each label needs {folds} rows that are not "
@@ -69,18 +69,10 @@ def without_rare_labels(
     )
 
 
-def _labels(label: Label) -> set[str]:
-    if label is None:
-        return set()
-    return {label} if isinstance(label, str) else {span.label for span in label}
-
-
 def _without(example: Example, dropped: dict[str, set[str]]) -> Example:
     labels: dict[str, Label] = {}
     for name, label in example.labels.items():
-        rare = dropped.get(name, set())
-        if isinstance(label, tuple):
-            labels[name] = tuple(span for span in label if span.label not in rare)
-        elif label not in rare:
-            labels[name] = label
+        kept = relabelled(label, dict.fromkeys(dropped.get(name, ())))
+        if label is None or kept is not None:
+            labels[name] = kept
     return replace(example, labels=labels)

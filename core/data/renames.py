@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from core.tables.cells import those_there
 from core.tables.labels import label_text
-from core.task import Label
+from core.task import Label, labels_in, relabelled
 
 Labels = Mapping[str, Sequence[Label]]
 """By task's name, each row's label, spans or None."""
@@ -28,18 +28,13 @@ def renamed(labels: Labels, typed: Sequence[str]) -> dict[str, list[Label]]:
             if changes[task].setdefault(before, after) != after:
                 raise ValueError(f"--map renames {before!r} twice, the second time as {given!r}")
     return {
-        task: [_changed(label, changes[task]) for label in rows] for task, rows in labels.items()
+        task: [relabelled(label, changes[task]) for label in rows] for task, rows in labels.items()
     }
 
 
 def labels_there(rows: Sequence[Label]) -> list[str]:
     """List the different labels, sorted; numbers by their size."""
-    found: set[str] = set()
-    for label in rows:
-        if isinstance(label, str):
-            found.add(label)
-        elif label is not None:
-            found.update(span.label for span in label)
+    found = {label for row in rows for label in labels_in(row)}
     try:
         return sorted(found, key=lambda label: (float(label), label))
     except ValueError:
@@ -64,9 +59,3 @@ def _read(given: str, there: Mapping[str, Sequence[str]]) -> tuple[list[str], st
             return tasks, before, after
     known = "; ".join(f"{task} has {those_there(labels)}" for task, labels in there.items())
     raise ValueError(f"--map {given!r} renames a label that is not there: {known}")
-
-
-def _changed(label: Label, changes: Mapping[str, str]) -> Label:
-    if label is None or isinstance(label, str):
-        return changes.get(label, label) if label is not None else None
-    return tuple(span._replace(label=changes.get(span.label, span.label)) for span in label)

@@ -4,7 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from core.task import Example, Task
+from core.task import Example, Task, labels_in
 
 
 def iterative_folds(
@@ -139,10 +139,8 @@ def _strata(example: Example, tasks: Sequence[Task]) -> Iterator[tuple[str, str]
     """Name the labels that occur in a row; that a labelled row has no span counts as one."""
     for task in tasks:
         given = example.labels.get(task.name)
-        if isinstance(given, str):
-            yield task.name, given
-        elif given is not None:
-            yield from {(task.name, label): None for label in ([s.label for s in given] or [""])}
+        if given is not None:
+            yield from {(task.name, label): None for label in labels_in(given) or [""]}
 
 
 class _Wanting:

@@ -13,7 +13,7 @@ from core.encoder.catalogue import CATALOGUE, find_spec
 from core.encoder.folder import read_folder
 from core.encoder.hub import BUILT_IN, built_in_folder, cached_folder
 from core.encoder.tokenizer import Tokenizer, load_tokenizer
-from core.task import Task
+from core.task import Task, labels_in
 
 SEVERITIES = ("error", "warning", "note")
 """The worst first: a result cannot be had or would be wrong; would be worse; is good to know."""
@@ -163,10 +163,7 @@ class Patient:
         """
         found: dict[str, list[int]] = {label: [] for label in task.labels}
         for index in self.texts:
-            given = self.dataset.examples[index].labels.get(task.name)
-            if given is None:
-                continue
-            for label in {given} if isinstance(given, str) else {span.label for span in given}:
+            for label in set(labels_in(self.dataset.examples[index].labels.get(task.name))):
                 found[label].append(index)
         return found
 

@@ -79,8 +79,7 @@ def small_classes(patient: Patient) -> Iterator[Finding]:
                 rows=patient.places(index for label in small for index in found[label]),
                 task=task.name,
             )
-        least = 2 if task.kind == "sentence" else 1
-        left = len(task.labels) - len(small)
+        least, left = task.of_kind.least_labels, len(task.labels) - len(small)
         if left < least:
             yield Finding(
                 kind="few_classes",
@@ -125,9 +124,9 @@ def missing_classes(patient: Patient) -> Iterator[Finding]:
 
 
 def imbalance(patient: Patient) -> Iterator[Finding]:
-    """Find sentence tasks of which one label has nearly all the rows, or another next to none."""
+    """Find tasks of a label a row where one has nearly all the rows, or another next to none."""
     for task in patient.dataset.tasks:
-        if task.kind != "sentence":
+        if not task.of_kind.one_label:
             continue
         found = patient.with_label(task).items()
         counts = {label: len(i) for label, i in found if _groups(patient, i) >= LEAST_GROUPS}
@@ -224,8 +223,6 @@ def _one_slip_apart(a: str, b: str) -> bool:
 def cut_spans(patient: Patient) -> Iterator[Finding]:
     """Find labelled spans that begin or end inside a word."""
     for task in patient.dataset.tasks:
-        if task.kind != "token":
-            continue
         cut = {index: span for index in patient.texts for span in _cut(patient, index, task)}
         if cut:
             texts, one = patient.texts, len(cut) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.config import MIX
 from core.encoder.encoder import Encoder
-from core.model.card import figure_cells, limit_lines, plain, table, task_lines
+from core.model.card import FIGURE_HEADS, figure_cells, limit_lines, plain, table, task_lines
 from core.model.heads import SentenceHead
 from core.model.model import MultiTaskModel
 
@@ -252,7 +252,7 @@ def _figures(about: Mapping[str, Any]) -> Iterator[str]:
         yield "No figures came with it: run `python -m core evaluate --model DIR` on labelled rows."
         yield ""
         return
-    yield from table(["task", "rows", "score", "macro-F1"], rows)
+    yield from table(FIGURE_HEADS, rows)
     yield (
         "On the validation rows of its training, before the export, which changes no prediction. "
         "They also chose the epoch: on new text it is rather less."

@@ -9,9 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from core.measures.metrics import Interval, bootstrap_interval, wilson_interval
+from core.measures.metrics import Interval
+from core.measures.scores import main_score
 from core.system.machine import one_thread
 from core.task import OUTSIDE, Example, Span, Task, spans_of, tags_of
 
@@ -62,7 +61,7 @@ def score_floor(examples: Sequence[Example], task: Task, folds: Sequence[Fold]) 
     if not dealt:
         raise ValueError(f"no held-out row has a label of task {task.name}: nothing to score")
     with one_thread():
-        return _score_tokens(dealt, task) if task.kind == "token" else _score_sentences(dealt, task)
+        return (_score_spans if task.of_kind.by_token else _score_labels)(dealt, task)
 
 
 def held_out_in_turn(folds: Sequence[Sequence[int]]) -> list[Fold]:
@@ -142,28 +141,28 @@ def word_form_floor(
     return found
 
 
-def _score_sentences(dealt: Sequence[tuple[list[Example], list[Example]]], task: Task) -> Floor:
-    rows = usual = lexical = 0
+def _score_labels(dealt: Sequence[tuple[list[Example], list[Example]]], task: Task) -> Floor:
+    true: list[str] = []
+    usual: list[str] = []
+    lexical: list[str] = []
     for train, test in dealt:
-        true = _sentence_labels(test, task)
-        rows += len(true)
-        usual += sum(a == b for a, b in zip(majority_floor(train, test, task), true, strict=True))
-        lexical += sum(a == b for a, b in zip(lexical_floor(train, test, task), true, strict=True))
-    return Floor(majority=usual / rows, lexical=wilson_interval(lexical, rows))
+        true += _sentence_labels(test, task)
+        usual += majority_floor(train, test, task)
+        lexical += lexical_floor(train, test, task)
+    score = main_score(task.of_kind)
+    return Floor(
+        majority=score.interval(true, usual, task.labels).mean,
+        lexical=score.interval(true, lexical, task.labels),
+    )
 
 
-def _score_tokens(dealt: Sequence[tuple[list[Example], list[Example]]], task: Task) -> Floor:
-    both: list[tuple[int, int]] = []
+def _score_spans(dealt: Sequence[tuple[list[Example], list[Example]]], task: Task) -> Floor:
+    true: list[tuple[Span, ...]] = []
+    found: list[tuple[Span, ...]] = []
     for train, test in dealt:
-        found = word_form_floor(train, test, task)
-        for (_, true), spans in zip(_token_labels(test, task), found, strict=True):
-            both.append((len(set(true) & set(spans)), len(set(true)) + len(set(spans))))
-    right, total = np.array(both).T  # (rows,) each
-
-    def f1(some: np.ndarray) -> float:
-        return float(2 * right[some].sum() / total[some].sum()) if total[some].sum() else 0.0
-
-    return Floor(majority=None, lexical=bootstrap_interval(f1, len(both), samples=500))
+        true += [spans for _, spans in _token_labels(test, task)]
+        found += word_form_floor(train, test, task)
+    return Floor(majority=None, lexical=main_score(task.of_kind).interval(true, found, task.labels))
 
 
 def _labelled(examples: Sequence[Example], task: Task, rows: Sequence[int]) -> list[Example]:
@@ -173,7 +172,7 @@ def _labelled(examples: Sequence[Example], task: Task, rows: Sequence[int]) -> l
 def _sentence_labels(examples: Sequence[Example], task: Task) -> list[str]:
     labels = [each.labels.get(task.name) for each in examples]
     some = [label for label in labels if isinstance(label, str)]
-    if task.kind != "sentence" or not some:
+    if not some:
         raise ValueError(f"no row has a label of sentence task {task.name}: give labelled rows")
     return some
 
@@ -181,6 +180,6 @@ def _sentence_labels(examples: Sequence[Example], task: Task) -> list[str]:
 def _token_labels(examples: Sequence[Example], task: Task) -> list[tuple[str, tuple[Span, ...]]]:
     labels = [(each.text, each.labels.get(task.name)) for each in examples]
     some = [(text, label) for text, label in labels if isinstance(label, tuple)]
-    if task.kind != "token" or not some:
+    if not some:
         raise ValueError(f"no row has labels of token task {task.name}: give labelled rows")
     return some

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,19 +23,14 @@ from core.data.splits import iterative_folds
 from core.encoder.encoder import CancelledError, Encoder, Progress
 from core.frozen.layer_states import LayerStates, compute_layer_states
 from core.knowledge.logistic import fit_logistic
-from core.measures.metrics import (
-    Interval,
-    bootstrap_interval,
-    confusion_matrix,
-    macro_f1,
-    wilson_interval,
-)
+from core.measures.metrics import Interval
+from core.measures.scores import Score, score_in, scores_of
 from core.model.spelling import spelling_features
 from core.system.machine import one_thread
-from core.task import IGNORED, Example, Span, Task, spans_of, tags_of
+from core.task import IGNORED, Example, Label, Span, Task, spans_of, tags_of
 
 FOLDS = 3
-PENALTY = {"sentence": 0.1, "token": 0.01}
+PENALTY, TOKEN_PENALTY = 0.1, 0.01
 """L2 penalties on standardised states, the same for every layer, so that layers compare."""
 
 
@@ -46,7 +40,7 @@ class LayerScore:
 
     Attributes:
         layer: 0 is the embeddings.
-        scores: By metric: `accuracy` and `macro_f1`, or `f1` for a token task.
+        scores: By the key of each score of its task, such as `accuracy` and `macro_f1`.
     """
 
     layer: int
@@ -55,7 +49,17 @@ class LayerScore:
     @property
     def main(self) -> float:
         """The score that layers are compared by."""
-        return self.scores["f1" if "f1" in self.scores else "accuracy"].mean
+        return self.told.mean
+
+    @property
+    def told(self) -> Interval:
+        """The same with its interval."""
+        return self.scores[self.score.key]
+
+    @property
+    def score(self) -> Score:
+        """Which score that is."""
+        return score_in(self.scores)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,7 @@ def layer_profile(
         ValueError: If a task has too few labelled groups to deal into folds.
         CancelledError: If `cancelled` answered True.
     """
-    tokens = any(task.kind == "token" for task in tasks)
+    tokens = any(task.of_kind.by_token for task in tasks)
     texts = [example.text for example in examples]
     groups = groups_of(examples) if groups is None else groups
     profile: dict[str, tuple[LayerScore, ...]] = {}
@@ -119,16 +123,17 @@ def layer_profile(
                 encoder, texts, tokens=tokens, progress=progress, cancelled=cancelled
             )
             stack.enter_context(states)
-        score_tokens = partial(_score_tokens, spelled=_spelling(encoder, states, examples))
+        say_spans = partial(_say_spans, spelled=_spelling(encoder, states, examples))
         for task in tasks:
             scores = []
             folds = deal_folds(examples, task, seed, groups)
-            score = _score_sentences if task.kind == "sentence" else score_tokens
+            say = say_spans if task.of_kind.by_token else _say_labels
             for layer in range(states.layer_count + 1):
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped at layer {layer} of {task.name}")
                 with one_thread():
-                    found = score(states, examples, task, folds, layer)
+                    said = say(states, examples, task, folds, layer)
+                    found = _scored(examples, task, said)
                 scores.append(LayerScore(layer=layer, scores=found))
             profile[task.name] = tuple(scores)
     return LayerProfile(tasks=profile)
@@ -137,8 +142,7 @@ def layer_profile(
 def best_in_words(name: str, scores: Sequence[LayerScore]) -> str:
     """Say where a task is read best, and how far that is from the last layer."""
     best = max(scores, key=lambda score: (score.main, -score.layer))
-    metric = "f1" if "f1" in best.scores else "accuracy"
-    told = best.scores[metric]
+    told = best.told
     figure = f"{told.mean:.2f} ({told.low:.2f} to {told.high:.2f})"
     last = scores[-1]
     if best is last:
@@ -246,30 +250,30 @@ def deal_folds(
     return [[labelled[place] for place in fold] for fold in dealt]
 
 
-def _score_sentences(
-    states: LayerStates, examples: Sequence[Example], task: Task, folds: list[list[int]], layer: int
+def _scored(
+    examples: Sequence[Example], task: Task, said: Mapping[int, Label]
 ) -> dict[str, Interval]:
-    rows = sorted(i for fold in folds for i in fold)
+    """Give every score of a task of what was said of the rows held out."""
+    rows = sorted(said)
+    true, found = [examples[i].labels[task.name] for i in rows], [said[i] for i in rows]
+    return {each.key: each.interval(true, found, task.labels) for each in scores_of(task.of_kind)}
+
+
+def _say_labels(
+    states: LayerStates, examples: Sequence[Example], task: Task, folds: list[list[int]], layer: int
+) -> dict[int, Label]:
     number = {label: index for index, label in enumerate(task.labels)}
     labels = torch.full((len(examples),), IGNORED)  # (examples,)
-    for i in rows:
+    for i in (i for fold in folds for i in fold):
         labels[i] = number[str(examples[i].labels[task.name])]
-    predicted = torch.full_like(labels, IGNORED)  # (examples,)
+    said: dict[int, Label] = {}
     for held_out in folds:
         train = labels.clone()
         train[held_out] = IGNORED
-        fitted = fit_logistic(states.pooled[layer], train, len(number), penalty=PENALTY["sentence"])
-        predicted[held_out] = fitted.scores(states.pooled[layer][held_out]).argmax(dim=1)
-    true, found = labels[rows].numpy(), predicted[rows].numpy()
-    confusion = confusion_matrix(true, found, len(number))
-    return {
-        "accuracy": wilson_interval(int(np.trace(confusion)), len(rows)),
-        "macro_f1": bootstrap_interval(
-            lambda some: macro_f1(confusion_matrix(true[some], found[some], len(number))),
-            len(rows),
-            samples=200,
-        ),
-    }
+        fitted = fit_logistic(states.pooled[layer], train, len(number), penalty=PENALTY)
+        best = fitted.scores(states.pooled[layer][held_out]).argmax(dim=1).tolist()
+        said.update(zip(held_out, (task.labels[each] for each in best), strict=True))
+    return said
 
 
 def _spelling(encoder: Encoder, states: LayerStates, examples: Sequence[Example]) -> Tensor:
@@ -280,7 +284,7 @@ def _spelling(encoder: Encoder, states: LayerStates, examples: Sequence[Example]
     return torch.cat([spelling_features(example.text, pieces) for example, pieces in pairs])
 
 
-def _score_tokens(
+def _say_spans(
     states: LayerStates,
     examples: Sequence[Example],
     task: Task,
@@ -288,35 +292,26 @@ def _score_tokens(
     layer: int,
     *,
     spelled: Tensor,
-) -> dict[str, Interval]:
+) -> dict[int, Label]:
     assert states.tokens is not None
     features = torch.cat([states.tokens[layer].float(), spelled], dim=1)  # (all tokens, inputs)
     number = {tag: index for index, tag in enumerate(task.classes)}
-    rows = sorted(i for fold in folds for i in fold)
-    true: dict[int, tuple[Span, ...]] = {}
     labels = torch.full((states.tokens.shape[1],), IGNORED)  # (all tokens,)
-    for i in rows:
-        spans = examples[i].labels[task.name]
-        true[i] = spans if isinstance(spans, tuple) else ()
-        pieces = states.pieces[i]
-        tags = torch.tensor([number[tag] for tag in tags_of(pieces.spans, true[i])])  # (tokens,)
+    for i in (i for fold in folds for i in fold):
+        spans, pieces = examples[i].labels[task.name], states.pieces[i]
+        own = spans if isinstance(spans, tuple) else ()
+        tags = torch.tensor([number[tag] for tag in tags_of(pieces.spans, own)])  # (tokens,)
         tags[torch.tensor(pieces.special)] = IGNORED
         labels[states.starts[i] : states.starts[i + 1]] = tags
-    found: dict[int, tuple[Span, ...]] = {}
+    said: dict[int, Label] = {}
     for held_out in folds:
         train = labels.clone()
         train[states.token_rows(held_out)] = IGNORED
-        fitted = fit_logistic(features, train, len(number), penalty=PENALTY["token"], steps=40)
+        fitted = fit_logistic(features, train, len(number), penalty=TOKEN_PENALTY, steps=40)
         for i in held_out:
             scores = fitted.scores(features[states.starts[i] : states.starts[i + 1]])
-            found[i] = read_spans(examples[i].text, states.pieces[i].spans, scores, task)
-    right = np.array([len(set(true[i]) & set(found[i])) for i in rows])
-    total = np.array([len(true[i]) + len(found[i]) for i in rows])
-
-    def f1(some: np.ndarray) -> float:
-        return float(2 * right[some].sum() / total[some].sum()) if total[some].sum() else 0.0
-
-    return {"f1": bootstrap_interval(f1, len(rows), samples=500)}
+            said[i] = read_spans(examples[i].text, states.pieces[i].spans, scores, task)
+    return said
 
 
 def read_spans(

@@ -215,7 +215,7 @@ def named_rows(dataset: "Dataset", colour: str | None = None) -> Named:
     """
     columns: dict[str, list[str | None]] = {}
     for task in dataset.tasks:
-        if task.kind == "sentence":
+        if task.of_kind.one_label:
             given = (example.labels.get(task.name) for example in dataset.examples)
             columns[task.name] = [label if isinstance(label, str) else None for label in given]
     for name, values in dataset.facets.items():

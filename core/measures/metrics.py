@@ -63,9 +63,14 @@ def class_scores(confusion: Integers) -> list[ClassScores]:
         predicted, true = int(confusion[:, label].sum()), int(confusion[label].sum())
         precision = right / predicted if predicted else 0.0
         recall = right / true if true else 0.0
-        f1 = 2 * right / (predicted + true) if predicted + true else 0.0
+        f1 = f1_score(right, predicted, true)
         scores.append(ClassScores(precision=precision, recall=recall, f1=f1, rows=true))
     return scores
+
+
+def f1_score(right: float, predicted: float, true: float) -> float:
+    """Return F1 by how many are right, predicted and true; 0 where there is nothing at all."""
+    return 2 * right / (predicted + true) if predicted + true else 0.0
 
 
 def macro_f1(confusion: Integers) -> float:
@@ -107,7 +112,7 @@ def span_scores(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Spa
     return ClassScores(
         precision=right / found if found else 0.0,
         recall=right / wanted if wanted else 0.0,
-        f1=2 * right / (found + wanted) if found + wanted else 0.0,
+        f1=f1_score(right, found, wanted),
         rows=wanted,
     )
 

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from core.measures.scores import FURTHER, score_in
 from core.model.model import MultiTaskModel
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&^-])")
 MAX_LABELS = 40
 """A table of more labels than this is no longer read; thaw.json has them all."""
+
+FIGURE_HEADS = ("task", "rows", "score", *(score.title for score in FURTHER))
 
 
 def model_card(model: MultiTaskModel, about: Mapping[str, Any]) -> str:
@@ -64,9 +67,8 @@ def task_lines(model: MultiTaskModel) -> Iterator[str]:
         hidden = len(head.task.labels) - MAX_LABELS
         labels += f" and {hidden:,} more" if hidden > 0 else ""
         where = "a mix of all layers" if head.mix else f"layer {head.shape.read}"
-        kind = "a label a sentence" if head.task.kind == "sentence" else "spans of characters"
         threshold = f"{model.calibration[name].threshold:.2f}"
-        rows.append([plain(name), kind, labels, where, threshold])
+        rows.append([plain(name), head.task.of_kind.says, labels, where, threshold])
     yield from table(["task", "kind", "labels", "reads", "unsure below"], rows)
 
 
@@ -100,7 +102,7 @@ def _figures(about: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         return
     rows = [[plain(name), *figure_cells(scores)] for name, scores in about["figures"].items()]
-    yield from table(["task", "rows", "score", "macro-F1"], rows)
+    yield from table(FIGURE_HEADS, rows)
     yield (
         "On the validation rows, which also chose the epoch: on new text it is rather less. "
         "Accuracy has its 95 % interval; of spans it is strict F1."
@@ -123,16 +125,13 @@ def _cross_validated(figures: Mapping[str, Any]) -> Iterator[str]:
     """Give what a comparison found of the strategy this model was trained by, on all rows."""
     rows = []
     for name, scores in figures.items():
-        metric = "f1" if "f1" in scores else "accuracy"
-        own, macro = scores[metric], scores.get("macro_f1")
-        shown = "–"
-        if own is not None:
-            called = "F1" if metric == "f1" else metric
-            shown = f"{called} {own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})"
-        rows.append(
-            [plain(name), f"{scores['rows']:,}", shown, f"{macro['mean']:.3f}" if macro else "–"]
-        )
-    yield from table(["task", "rows", "score", "macro-F1"], rows)
+        main, shown = score_in(scores), "–"
+        if (own := scores[main.key]) is not None:
+            shown = f"{main.short} {own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})"
+        further = [scores.get(each.key) for each in FURTHER]
+        means = [f"{each['mean']:.3f}" if each else "–" for each in further]
+        rows.append([plain(name), f"{scores['rows']:,}", shown, *means])
+    yield from table(FIGURE_HEADS, rows)
     yield (
         "Expected: the same strategy, trained on part of these rows, reached this on rows held "
         "out, with 95 % intervals. The model here learned from all of them, so that no row is "
@@ -142,14 +141,15 @@ def _cross_validated(figures: Mapping[str, Any]) -> Iterator[str]:
 
 
 def figure_cells(scores: Mapping[str, Any]) -> list[str]:
-    """Write a task's rows, its main score and its macro-F1."""
-    if "f1" in scores:
-        return [f"{scores['rows']:,}", f"F1 {scores['f1']:.3f}", "–"]
-    if scores["accuracy"] is None:
-        return ["0", "–", "–"]
-    found = scores["accuracy_interval"]
-    accuracy = f"{scores['accuracy']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
-    return [f"{scores['rows']:,}", f"accuracy {accuracy}", f"{scores['macro_f1']:.3f}"]
+    """Write what stands under `FIGURE_HEADS` behind a task's name."""
+    main = score_in(scores)
+    if scores[main.key] is None:
+        return ["0", "–", *("–" for _ in FURTHER)]
+    shown, found = f"{main.short} {scores[main.key]:.3f}", scores.get(f"{main.key}_interval")
+    if found is not None:
+        shown += f" ({found['low']:.3f} to {found['high']:.3f})"
+    further = [scores.get(each.key) for each in FURTHER]
+    return [f"{scores['rows']:,}", shown, *("–" if n is None else f"{n:.3f}" for n in further)]
 
 
 def _use(model: MultiTaskModel) -> Iterator[str]:

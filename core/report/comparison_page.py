@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from core.comparison.words import further_tables_in_words, retention_in_words, worth_a_look
 from core.export.code import scripts_of
+from core.measures.scores import main_figure, scores_of
 from core.report.comparison_pictures import (
     cost_picture,
     curves_picture,
@@ -17,6 +18,7 @@ from core.report.comparison_pictures import (
     forgetting_picture,
 )
 from core.sentences import clean
+from core.task import kind_named
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -120,7 +122,7 @@ def _code(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
-    tasks, metric = list(document["tasks"]), document["score"].replace("-", "_")
+    tasks = list(document["tasks"])
     costs = ("seconds", "a step", "weights", "memory, MB", "sentences/s", "forgotten")
     heads = [
         "strategy",
@@ -135,8 +137,7 @@ def _strategies(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"<table><thead>{_row(heads, tag='th')}</thead><tbody>"
     for each in document["strategies"]:
         figures = [
-            _figure(found["f1"] if "f1" in found else found[metric])
-            for found in each["tasks"].values()
+            _figure(main_figure(found, document["score"])) for found in each["tasks"].values()
         ]
         memory, speed = each["peak_memory_bytes"], each["inference_sentences_per_second"]
         yield _row(
@@ -216,16 +217,15 @@ def _by_task(document: Mapping[str, Any]) -> Iterator[str]:
     """Lay out every score of every task, and how far each strategy is from heads and the best."""
     best = document["best"]
     for task, about in document["tasks"].items():
-        scores = ["strict F1"] if about["kind"] == "token" else ["accuracy", "macro-F1"]
-        keys = ["f1"] if about["kind"] == "token" else ["accuracy", "macro_f1"]
+        scores = scores_of(kind_named(about["kind"]))
         rivals = ["versus heads"] if best == "heads" else ["versus heads", f"versus {best}"]
-        heads = ["strategy", *scores, *rivals]
+        heads = ["strategy", *(score.title for score in scores), *rivals]
         yield f"<h2>{_text(task)}</h2>"
         yield f'<div class="wide"><table><thead>{_row(heads, tag="th")}</thead><tbody>'
         for each in document["strategies"]:
             found = each["tasks"][task]
             gaps = _points(found.get("versus_heads")), _points(_of_best(each, task))
-            figures = [_figure(found[key]) for key in keys]
+            figures = [_figure(found[score.key]) for score in scores]
             yield _row([each["name"], *figures, *gaps[: len(rivals)]])
         yield "</tbody></table></div>"
 

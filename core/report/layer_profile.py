@@ -11,7 +11,6 @@ from core.sentences import clean
 
 PANEL_WIDTH, PANEL_HEIGHT = 300, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 16, 46, 44
-_METRICS = {"accuracy": "accuracy", "f1": "strict F1"}
 
 
 def layer_profile_svg(profile: LayerProfile) -> str:
@@ -49,8 +48,7 @@ def layer_profile_svg(profile: LayerProfile) -> str:
 
 def _panel(name: str, scores: Sequence[LayerScore]) -> Iterator[str]:
     """Draw one task: axes, the line through the scores, whiskers, and the best layer's figure."""
-    metric = "f1" if "f1" in scores[0].scores else "accuracy"
-    told = [score.scores[metric] for score in scores]
+    told = [score.told for score in scores]
     low, high = _range(told)
     best = max(scores, key=lambda score: (score.main, -score.layer)).layer
     last = max(1, len(scores) - 1)
@@ -84,7 +82,7 @@ def _panel(name: str, scores: Sequence[LayerScore]) -> Iterator[str]:
     middle = (_LEFT + PANEL_WIDTH - _RIGHT) / 2
     yield (
         f'<text x="{middle:.1f}" y="{PANEL_HEIGHT - 7}" text-anchor="middle" fill="{SOFT}">'
-        f"layer read (0 is the embeddings), {_METRICS[metric]}</text>"
+        f"layer read (0 is the embeddings), {scores[0].score.title}</text>"
     )
 
 
@@ -134,11 +132,10 @@ def layer_profile_figure(profile: LayerProfile) -> Any:  # noqa: ANN401 (Plotly 
 
     figure = go.Figure()
     for name, scores in profile.tasks.items():
-        metric = "f1" if "f1" in scores[0].scores else "accuracy"
-        told = [score.scores[metric] for score in scores]
+        told = [score.told for score in scores]
         means = [found.mean for found in told]
         figure.add_scatter(
-            name=f"{escape(_name(name))}, {_METRICS[metric]}",
+            name=f"{escape(_name(name))}, {scores[0].score.title}",
             x=[score.layer for score in scores],
             y=means,
             error_y={

@@ -212,7 +212,7 @@ def _task_bars(dataset: "Dataset", document: dict[str, Any]) -> list[View]:
     views = []
     for number, task in enumerate(dataset.tasks):
         rows = document["tasks"][task.name]
-        what = "with at least one" if task.kind == "token" else "labelled"
+        what = "labelled" if task.of_kind.one_label else "with at least one"
         bars = _bars(rows["labels"].items())
         views.append({"title": task.name, "task": number, "what": what, **bars})
     return views
@@ -241,11 +241,11 @@ def _bars(counts: Iterable[tuple[str, int]]) -> View:
 
 
 def _crossed(dataset: "Dataset") -> View | None:
-    """Lay the first two sentence tasks of few labels against each other."""
+    """Lay the first two tasks of a label a row and few labels against each other."""
     few = [
         (number, task)
         for number, task in enumerate(dataset.tasks)
-        if task.kind == "sentence" and len(task.labels) <= MOST_CROSSED
+        if task.of_kind.one_label and len(task.labels) <= MOST_CROSSED
     ]
     if len(few) < 2:
         return None
@@ -293,15 +293,14 @@ def splits_view(data: WorkingData, dataset: "Dataset") -> View:
 
 
 def _shares(dataset: "Dataset", sides: Sequence[Sequence[int]]) -> View:
+    from core.task import labels_in
+
     tasks = []
     for task in dataset.tasks:
         counts: list[Counter[str]] = [Counter() for _ in sides]
         for count, side in zip(counts, sides, strict=True):
             for row in side:
-                label = dataset.examples[row].labels.get(task.name)
-                if label is not None:
-                    several = {label} if isinstance(label, str) else {s.label for s in label}
-                    count.update(several)
+                count.update(set(labels_in(dataset.examples[row].labels.get(task.name))))
         labels = sorted(task.labels, key=lambda label: -sum(count[label] for count in counts))
         shown = [label for label in task.labels if label in set(labels[:MOST_IN_SPLITS])]
         tasks.append(

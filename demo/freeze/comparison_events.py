@@ -374,11 +374,10 @@ def best_seed(report: dict[str, Any], strategy: str, kept: Collection[tuple[str,
     Raises:
         ValueError: If it has no run.
     """
+    from core.measures.scores import main_figure
 
     def validated(run: dict[str, Any]) -> float:
-        scores = [
-            each.get("f1", each.get("accuracy")) for each in (run["validation"] or {}).values()
-        ]
+        scores = [main_figure(each) for each in (run["validation"] or {}).values()]
         known = [score for score in scores if score is not None]
         return sum(known) / len(known) if known else 0.0
 

@@ -111,20 +111,21 @@ def profile_view(document: Mapping[str, Any], data: WorkingData) -> View:
         document: What `core.knowledge.layer_profile.profile_document` returned.
         data: What it is a profile of.
     """
+    from core.measures.scores import score_in
+
     tasks = list(document["tasks"].items())[:MOST_TASKS]
     drawn = []
     for name, layers in tasks:
-        metric = "f1" if "f1" in layers[0] else "accuracy"
+        score = score_in(layers[0])
+        told = [each[score.key] for each in layers]
         best = document["best"][name]
         drawn.append(
             {
                 "name": shorten(name),
-                "metric": "strict F1" if metric == "f1" else "accuracy",
+                "metric": score.title,
                 "best": best,
-                "scores": [
-                    [round(each[metric][k], 4) for k in ("mean", "low", "high")] for each in layers
-                ],
-                "range": axis([each[metric] for each in layers]),
+                "scores": [[round(own[k], 4) for k in ("mean", "low", "high")] for own in told],
+                "range": axis(told),
                 "told": sentence(document["text"][name]),
             }
         )

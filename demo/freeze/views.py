@@ -50,11 +50,14 @@ def result_view(
         made: When and on which machine, in words.
         kept: The runs, strategy and seed, that can be opened as the working model.
     """
+    from core.measures.scores import main_score
+    from core.task import kind_named
+
     tasks = [
         {
             "name": task,
             "kind": about["kind"],
-            "metric": "strict F1" if about["kind"] == "token" else document["score"],
+            "metric": main_score(kind_named(about["kind"]), document["score"]).title,
             "floor": _floor(document["floor"].get(task)),
         }
         for task, about in document["tasks"].items()
@@ -126,6 +129,7 @@ def _runs_by_strategy(planned: Sequence[Mapping[str, Any]]) -> list[View]:
 
 def _strategy(document: Document, each: Document, kept: Collection[tuple[str, int]]) -> View:
     from core.comparison.words import retention_in_words
+    from core.measures.scores import main_figure
     from core.strategy.scenario import parse_strategy
 
     layers = int(document["encoder"]["layers"])
@@ -134,7 +138,6 @@ def _strategy(document: Document, each: Document, kept: Collection[tuple[str, in
     runs = [run for run in document["runs"] if run["strategy"] == each["name"]]
     reads = [layer for run in runs for layer in run["read"].values()]
     top = max((k if isinstance(k, int) else layers for k in reads), default=layers)
-    score = document["score"].replace("-", "_")
     return {
         "name": each["name"],
         "title": title_of(scenario),
@@ -143,7 +146,7 @@ def _strategy(document: Document, each: Document, kept: Collection[tuple[str, in
         "mean": each["mean"],
         "tasks": {
             task: {
-                "score": found["f1"] if "f1" in found else found[score],
+                "score": main_figure(found, document["score"]),
                 "accuracy": found.get("accuracy"),
                 "macroF1": found.get("macro_f1"),
                 "f1": found.get("f1"),
@@ -188,6 +191,8 @@ def _read_in_words(runs: Sequence[Document]) -> str:
 
 
 def _run(run: Document) -> View:
+    from core.measures.scores import main_figure
+
     return {
         "seed": run["seed"],
         "seconds": run["seconds"],
@@ -195,9 +200,7 @@ def _run(run: Document) -> View:
         "epochs": run["epochs"],
         "steps": run["steps"],
         "read": ", ".join(sorted({str(layer) for layer in run["read"].values()})),
-        "scores": {
-            task: found.get("f1", found.get("accuracy")) for task, found in run["tasks"].items()
-        },
+        "scores": {task: main_figure(found) for task, found in run["tasks"].items()},
     }
 
 
@@ -219,6 +222,8 @@ def _curves(run: Document) -> View:
 
 def _classes(runs: Sequence[Document]) -> dict[str, list[View]]:
     """Score each label over all runs of a strategy: F1 of what they counted together."""
+    from core.measures.metrics import f1_score
+
     found: dict[str, list[View]] = {}
     tasks = runs[0]["tasks"] if runs else {}
     for task in tasks:
@@ -227,7 +232,7 @@ def _classes(runs: Sequence[Document]) -> dict[str, list[View]]:
         common = [label for label in counted[0] if all(label in each for each in counted)]
         for label in common[:MOST_CLASSES]:
             right, true, said = (sum(each[label][k] for each in counted) for k in range(3))
-            score = 2 * right / (true + said) if true + said else None
+            score = f1_score(right, said, true) if true + said else None
             found[task].append({"label": shorten(label), "f1": score, "rows": true})
     return {task: rows for task, rows in found.items() if rows}
 

@@ -223,7 +223,7 @@ def predicted(
     from core.model.prediction import predict
 
     model = shelf.models.get(which)
-    tasks = [task for task in model.tasks if task.kind == "sentence"]
+    tasks = [task for task in model.tasks if task.of_kind.one_label]
     if not tasks:
         raise ValueError(f"{model.name} has no task with a label a sentence to colour by")
     said = predict(model, drawn.texts, progress=progress, cancelled=cancelled)

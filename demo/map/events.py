@@ -201,7 +201,7 @@ class MapEvents:
                         "true": known.get(task.name),
                     }
                     for task in model.tasks
-                    if task.kind == "sentence"
+                    if task.of_kind.one_label
                 ]
                 return view
 

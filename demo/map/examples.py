@@ -92,7 +92,7 @@ def compute() -> tuple[dict[str, Any], dict[str, str]]:
     model, labels = load_model(), dict[str, list[str]]()
     said = predict(model, texts)
     for task in model.tasks:
-        if task.kind == "sentence":
+        if task.of_kind.one_label:
             labels[task.name] = list(task.labels)
             codes = [task.labels.index(each.labels[task.name].label) for each in said]
             tensors[f"predicted_{task.name}"] = np.array(codes, dtype=np.uint8)

@@ -40,10 +40,11 @@ def _last(log: Log, event: str) -> Mapping[str, Any] | None:
 
 
 def main_score(metrics: Mapping[str, Any]) -> tuple[str, float]:
-    """Name a task's main score and give it: accuracy, or strict span F1."""
-    if "accuracy" in metrics:
-        return "accuracy", float(metrics["accuracy"])
-    return "F1", float(metrics["f1"])
+    """Name a task's main score and give it."""
+    from core.measures.scores import score_in
+
+    score = score_in(metrics)
+    return score.short, float(metrics[score.key])
 
 
 def _improved(name: str, first: Mapping[str, Any], last: Mapping[str, Any]) -> str:

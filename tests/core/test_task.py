@@ -5,11 +5,15 @@ from hypothesis import strategies as st
 from core.encoder.encoder import Encoder
 from core.task import (
     ENTITIES,
+    KINDS,
     SENTIMENT,
     SHIPPED_TASKS,
     Span,
     Task,
     check_spans,
+    kind_of,
+    labels_in,
+    relabelled,
     spans_of,
     tags_of,
 )
@@ -124,3 +128,29 @@ def test_spans_never_share_a_character_whatever_the_tokens_do(
 def test_a_task_is_never_called_as_a_prediction_s_own_fields_are() -> None:
     with pytest.raises(ValueError, match="cannot be called 'text'"):
         Task(name="text", kind="sentence", labels=("a", "b"))
+
+
+def test_a_rows_label_says_which_kind_of_task_it_makes() -> None:
+    spans = (Span(0, 3, "PER"), Span(4, 7, "PER"))
+    assert [kind_of(rows).word for rows in ([None, "news"], [spans, None], [()], [None])] == [
+        "sentence",
+        "token",
+        "token",
+        "sentence",
+    ]
+    assert [kind.word for kind in KINDS if kind.holds(None)] == []
+
+
+def test_the_labels_in_a_rows_label_are_listed_and_renamed() -> None:
+    spans = (Span(0, 3, "PER"), Span(4, 7, "LOC"), Span(8, 9, "PER"))
+    assert [labels_in(label) for label in (None, "news", (), spans)] == [
+        [],
+        ["news"],
+        [],
+        ["PER", "LOC", "PER"],
+    ]
+    changes = {"PER": "person", "LOC": None, "news": None}
+    assert relabelled(spans, changes) == (Span(0, 3, "person"), Span(8, 9, "person"))
+    assert relabelled("news", changes) is None
+    assert relabelled("sports", changes) == "sports"
+    assert relabelled(None, changes) is None
