@@ -148,21 +148,22 @@ ROOMS = (
     Room(
         "core.report",
         modules=(
-            "drawing figures run_figures layer_profile comparison_pictures comparison_page map_page"
+            "drawing figures run_figures layer_profile comparison_pictures blocks cells "
+            "comparison_runs comparison templates page map_page"
         ),
-        inner="figures run_figures comparison_pictures",
-        may_import="core.measures core.knowledge core.comparison core.maps core.export",
+        inner="figures run_figures comparison_pictures cells comparison_runs templates",
+        may_import="core.measures core.knowledge core.maps core.export",
     ),
     Room(
         "core.cli",
         modules=(
             "options terminal inputs data model_tables model train_tables "
-            "train_options train compare_live compare_tables compare_options "
+            "train_options train compare_live blocks compare_options "
             "compare export map encoder_tables encoder app"
         ),
         inner=(
             "options inputs data model_tables model train_tables train_options "
-            "train compare_live compare_tables compare_options "
+            "train compare_live blocks compare_options "
             "compare export map encoder_tables encoder"
         ),
         may_import=(

@@ -171,9 +171,10 @@ def compare(
     if as_json:
         terminal.print_json(done.document)
     else:
-        from core.cli.compare_tables import show_comparison
+        from core.cli.blocks import show_report
+        from core.report.comparison import comparison_report
 
-        show_comparison(done.document)
+        show_report(comparison_report(done.document))
         for written in outputs.names:
             terminal.say(f"written: {written}")
 
@@ -316,10 +317,12 @@ class ComparisonOutputs:
             with replaced_whole(self.out) as file:
                 file.write(f"{text}\n".encode())
         if self.html is not None:
-            from core.report.comparison_page import comparison_html
+            from core.report.comparison import comparison_report
+            from core.report.page import report_html
 
+            text = report_html(comparison_report(document))
             with replaced_whole(self.html) as file:
-                file.write(comparison_html(document).encode(errors="replace"))
+                file.write(text.encode(errors="replace"))
         return [each for each in (self.out, self.html) if each is not None]
 
 

@@ -1,11 +1,11 @@
 """A map as a web page that needs nothing else."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-MAP_PARTS = Path(__file__).resolve().parent / "map"
+from core.report.templates import FOLDER, as_data, filled, part
+
+MAP_PARTS = FOLDER / "map"
 """What a page with a map is put together from; who draws maps live takes the same script."""
 
 
@@ -20,17 +20,10 @@ def map_page(document: Mapping[str, Any]) -> str:
     """
     from core.maps.fields import quality_in_words
 
-    shown = {**document, "told": quality_in_words(document)}
-    given = json.dumps(shown, ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        given = given.replace(character, f"\\u{ord(character):04x}")
-    page = (MAP_PARTS / "page.html").read_text(encoding="utf-8")
-    before, _, rest = page.partition("{{css}}")
-    middle, _, rest = rest.partition("{{document}}")
-    after, _, rest = rest.partition("{{scatter}}")
-    end, _, last = rest.partition("{{page}}")
-    css, scatter, script = (
-        (MAP_PARTS / name).read_text(encoding="utf-8")
-        for name in ("scatter.css", "scatter.js", "page.js")
+    return filled(
+        "map/page.html",
+        document=as_data({**document, "told": quality_in_words(document)}),
+        css=part("map/scatter.css"),
+        scatter=part("map/scatter.js"),
+        page=part("map/page.js"),
     )
-    return "".join((before, css, middle, given, after, scatter, end, script, last))

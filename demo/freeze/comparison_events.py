@@ -207,10 +207,11 @@ class ComparingEvents:
                     return predictions_of(comparison)
                 if kind == "code":
                     return code_of(document, str(given.get("strategy")), given.get("library"))
-                from core.report.comparison_page import comparison_html
-
                 if kind == "html":
-                    text = comparison_html(document)
+                    from core.report.comparison import comparison_report
+                    from core.report.page import report_html
+
+                    text = report_html(comparison_report(document))
                     return {"name": "comparison.html", "kind": "text/html", "text": text}
                 text = json.dumps(document, ensure_ascii=False, indent=1)
                 return {"name": "comparison.json", "kind": "application/json", "text": text}

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from core.advice.held_out import TaskPredictions
-from core.cli.compare_tables import report_lines
 from core.comparison.choice import ComparisonChoice
 from core.comparison.folds import ComparedData, compared_data
 from core.comparison.report import Circumstances, comparison_document, second_look
@@ -14,7 +13,8 @@ from core.comparison.store import FinishedRun
 from core.comparison.variants import Variant, further_tables, what_is_left_out
 from core.config import DataChoice
 from core.data.dataset import read_dataset
-from core.report.comparison_page import comparison_html
+from core.report.blocks import Sentence
+from core.report.comparison import comparison_report
 from core.strategy.scenario import parse_strategy
 from core.task import Example, Span, Task
 from tests.core.conftest import write_rows
@@ -142,8 +142,8 @@ def test_one_of_which_every_run_failed_is_named_as_not_judged_wherever_the_advic
     assert found["advice"]["not_judged"] == ["full"], "of heads another run came to its end"
     said = "Not judged, since no run came to its end: full."
     assert said in found["advice"]["text"]
-    assert said in " ".join(report_lines(found))
-    assert said in comparison_html(found)
+    told = [each for each in comparison_report(found).blocks() if isinstance(each, Sentence)]
+    assert any(said in each.text for each in told)
     whole = document(data, *runs)
     assert whole["advice"]["not_judged"] == []
     assert "Not judged" not in whole["advice"]["text"]
