@@ -57,9 +57,10 @@ def _prepare_output() -> None:
 
 
 def _fail(code: int, message: str) -> int:
-    from core.cli.terminal import say
+    from core.cli.terminal import readable, say
     from core.system.launch import how_launched
 
+    message = readable(message)
     launch = how_launched()
     if launch.rank > 0:  # bad input is told by the main process, which was given the same
         if code == 1 and sys.__stderr__ is not None:

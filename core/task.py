@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+from core.errors import InputError, setting
+
 OUTSIDE = "O"
 RESERVED = ("text", "truncated", "unreadable")
 """What a prediction's row holds beside its tasks."""
@@ -151,9 +153,10 @@ class Task:
             raise ValueError(f"task name is {self.name!r}, must be letters, digits, _ and -")
         kind_named(self.kind)
         if self.name in RESERVED:
-            raise ValueError(
+            other = f"{setting('label_columns')} {self.name}_label={self.name}"
+            raise InputError(
                 f"a task cannot be called {self.name!r}, which a prediction has of its own: name "
-                f"it otherwise, as in --label-column {self.name}_label={self.name}"
+                f"it otherwise, as in {other}"
             )
         least = self.of_kind.least_labels
         if len(self.labels) < least:

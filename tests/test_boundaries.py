@@ -35,7 +35,7 @@ class Room:
     may_import: str = ""
 
 
-GROUND = "config task sentences"
+GROUND = "errors config task sentences"
 """What lies under all rooms of core, in its order: any room may import it."""
 
 ROOMS = (
@@ -174,7 +174,7 @@ ROOMS = (
     ),
     Room(
         "demo.frame",
-        modules="theme views toasts work files sentences widgets spoken asking",
+        modules="theme views spoken toasts work files sentences widgets asking",
         may_import="core.report",
     ),
     Room(

@@ -269,9 +269,9 @@ class ComparisonOutputs:
     ) -> None:
         from core.comparison.files import PREDICTIONS_SUFFIXES
 
-        self.out = _checked(out, "--out", (".json",))
-        self.html = _checked(html, "--html", (".html", ".htm"))
-        self.predictions = _checked(predictions, "--predictions", PREDICTIONS_SUFFIXES)
+        self.out = _checked(out, "out", (".json",))
+        self.html = _checked(html, "html", (".html", ".htm"))
+        self.predictions = _checked(predictions, "predictions", PREDICTIONS_SUFFIXES)
         self.code = None if code is None else Path(code).expanduser().resolve()
         if self.code is not None and self.code.exists() and not self.code.is_dir():
             raise ValueError(f"--code {code} is a file, must be a folder for the scripts")
@@ -326,8 +326,8 @@ class ComparisonOutputs:
         return [each for each in (self.out, self.html) if each is not None]
 
 
-def _checked(name: str | None, option: str, suffixes: tuple[str, ...]) -> Path | None:
-    return None if name is None else check_target(Path(name), suffixes=suffixes, option=option)
+def _checked(name: str | None, field: str, suffixes: tuple[str, ...]) -> Path | None:
+    return None if name is None else check_target(Path(name), suffixes=suffixes, field=field)
 
 
 class _Following:

@@ -93,6 +93,22 @@ Rows = Annotated[
 ]
 
 
+_FLAGS = {
+    "source": "--data",
+    "label_columns": "--label-column",
+    "tasks": "--task",
+    "renames": "--map",
+    "encoder_rate": "--lr",
+    "head_rate": "--head-lr",
+}
+"""What is called otherwise than its setting."""
+
+
+def flag_of(setting: str) -> str:
+    """Call a setting as it is typed."""
+    return _FLAGS.get(setting, f"--{setting.replace('_', '-')}")
+
+
 def data_choice(
     data: str,
     text_column: str | None,

@@ -24,6 +24,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from core.cli.options import flag_of
+from core.errors import worded, worded_all
 from core.sentences import clean
 
 _SECONDS_WITHOUT_BAR = 0.5
@@ -32,8 +34,8 @@ _TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they re
 
 
 def readable(text: str) -> str:
-    """Return text that a terminal shows and does not obey."""
-    return _TURNS.sub("", clean(text))
+    """Return text that a terminal shows and does not obey; a setting is called by its option."""
+    return _TURNS.sub("", clean(worded(text, flag_of)))
 
 
 def say(message: str) -> None:
@@ -45,7 +47,7 @@ def say(message: str) -> None:
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (any JSON)
     """Print a document as UTF-8, which JSON is, whatever the terminal's own encoding."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(worded_all(document, flag_of), ensure_ascii=False, allow_nan=False)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.write(b"\n")
     sys.stdout.flush()

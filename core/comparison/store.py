@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.advice.held_out import HeldOut, held_out_from
+from core.errors import InputError, setting
 from core.model.manifest import MANIFEST
 from core.system.files import LOCK, locked, write_json
 
@@ -255,10 +256,10 @@ def check_same(folder: Path, identity: Mapping[str, Any]) -> None:
                 continue
             name, was, now = f"{name} {inner}", was.get(inner), now.get(inner)
         if was != now:
-            raise ValueError(
+            raise InputError(
                 f"{folder} holds a comparison with another {name} ({_short(was)}, now "
                 f"{_short(now)}), whose runs cannot stand beside these: give another folder, or "
-                "--overwrite to start anew"
+                f"{setting('overwrite')} to start anew"
             )
 
 

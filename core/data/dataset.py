@@ -11,6 +11,7 @@ from core.config import DataChoice
 from core.data.corpus import load_corpus
 from core.data.renames import labels_there, renamed
 from core.data.splits import sample_rows
+from core.errors import InputError, marked, setting
 from core.sentences import clean
 from core.tables.cells import those_there
 from core.tables.columns import GROUP_NAMES, SPLIT_NAMES, Roles, Table, choose_columns
@@ -180,8 +181,8 @@ def _wanted(choice: DataChoice) -> set[str] | None:
 def _asked_for(table: Table, roles: Roles, tasks: Sequence[str]) -> dict[str, str]:
     unknown = next((task for task in tasks if task not in roles.labels), None)
     if unknown is not None:
-        raise ValueError(
-            f"{table.name} has no task {unknown!r}, which --task names; it has "
+        raise InputError(
+            f"{table.name} has no task {unknown!r}, which {setting('tasks')} names; it has "
             f"{those_there(list(roles.labels))}"
         )
     return {task: name for task, name in roles.labels.items() if not tasks or task in tasks}
@@ -215,7 +216,7 @@ def _labels(table: Table, column: str, notes: list[str]) -> list[Label]:
     labels = class_labels(cells)
     reason = why_no_classes(cells, labels)
     if reason:
-        raise ValueError(f"{table.name}: column {column!r} {reason}")
+        raise InputError(f"{table.name}: column {column!r} {marked(reason)}")
     notes.extend(f"column {column!r}: {change}" for change in changes_made(cells, labels))
     return list(labels)
 
@@ -308,9 +309,9 @@ def _sampled(dataset: Dataset, rows: int, seed: int) -> Dataset:
         there = labels_there([example.labels.get(task.name) for example in drawn.examples])
         kept = tuple(label for label in task.labels if label in there)
         if len(kept) < task.of_kind.least_labels:
-            raise ValueError(
+            raise InputError(
                 f"{dataset.name}: a sample of {rows:,} rows leaves task {task.name} "
-                f"{len(kept)} labels of {len(task.labels)}: raise --rows"
+                f"{len(kept)} labels of {len(task.labels)}: raise {setting('rows')}"
             )
         tasks.append(replace(task, labels=kept))
     return replace(drawn, tasks=tuple(tasks))
@@ -332,9 +333,9 @@ def shared_tasks(tasks: Sequence[Task], dataset: Dataset) -> list[Task]:
     if not shared:
         there = ", ".join(task.name for task in dataset.tasks) or "none"
         wanted = ", ".join(task.name for task in tasks)
-        raise ValueError(
+        raise InputError(
             f"{dataset.name} has the tasks {there}, must have labelled rows for one of the "
-            f"model's: {wanted}; name its column with --label-column TASK=COLUMN"
+            f"model's: {wanted}; name its column with {setting('label_columns')} TASK=COLUMN"
         )
     return shared
 
@@ -353,8 +354,8 @@ def _shared_task(task: Task, dataset: Dataset) -> Task:
     unknown = [label for label in own.labels if label not in task.labels]
     if unknown:
         some = ", ".join(repr(label[:40]) for label in unknown[:5])
-        raise ValueError(
+        raise InputError(
             f"{task.name} has the labels {some} in the data, the model has: "
-            f"{', '.join(task.labels)}; rename them with --map {task.name}:FROM=TO"
+            f"{', '.join(task.labels)}; rename them with {setting('renames')} {task.name}:FROM=TO"
         )
     return task

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from core.errors import InputError, setting
 from core.tables.cells import those_there
 from core.tables.labels import label_text
 from core.task import Label, labels_in, relabelled
@@ -26,7 +27,9 @@ def renamed(labels: Labels, typed: Sequence[str]) -> dict[str, list[Label]]:
         tasks, before, after = _read(given, there)
         for task in tasks:
             if changes[task].setdefault(before, after) != after:
-                raise ValueError(f"--map renames {before!r} twice, the second time as {given!r}")
+                raise InputError(
+                    f"{setting('renames')} renames {before!r} twice, the second time as {given!r}"
+                )
     return {
         task: [relabelled(label, changes[task]) for label in rows] for task, rows in labels.items()
     }
@@ -45,7 +48,7 @@ def _read(given: str, there: Mapping[str, Sequence[str]]) -> tuple[list[str], st
     """Say which tasks a renaming is for, what it renames, and how."""
     places = [place for place, character in enumerate(given) if character == "="]
     if not places:
-        raise ValueError(f"--map is {given!r}, must be FROM=TO or TASK:FROM=TO")
+        raise InputError(field="renames", given=given, allowed="FROM=TO or TASK:FROM=TO")
     for place in places:
         before, after = label_text(given[:place]), label_text(given[place + 1 :])
         tasks = [task for task, labels in there.items() if before in labels]
@@ -55,7 +58,9 @@ def _read(given: str, there: Mapping[str, Sequence[str]]) -> tuple[list[str], st
             tasks = [task] if before in there.get(task, ()) else []
         if tasks and before is not None:
             if after is None:
-                raise ValueError(f"--map {given!r} renames {before!r} to nothing: give a label")
+                raise InputError(
+                    f"{setting('renames')} {given!r} renames {before!r} to nothing: give a label"
+                )
             return tasks, before, after
     known = "; ".join(f"{task} has {those_there(labels)}" for task, labels in there.items())
-    raise ValueError(f"--map {given!r} renames a label that is not there: {known}")
+    raise InputError(f"{setting('renames')} {given!r} renames a label that is not there: {known}")

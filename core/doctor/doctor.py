@@ -9,6 +9,7 @@ from core.config import DataChoice
 from core.data.dataset import Dataset, read_dataset
 from core.doctor import label_checks, repeat_checks, text_checks
 from core.doctor.findings import SEVERITIES, Finding, Patient, Reader
+from core.errors import Said, setting
 
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     repeat_checks.leaks,
@@ -54,7 +55,8 @@ def read_for_examination(choice: DataChoice) -> Dataset:
         split = read_dataset(replace(choice, split_column=guess))
     except ValueError:  # it holds something else than splits
         return dataset
-    note = f"splits are looked at in column {guess!r} (guessed; --split-column names another)"
+    other = f"{setting('split_column')} names another"
+    note = Said(f"splits are looked at in column {guess!r} (guessed; {other})")
     return replace(dataset, splits=split.splits, notes=(*dataset.notes, note))
 
 

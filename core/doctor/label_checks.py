@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from core.doctor.findings import Finding, Patient, counted, listed
 from core.doctor.language import script_of
+from core.errors import Said, setting
 from core.task import Span, Task
 
 LEAST_GROUPS = 3
@@ -162,12 +163,14 @@ def twin_labels(patient: Patient) -> Iterator[Finding]:
         if twins:
             pairs = "; ".join(f"{rare!r} and {common!r}" for rare, common in twins[:_SHOWN])
             renames = [shlex.quote(f"{task.name}:{a}={b}") for a, b in twins[:_SHOWN]]
-            mends = " ".join(f"--map {rename}" for rename in renames)
+            mends = " ".join(f"{setting('renames')} {rename}" for rename in renames)
             yield Finding(
                 kind="twin_labels",
                 severity="warning",
-                message=f"{task.name}: {pairs} look like one label written in two ways: heads "
-                f"learn them as two, and each mix-up counts as wrong; rename one with {mends}",
+                message=Said(
+                    f"{task.name}: {pairs} look like one label written in two ways: heads learn "
+                    f"them as two, and each mix-up counts as wrong; rename one with {mends}"
+                ),
                 rows=patient.places({index for rare, _ in twins for index in found[rare]}),
                 task=task.name,
             )

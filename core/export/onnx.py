@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from core.encoder.encoder import Encoder, pad
 from core.encoder.pooling import pool
 from core.encoder.precision import SELF_TEST_SENTENCES
+from core.errors import InputError, setting
 from core.export.encoder import write_encoder
 from core.model.heads import TaskHead, TokenHead
 from core.model.model import MultiTaskModel
@@ -44,9 +45,9 @@ def check_onnx() -> None:
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(
-            f"--format onnx needs the package {' and '.join(missing)}, which Thaw does without "
-            f"otherwise: run pip install {' '.join(NEEDED)}"
+        raise InputError(
+            f"{setting('format')} onnx needs the package {' and '.join(missing)}, which Thaw does "
+            f"without otherwise: run pip install {' '.join(NEEDED)}"
         )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.encoder.encoder import CancelledError, Encoder
+from core.errors import InputError, setting
 from core.frozen.prefix import Needs, Prefix, open_prefix, prefix_of
 from core.system.launch import how_launched, launched_on_cpu
 
@@ -215,9 +216,9 @@ def join(device: str | None) -> Iterator[tuple[Processes, str | None]]:
             "frozen is computed once and shared through files"
         )
     if device not in (None, "cpu", "cuda"):
-        raise ValueError(
-            f"--device is {device} for {launch.count} processes, must be cpu or cuda: each takes a "
-            "GPU of its own"
+        raise InputError(
+            f"{setting('device')} is {device} for {launch.count} processes, must be cpu or cuda: "
+            "each takes a GPU of its own"
         )
     from accelerate import PartialState
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from core.config import ASSETS, EncoderChoice
 from core.encoder.encoder import Encoder, load_encoder
 from core.encoder.loading import Unfilled
+from core.errors import InputError, setting
 from core.model.heads import HeadShape
 from core.model.manifest import EXPORTED as EXPORTED
 from core.model.manifest import FORMAT as FORMAT
@@ -131,7 +132,9 @@ def check_target_folder(folder: Path, *, overwrite: bool, beside: Collection[str
     if not any((full / name).is_file() for name in (MANIFEST, EXPORTED)):
         raise ValueError(f"{folder} holds something that is no model: give another folder")
     if not overwrite:
-        raise ValueError(f"{folder} holds a model already: give --overwrite, or another folder")
+        raise InputError(
+            f"{folder} holds a model already: give {setting('overwrite')}, or another folder"
+        )
     return full
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from core.config import MIX
+from core.errors import InputError, setting
 from core.strategy.strategies import (
     OFFERED,
     Adapters,
@@ -153,14 +154,16 @@ def tuned(
     strategy = scenario.strategy
     if lr_decay is not None:
         if not isinstance(strategy, LayerwiseRates):
-            raise ValueError(
-                f"--lr-decay sets layerwise-lr, the strategy is {strategy.name}: leave it out"
+            raise InputError(
+                f"{setting('lr_decay')} sets layerwise-lr, the strategy is {strategy.name}: leave "
+                "it out"
             )
         strategy = replace(strategy, decay=lr_decay)
     if unfreeze_every is not None:
         if not isinstance(strategy, Gradual):
-            raise ValueError(
-                f"--unfreeze-every sets gradual, the strategy is {strategy.name}: leave it out"
+            raise InputError(
+                f"{setting('unfreeze_every')} sets gradual, the strategy is {strategy.name}: leave "
+                "it out"
             )
         strategy = replace(strategy, every=unfreeze_every)
     return replace(scenario, strategy=strategy)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.errors import InputError
 from core.strategy.strategy import Moment, Part, Strategy
 
 
@@ -172,7 +173,7 @@ class Gradual(Strategy):
 
     def __post_init__(self) -> None:
         if self.every is not None and not self.every > 0:
-            raise ValueError(f"--unfreeze-every is {self.every}, must be at least 1 epoch")
+            raise InputError(field="unfreeze_every", given=self.every, allowed="at least 1 epoch")
 
     @property
     def name(self) -> str:
@@ -299,7 +300,7 @@ class LayerwiseRates(Strategy):
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:
-            raise ValueError(f"--lr-decay is {self.decay}, must be above 0 and at most 1")
+            raise InputError(field="lr_decay", given=self.decay, allowed="above 0 and at most 1")
 
     @property
     def name(self) -> str:

@@ -9,16 +9,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from core.errors import InputError, setting
+
 _FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")  # the wide ones count as signs in some countries
 
 
-def check_target(path: Path, *, suffixes: Sequence[str], option: str = "--out") -> Path:
+def check_target(path: Path, *, suffixes: Sequence[str], field: str = "out") -> Path:
     """Refuse a file that cannot be written to, before anything is computed.
 
     Args:
         path: The file.
         suffixes: What its name may end in.
-        option: What it was given to, for messages.
+        field: The setting that names it.
 
     Returns:
         The path, with links followed, so that a linked file is replaced and not its link.
@@ -27,19 +29,20 @@ def check_target(path: Path, *, suffixes: Sequence[str], option: str = "--out") 
         ValueError: If its suffix is none of `suffixes`, it is a folder, or its folder is missing
             or cannot be written to.
     """
+    named = f"{setting(field)} {path}"
     if path.suffix.lower() not in suffixes:
         given = f"ends in {path.suffix}" if path.suffix else "has no suffix"
-        raise ValueError(f"{option} {path} {given}, must end in one of: {', '.join(suffixes)}")
+        raise InputError(f"{named} {given}, must end in one of: {', '.join(suffixes)}")
     try:
         path = path.resolve()
         if path.exists() and not path.is_file():
-            raise ValueError(f"{option} {path} is a folder or a device, must be a file")
+            raise InputError(f"{named} is a folder or a device, must be a file")
         if not path.parent.is_dir():
-            raise ValueError(f"{option} {path} is in a folder that is not there: make it first")
+            raise InputError(f"{named} is in a folder that is not there: make it first")
     except (OSError, RuntimeError) as error:  # a name too long, a link to itself
-        raise ValueError(f"{option} {str(path)[:200]} cannot be written: {error}") from error
+        raise InputError(f"{named[:200]} cannot be written: {error}") from error
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{option} {path} is in a folder that you may not write to: give another")
+        raise InputError(f"{named} is in a folder that you may not write to: give another")
     return path
 
 

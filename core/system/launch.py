@@ -58,7 +58,7 @@ def launched_precision() -> str:
     """
     given = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
     if given not in ("no", "bf16"):
-        raise ValueError(f"--mixed_precision is {given}, must be no or bf16")
+        raise ValueError(f"the launcher's mixed_precision is {given}, must be no or bf16")
     return "fast" if given == "bf16" else "exact"
 
 

@@ -13,9 +13,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from core.errors import InputError, setting
 from core.system.workers import ROOT, Worker, WorkerDiedError
 
 NO_STATISTICS = "RAY_USAGE_STATS_ENABLED"
+START_RAY = "ray start --head --disable-usage-stats"
 
 
 def connect_ray() -> int:
@@ -28,7 +30,9 @@ def connect_ray() -> int:
     try:
         import ray
     except ImportError as error:
-        raise ValueError("--engine ray needs the package ray: pip install ray") from error
+        raise InputError(
+            f"{setting('engine')} ray needs the package ray: pip install ray"
+        ) from error
     if not ray.is_initialized():
         try:
             ray.init(
@@ -38,9 +42,8 @@ def connect_ray() -> int:
                 runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), NO_STATISTICS: "0"}},
             )
         except ConnectionError as error:
-            raise ValueError(
-                "--engine ray finds no cluster: start one with ray start --head "
-                "--disable-usage-stats"
+            raise InputError(
+                f"{setting('engine')} ray finds no cluster: start one with {START_RAY}"
             ) from error
     return int(ray.cluster_resources().get("CPU", 1))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import MAX_SENTENCE_CHARACTERS
+from core.errors import InputError, Said, setting
 from core.sentences import clean
 from core.tables.lines import Lines
 
@@ -253,13 +254,14 @@ def choose_column(name: str, columns: Sequence[str], asked: str | None, notes: l
         lowered = [each.strip().lower() for each in columns]
         known = next((each for each in COLUMN_NAMES if each in lowered), None)
         if known is None and len(columns) != 1:
-            raise ValueError(
+            raise InputError(
                 f"{name}: no column is called {', '.join(COLUMN_NAMES[:3])} or the like; name "
-                f"one with --column: it has {there}"
+                f"one with {setting('column')}: it has {there}"
             )
         place = lowered.index(known) if known else 0
-        how = "guessed; --column names another" if len(columns) > 1 else "the only one"
-        notes.append(f"{name}: reading column {columns[place][:40]!r} ({how})")
+        other = f"guessed; {setting('column')} names another"
+        how = other if len(columns) > 1 else "the only one"
+        notes.append(Said(f"{name}: reading column {columns[place][:40]!r} ({how})"))
         return place
     matches = [place for place, each in enumerate(columns) if each == asked]
     if len(matches) != 1:

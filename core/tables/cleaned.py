@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from core.errors import InputError, setting
 from core.system.files import check_target, replaced_whole, spreadsheet_safe
 from core.tables.cells import first_line
 from core.tables.columns import Table
@@ -45,9 +46,9 @@ def check_copy_target(path: Path, source: str) -> Path:
         ValueError: If the suffix is none of `SUFFIXES`, the file cannot be written, or it is the
             source itself.
     """
-    target = check_target(path, suffixes=SUFFIXES, option="--cleaned")
+    target = check_target(path, suffixes=SUFFIXES, field="cleaned")
     if target.exists() and Path(source).exists() and target.samefile(source):
-        raise ValueError(f"--cleaned {path} is the file that is read: give another")
+        raise InputError(f"{setting('cleaned')} {path} is the file that is read: give another")
     return target
 
 
@@ -167,9 +168,9 @@ def _write_parquet(table: Table, rows: list[int], file: BinaryIO) -> None:
         try:
             arrays.append(pa.array(cells))
         except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
-            raise ValueError(
+            raise InputError(
                 f"column {name[:40]!r} cannot be written as Parquet, which holds one kind of "
-                f"value a column ({first_line(error)}): give --cleaned a name in .jsonl"
+                f"value a column ({first_line(error)}): give {setting('cleaned')} a name in .jsonl"
             ) from error
     pq.write_table(pa.table(arrays, names=list(table.names)), file)
 

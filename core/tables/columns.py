@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.config import DataChoice
+from core.errors import InputError, Said, marked, setting
 from core.tables.cells import COLUMN_NAMES, those_there
 from core.tables.labels import (
     MAX_LABEL_CHARACTERS,
@@ -110,9 +111,9 @@ def choose_columns(table: Table, choice: DataChoice) -> Roles:
             all that could be labels is none; the sentence names the columns there are.
     """
     notes: list[str] = []
-    for option, named in (("split", choice.split_column), ("group", choice.group_column)):
-        if named is not None:
-            _check_there(table, named, f"--{option}-column")
+    for field in ("split_column", "group_column"):
+        if getattr(choice, field) is not None:
+            _check_there(table, getattr(choice, field), field)
     text = _text_column(table, choice.text_column, notes)
     group = choice.group_column or _guessed_group(table, text, choice, notes)
     if choice.label_columns:
@@ -120,9 +121,9 @@ def choose_columns(table: Table, choice: DataChoice) -> Roles:
     else:
         labels = _guessed_labels(table, text, {text, choice.split_column, group}, notes)
     if text in labels.values():
-        raise ValueError(
+        raise InputError(
             f"{table.name}: column {text!r} is the text and cannot be labels too: name another "
-            "with --text-column or --label-column"
+            f"with {setting('text_column')} or {setting('label_columns')}"
         )
     return Roles(
         text=text,
@@ -138,29 +139,30 @@ def task_name(column: str) -> str:
     return "".join(c if c.isalnum() or c in "_-" else "_" for c in column)
 
 
-def _check_there(table: Table, column: str, option: str) -> None:
+def _check_there(table: Table, column: str, field: str) -> None:
     if column not in table.names:
-        raise ValueError(
-            f"{table.name} has no column {column!r}, which {option} names; it has "
-            f"{those_there(table.names)}"
+        there = those_there(table.names)
+        raise InputError(
+            f"{table.name} has no column {column!r}, which {setting(field)} names; it has {there}"
         )
 
 
 def _text_column(table: Table, asked: str | None, notes: list[str]) -> str:
     if asked is not None:
-        _check_there(table, asked, "--text-column")
+        _check_there(table, asked, "text_column")
         return asked
     texts = [name for name in table.names if _holds_text(table.columns[name])]
     lowered = {name.strip().lower(): name for name in reversed(texts)}
     known = next((lowered[each] for each in COLUMN_NAMES if each in lowered), None)
     chosen = known or max(texts, key=lambda name: _mean_length(table.columns[name]), default=None)
     if chosen is None:
-        raise ValueError(
+        raise InputError(
             f"{table.name} has no column of text; it has {those_there(table.names)}: name one "
-            "with --text-column"
+            f"with {setting('text_column')}"
         )
     how = "guessed by its name" if known else "guessed, as its cells are the longest"
-    notes.append(f"the text is read from column {chosen!r} ({how}; --text-column names another)")
+    other = f"{setting('text_column')} names another"
+    notes.append(Said(f"the text is read from column {chosen!r} ({how}; {other})"))
     return chosen
 
 
@@ -181,10 +183,9 @@ def _guessed_group(table: Table, text: str, choice: DataChoice, notes: list[str]
         return None
     if len({label_text(cell) for cell in table.columns[name]} - {None}) < LEAST_GROUPS:
         return None
-    notes.append(
-        f"rows of one {name!r} are kept on one side of every split (guessed by its name; "
-        "--group-column names another)"
-    )
+    other = f"{setting('group_column')} names another"
+    kept = f"rows of one {name!r} are kept on one side of every split"
+    notes.append(Said(f"{kept} (guessed by its name; {other})"))
     return name
 
 
@@ -194,21 +195,21 @@ def _named_labels(table: Table, typed: Sequence[str]) -> dict[str, str]:
         task, equals, column = given.partition("=")
         if given in table.names or not equals:
             task, column = task_name(given), given
-        _check_there(table, column, "--label-column")
+        _check_there(table, column, "label_columns")
         _add_task(table, labels, task.strip(), column)
     return labels
 
 
 def _add_task(table: Table, labels: dict[str, str], task: str, column: str) -> None:
     if task == "text" or not task:
-        raise ValueError(
+        raise InputError(
             f"{table.name}: column {column!r} cannot give a task called {task!r}: give it another "
-            f"name with --label-column NAME={column}"
+            f"name with {setting('label_columns')} NAME={column}"
         )
     if task in labels:
-        raise ValueError(
+        raise InputError(
             f"{table.name}: columns {labels[task]!r} and {column!r} both give the task {task!r}: "
-            f"name one with --label-column OTHER={column}"
+            f"name one with {setting('label_columns')} OTHER={column}"
         )
     labels[task] = column
 
@@ -225,15 +226,16 @@ def _guessed_labels(
             _add_task(table, labels, task_name(name), name)
             left.remove(name)
         elif reason:
-            refused.append(f"column {name!r} {reason}")
+            refused.append(f"column {name!r} {marked(reason)}")
     if not labels:
         none = f"no column beside {text!r}, the text, looks like labels"
-        why = f"{refused[0] if refused else none} ("
-        raise ValueError(
-            f"{table.name}: {why}--label-column names one; it has {those_there(table.names)})"
+        why, there = refused[0] if refused else none, those_there(table.names)
+        raise InputError(
+            f"{table.name}: {why} ({setting('label_columns')} names one; it has {there})"
         )
     named = ", ".join(f"{task} from column {name!r}" for task, name in labels.items())
-    notes.append(f"labels are read as {named} (guessed; --label-column names others)")
+    other = f"{setting('label_columns')} names others"
+    notes.append(Said(f"labels are read as {named} (guessed; {other})"))
     if left:
         notes.append(f"columns left out: {those_there(left)}")
     return labels

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from core.errors import Said, setting
 from core.sentences import clean
 from core.task import Span
 
@@ -104,9 +105,9 @@ def why_no_classes(cells: Sequence[Cell], labels: Sequence[str | None]) -> str:
             f"of at most {MAX_LABEL_CHARACTERS}: name another column"
         )
     if len(counts) > MAX_CLASSES:
-        return (
+        return Said(
             f"holds {len(counts):,} different labels, must be at most {MAX_CLASSES:,}: name "
-            "another column, or join labels with --map"
+            f"another column, or join labels with {setting('renames')}"
         )
     return ""
 

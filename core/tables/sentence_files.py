@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import MAX_SENTENCE_CHARACTERS
+from core.errors import InputError, setting
 from core.sentences import clean
 from core.tables.cells import Cells, ParquetColumn, csv_cells, json_cells
 from core.tables.formats import _ALLOWED, KINDS, kind_of
@@ -165,7 +166,9 @@ def _read_text(
         texts = itertools.chain([first], texts)
     if kind == "txt":
         if column is not None:
-            raise ValueError(f"{name} has one sentence a line and no columns: drop --column")
+            raise InputError(
+                f"{name} has one sentence a line and no columns: leave {setting('column')} out"
+            )
         cells: Cells = ((lines.number, text) for text in texts)
     elif kind == "jsonl":
         cells = json_cells(lines, texts, column, notes)

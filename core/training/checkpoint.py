@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core.errors import InputError, setting
 from core.model.model_folder import check_target_folder
 from core.system.files import LOCK, locked
 
@@ -131,7 +132,7 @@ def check_run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Path:
             nor `overwrite` says what to do, or if there is nothing to resume.
     """
     if resume and overwrite:
-        raise ValueError("there are --resume and --overwrite: give either")
+        raise InputError(f"there are {setting('resume')} and {setting('overwrite')}: give either")
     # A run that overwrites a model has its checkpoints beside it: it was told so when it began.
     begun = False
     with contextlib.suppress(OSError, RuntimeError):  # what is wrong with the name is told below
@@ -141,9 +142,9 @@ def check_run_folder(folder: Path, *, resume: bool, overwrite: bool) -> Path:
         with locked(full):  # else a run that is being written would be called one that may go on
             pass
     if begun and not (resume or overwrite):
-        raise ValueError(
-            f"{folder} holds a run that has not ended: give --resume to go on with it, or "
-            "--overwrite to start anew"
+        raise InputError(
+            f"{folder} holds a run that has not ended: give {setting('resume')} to go on with it, "
+            f"or {setting('overwrite')} to start anew"
         )
     if resume and not begun:
         raise ValueError(f"{folder} holds no checkpoint: there is nothing to resume")

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.config import TrainingChoice
 from core.encoder.encoder import Encoder
+from core.errors import InputError, setting
 from core.model.model import MultiTaskModel
 from core.strategy.scenario import Scenario
 from core.task import Example
@@ -116,9 +117,9 @@ def check_identity(folder: Path, mine: Mapping[str, Any], other: Mapping[str, An
     """
     for name, value in json.loads(json.dumps(mine)).items():  # as the checkpoint went through JSON
         if value != other.get(name):
-            raise ValueError(
+            raise InputError(
                 f"{folder} holds a checkpoint of another run: its {name} differs; give the same "
-                "command to resume it, or --overwrite to start anew"
+                f"command to resume it, or {setting('overwrite')} to start anew"
             )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from core.errors import Said, setting
 from core.frozen.processes import Processes
 from core.frozen.scoring import Reading, Scorer
 from core.model.evaluation import TaskScores, calibrate, evaluate_scores
@@ -149,9 +150,10 @@ def outcome_notes(scores: Mapping[str, TaskScores], losses: Mapping[str, float])
         if losses[name] > FAR_ABOVE * odds:
             cause = (
                 f"its loss is {losses[name]:.2f}, that of even odds {odds:.2f}: a learning rate "
-                "may be too high, give a lower --lr or --head-lr"
+                f"may be too high, give a lower {setting('encoder_rate')} or "
+                f"{setting('head_rate')}"
             )
-        notes.append(f"{name} has learned nothing that helps: {told}; {cause}")
+        notes.append(Said(f"{name} has learned nothing that helps: {told}; {cause}"))
     return tuple(notes)
 
 

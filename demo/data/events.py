@@ -14,7 +14,7 @@ from demo.data.downloads import cleaned_copy, findings_as
 from demo.data.form import choice_from, with_rename, without_rename
 from demo.data.rows import ALL, read_query, rows_view
 from demo.data.views import look_over, unread
-from demo.frame.spoken import as_page_says
+from demo.frame.spoken import as_page_says, field_of
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
 from demo.frame.work import RunningWork, Work, progress_line
@@ -96,7 +96,8 @@ class DataEvents:
                 shown = next((new for new in updates[:1] if isinstance(new, WorkingData)), shown)
                 yield updates
         except ValueError as error:
-            said = as_page_says(str(error), data.choice.source).replace("choose one below; ", "")
+            said = as_page_says(str(error), data.choice.source)
+            said = said.replace(f"{field_of('label_columns')} names one; ", "")  # it is not shown
             said = f"{said}. The page keeps what it showed before."
             yield SKIP, SKIP, SKIP, refused(said), hidden()
         finally:

@@ -79,7 +79,7 @@ def check_with(shelf: EncoderShelf, data: DataShelf) -> Callable[..., dict[str, 
                 raise ValueError(as_script_says(str(error), given.choice.source)) from error
             return check_document(dataset, reader)
 
-        with as_toast():
+        with as_toast(as_script_says):
             caller, given = secrets.token_hex(8), WorkingData()
             if file != CORPUS:
                 given = data.take(str(uploaded(file)), caller)

@@ -94,7 +94,7 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
             balances: Whether the losses are balanced in other ways too.
             per_class: Whether it is done with 8, 16, 32 … rows of each class too.
         """
-        with as_toast():
+        with as_toast(as_script_says):
             name = text_given("encoder", encoder)
             base = EncoderChoice(
                 name=known_encoder(shelves.encoders, name)
@@ -142,7 +142,7 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
         try:
             async for document in _follow(shelves, comparison):
                 yield document
-            with as_toast():
+            with as_toast(as_script_says):
                 if comparison.state != DONE or comparison.report is None:
                     why = as_script_says(comparison.why, data.choice.source)
                     raise ValueError(why if comparison.state == FAILED else "it was stopped")
@@ -161,7 +161,7 @@ async def _follow(shelves: Shelves, comparison: Comparison) -> AsyncIterator[dic
     while True:
         if comparison.state == WAITING:
             begun = time.monotonic()
-        with as_toast():
+        with as_toast(as_script_says):
             if time.monotonic() - begun > MOST_SECONDS:
                 raise ValueError(
                     f"it has taken {MOST_SECONDS / 60:g} minutes, the most there is here: give "

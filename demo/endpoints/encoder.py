@@ -8,6 +8,7 @@ from gradio.events import api
 from core.config import EncoderChoice
 from core.sentences import clean
 from demo.frame.asking import Asked, Report, number, read_within, whole_number
+from demo.frame.spoken import as_script_says
 from demo.frame.toasts import as_toast
 from demo.frame.work import Work
 from demo.shelves.encoders import EncoderShelf
@@ -148,7 +149,7 @@ class Endpoints:
                 cancelled=cancelled,
             )
 
-        with as_toast():
+        with as_toast(as_script_says):
             return Work(run).result()
 
     def _answer(
@@ -168,7 +169,7 @@ class Endpoints:
             )
             return task(texts, choice)
 
-        with as_toast():
+        with as_toast(as_script_says):
             return Work(run).result()
 
 

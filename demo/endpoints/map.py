@@ -7,6 +7,7 @@ from gradio.events import api
 
 from core.config import MOST_PLACED, EncoderChoice, MapSettings
 from demo.frame.asking import number, read_within, whole_number
+from demo.frame.spoken import as_script_says
 from demo.frame.toasts import as_toast
 from demo.frame.work import Work
 from demo.map.shelf import MOST_POINTS, MapShelf
@@ -79,7 +80,7 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
                 cancelled=cancelled,
             )
 
-        with as_toast():
+        with as_toast(as_script_says):
             return Work(run, shelf.threads).result()
 
     return map_sentences

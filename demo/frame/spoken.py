@@ -1,34 +1,48 @@
-"""How the page calls what core calls otherwise: options as its own fields."""
+"""How the page and a script call what core says: settings by the page's fields, or by their own."""
 
-import re
 from pathlib import Path
 
-_FLAGS = (  # what the command line advises, and what it is on the page
-    (r"; --(?:text|label|group|split)-column names (?:another|others)", "; change it below"),
-    (r"--label-column names one", "choose one below"),
-    (r" with --text-column or --label-column", " below"),
-    (r" with --label-column (?:NAME|OTHER)=.*$", " below"),
-    (r" with --(?:text|label|group|split)-column", " below"),
-    (r", which --[a-z-]+ names", ""),
-    (r"rename one with --map .*$", "rename one under Columns"),
-    (r"join labels with --map", "rename labels, so that there are fewer"),
-    (r"--map renames", "the renamings rename"),
-    (r"--map (?=')", "the renaming "),
-    (r"--map is", "the renaming is"),
-)
+from core.errors import worded
+
+_FIELDS = {
+    "text_column": "Text",
+    "label_columns": "Labels",
+    "group_column": "Kept together",
+    "split_column": "Splits",
+    "renames": "Rename labels",
+    "tasks": "Tasks",
+    "rows": "Rows",
+    "column": "Column",
+    "encoder_rate": "Layers' learning rate",
+    "head_rate": "Heads' learning rate",
+    "balance": "Balance of the tasks",
+    "metric": "Measure",
+    "budget_seconds": "Time limit",
+}
+"""By the setting, the page's field that is not called as it is."""
 
 
-def as_page_says(message: str, source: str) -> str:
-    """Write the command line's words as the page's: the file's name alone, fields for flags."""
-    message = message.replace(source, f"“{Path(source).name}”")
-    for flag, words in _FLAGS:
-        message = re.sub(flag, words, message)
-    return message
+def field_of(setting: str) -> str:
+    """Name the page's field that holds a setting."""
+    label = _FIELDS.get(setting, setting.replace("_", " ").capitalize())
+    return f"“{label}”"
 
 
-def as_script_says(message: str, source: str) -> str:
-    """Write the command line's words for who calls `/check`: arguments for flags."""
-    message = message.replace(source, f"“{Path(source).name}”")
-    message = re.sub(r"--label-column\b", "label_columns", message).replace("--task", "tasks")
-    message = re.sub(r"--(text|split|group)-column\b", r"\1_column", message)
-    return message.replace("--map", "renames").replace("--rows", "rows")
+def as_page_says(message: str, source: str = "") -> str:
+    """Write a sentence as the page says it: its own fields, and of a file its name alone."""
+    return _named(worded(message, field_of), source)
+
+
+def as_script_says(message: str, source: str = "") -> str:
+    """Write a sentence as who calls an endpoint reads it: settings are its parameters."""
+    return _named(worded(message, str), source)
+
+
+def as_sentence(said: str | Exception, source: str = "") -> str:
+    """Write what core says or refuses as the page's: a capital first, a full stop last."""
+    text = as_page_says(str(said), source)[:600]
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _named(message: str, source: str) -> str:
+    return message.replace(source, f"“{Path(source).name}”") if source else message

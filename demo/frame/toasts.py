@@ -3,16 +3,21 @@
 import contextlib
 import html
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import gradio as gr
+
+from demo.frame.spoken import as_page_says
 
 LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def as_toast() -> Iterator[None]:
+def as_toast(words: Callable[[str], str] = as_page_says) -> Iterator[None]:
     """Turn what core refuses into a toast, and what nobody expected into an apology and a log.
+
+    Args:
+        words: How whoever asked calls settings.
 
     Raises:
         gr.Error: Whenever the block raises.
@@ -20,7 +25,7 @@ def as_toast() -> Iterator[None]:
     try:
         yield
     except (ValueError, RuntimeError) as error:
-        raise toast(error) from error
+        raise toast(words(str(error))) from error
     except Exception as error:
         LOG.exception("a callback failed")
         raise gr.Error(
@@ -30,9 +35,7 @@ def as_toast() -> Iterator[None]:
         ) from error
 
 
-def toast(error: Exception) -> gr.Error:
+def toast(sentence: str) -> gr.Error:
     """Put an error's sentence into a toast; toasts render HTML, so its text is escaped."""
-    sentence = str(error)[:600]
-    return gr.Error(
-        html.escape(sentence[:1].upper() + sentence[1:]), title="Not done", print_exception=False
-    )
+    text = html.escape(sentence[:1].upper() + sentence[1:600])
+    return gr.Error(text, title="Not done", print_exception=False)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
+from demo.frame.spoken import as_sentence
 from demo.frame.views import View, shorten
 from demo.freeze.examples import shipped
 from demo.shelves.encoders import EncoderShelf
@@ -126,7 +127,7 @@ def profile_view(document: Mapping[str, Any], data: WorkingData) -> View:
                 "best": best,
                 "scores": [[round(own[k], 4) for k in ("mean", "low", "high")] for own in told],
                 "range": axis(told),
-                "told": sentence(document["text"][name]),
+                "told": as_sentence(document["text"][name]),
             }
         )
     rows = document["rows"]
@@ -138,7 +139,7 @@ def profile_view(document: Mapping[str, Any], data: WorkingData) -> View:
             f"A linear head on each layer of the frozen encoder, {document['folds']} folds of "
             f"{rows:,} rows of {what}; the bar is the 95 % interval. Nothing was trained in the "
             "encoder.",
-            *(sentence(note) for note in document["notes"][:20]),
+            *(as_sentence(note) for note in document["notes"][:20]),
         ],
         "more": len(document["tasks"]) - len(tasks),
     }
@@ -164,8 +165,3 @@ def axis(scores: Sequence[Mapping[str, float]]) -> list[float]:
     high = -int(-10 * max(score["high"] for score in scores) // 1)
     high = min(10, max(high, low + 3))
     return [max(0, min(low, high - 3)) / 10, high / 10]
-
-
-def sentence(text: str) -> str:
-    """Write a note as a sentence."""
-    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from demo.frame.spoken import as_page_says
 from demo.frame.views import View, shorten
 from demo.shelves.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Comparison
 from demo.strategies.cards import letters
@@ -91,6 +92,7 @@ def going_view(comparison: Comparison, place: int) -> View:
         place: How many go before it.
     """
     done = sum(run["state"] == "done" for run in comparison.planned)
+    why = as_page_says(comparison.why)
     said = {
         WAITING: f"Waiting: {place} before you." if place else "Starting…",
         RUNNING: f"{comparison.stage[:1].upper()}{comparison.stage[1:]}…"
@@ -103,7 +105,7 @@ def going_view(comparison: Comparison, place: int) -> View:
         DONE: f"{comparison.best} is trained on all rows: “Use the model of all rows” opens it."
         if comparison.best
         else f"{done} runs are done. More seeds, or another strategy, go on from what is there.",
-        FAILED: f"{comparison.why[:1].upper()}{comparison.why[1:].rstrip('.')}.",
+        FAILED: f"{why[:1].upper()}{why[1:].rstrip('.')}.",
     }[comparison.state]
     return {
         "state": comparison.state,

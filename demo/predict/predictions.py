@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.encoder.catalogue import find_spec
 from demo.frame.sentences import MAX_CHARACTERS
+from demo.frame.spoken import as_page_says, as_sentence
 from demo.frame.views import DIGITS, View, milliseconds, shorten
 
 if TYPE_CHECKING:
@@ -94,11 +95,11 @@ def read_file(path: str, column: str) -> Given:
             check_unpacked(place, column.strip() or None)
         with open_sentences(path, column.strip() or None) as sentences:
             texts = tuple(bounded(sentences, place.name))
-            notes = [as_page_says(note, place) + "." for note in sentences.notes]
+            notes = [as_sentence(note, path) for note in sentences.notes]
             if sentences.skipped:
                 notes.append(f"Left out {sentences.skipped:,} without text.")
     except ValueError as error:
-        raise ValueError(as_page_says(str(error), place)) from error
+        raise ValueError(as_page_says(str(error), path)) from error
     return Given(texts=texts, notes=tuple(notes), shared=False)
 
 
@@ -133,15 +134,6 @@ def bounded(texts: Iterable[str], name: str) -> Iterable[str]:
                 "characters: give a part of it, or use python -m core predict --file"
             )
         yield text
-
-
-def as_page_says(message: str, path: Path) -> str:
-    """Write the command line's words as the page's: a file's name alone, fields for flags."""
-    message = message.replace(str(path), f"the file {path.name}", 1).replace(str(path), path.name)
-    message = message.replace("drop --column", "leave the field Column empty")
-    message = message.replace("with --column", "in the field Column")
-    message = message.replace("--column", "the field Column")
-    return message[:1].upper() + message[1:]
 
 
 def predict_one(

@@ -10,6 +10,7 @@ import gradio as gr
 
 from core.config import POOLINGS, EncoderChoice
 from core.encoder.catalogue import CATALOGUE, find_spec
+from demo.frame.spoken import as_sentence
 from demo.frame.toasts import as_toast
 from demo.frame.work import RunningWork, StoppedError, Work, progress_line
 from demo.shelves.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
@@ -62,7 +63,7 @@ class SidebarEvents:
             yield SKIP, SKIP, told(choice, "Stopped; the page keeps it."), gr.update(visible=False)
             return
         except (ValueError, RuntimeError) as error:
-            kept = f"{sentence(error)} The page keeps {name_of(choice)}."
+            kept = f"{as_sentence(error)} The page keeps {name_of(choice)}."
             warning = f'<p class="warn" role="alert">{html.escape(kept)}</p>'
             yield SKIP, SKIP, warning, gr.update(visible=False)
             return
@@ -293,9 +294,3 @@ def _fact(row: tuple[str, str]) -> str:
 def told(choice: EncoderChoice, what: str) -> str:
     """Say what is used now, and what that changes."""
     return f'<p class="soft"><b>{html.escape(name_of(choice))}.</b> {html.escape(what)}</p>'
-
-
-def sentence(error: Exception) -> str:
-    """Write an error as a sentence: a capital first, a full stop last."""
-    text = str(error)[:500]
-    return text[:1].upper() + text[1:].rstrip(".") + "."

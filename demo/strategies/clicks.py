@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from demo.frame.spoken import as_sentence
 from demo.strategies.strip import Network, reading, toggled
 
 if TYPE_CHECKING:  # torch is behind it
@@ -49,11 +50,6 @@ def name_in(given: Mapping[str, Any], key: str) -> str:
     if not isinstance(name, str) or len(name) > LONGEST_NAME:
         raise ValueError(f"a strategy's name is text of up to {LONGEST_NAME} characters")
     return name
-
-
-def as_sentence(error: Exception) -> str:
-    """Write what was refused as a sentence."""
-    return f"{str(error)[:1].upper()}{str(error)[1:]}."
 
 
 def _read_in(given: object) -> int | str:

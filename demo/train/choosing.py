@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 
 from core.config import EncoderChoice
+from demo.frame.spoken import as_sentence
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
 from demo.frame.work import Work
 from demo.freeze.profiles import ProfileShelf
 from demo.shelves.working_data import WorkingData
 from demo.strategies.cards import small_picture
-from demo.strategies.clicks import LONGEST_NAME, as_sentence, clicked
+from demo.strategies.clicks import LONGEST_NAME, clicked
 from demo.strategies.strip import Network, strip_view
 from demo.strategies.words import choices, first_choice, followed, title_of
 from demo.train.ask import CORPUS_DATA

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.config import EncoderChoice
+from demo.frame.spoken import as_sentence
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
 from demo.frame.work import RunningWork, Work, progress_line
@@ -98,7 +99,7 @@ class TrainingEvents:
         try:
             return f'<p class="soft">{html.escape(Work(lambda *_: say()).result())}</p>'
         except (ValueError, RuntimeError) as error:
-            return f'<p class="warn">{html.escape(_sentence(error))}</p>'
+            return f'<p class="warn">{html.escape(as_sentence(error))}</p>'
         finally:
             self.sessions.warm_up()  # after the measurement, which it would disturb
 
@@ -122,7 +123,7 @@ class TrainingEvents:
             change = asked.get("change")
             self.sessions.act(token, what, change if isinstance(change, dict) else None)
         except ValueError as error:
-            return {"refused": _sentence(error)}
+            return {"refused": as_sentence(error)}
         return {"refused": ""}
 
     def use(self, asked: gr.EventData) -> Updates:
@@ -152,7 +153,7 @@ class TrainingEvents:
             name, whole = self.uploads.put(upload, size, piece)
             return {"upload": name, "whole": whole}
         except ValueError as error:
-            return {"refused": _sentence(error)}
+            return {"refused": as_sentence(error)}
 
     def opened(self, asked: gr.EventData) -> Updates:
         """Make a model that was brought back the working model: returns it, status."""
@@ -177,7 +178,7 @@ class TrainingEvents:
             kind, folder = str(asked.get("kind", "")), self.sessions.model_of(token)
             return Work(lambda *_: zip_piece(folder, kind, at)).result()
         except (ValueError, RuntimeError) as error:
-            return {"refused": _sentence(error)}
+            return {"refused": as_sentence(error)}
 
     def tasks_of(self, choice: EncoderChoice, working: WorkingData) -> Updates:
         """Return the fields that depend on the working data: which data, tasks."""
@@ -209,8 +210,3 @@ def _token(asked: object) -> str:
     if not isinstance(asked, dict) or not isinstance(asked.get("token"), str):
         raise ValueError("no run is named")
     return str(asked["token"])[:100]
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)[:500]
-    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.config import EncoderChoice, TrainingChoice
+from core.errors import worded_all
 from core.knowledge.probe import load_probe
 from core.measures.drift import spearman
+from demo.frame.spoken import field_of
 from demo.train.run_map import RunMapTelling
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
@@ -191,7 +193,7 @@ class _Telling:
     def say(self, document: Document) -> None:
         """Tell of something at once, and of the steps before it."""
         self.flush()
-        self.pipe.send(document)
+        self.pipe.send(worded_all(document, field_of))
 
     def flush(self) -> None:
         """Tell of the steps that wait."""

@@ -217,7 +217,7 @@ def test_a_sample_drops_from_the_tasks_the_labels_it_has_not(csv: Path) -> None:
         (
             CSV,
             {"tasks": ("tone",)},
-            r"has no task 'tone', which --task names; it has 'topic', 'mood'$",
+            r"has no task 'tone', which tasks names; it has 'topic', 'mood'$",
         ),
         (
             CSV,
@@ -231,7 +231,7 @@ def test_a_sample_drops_from_the_tasks_the_labels_it_has_not(csv: Path) -> None:
             {"renames": ("sports=news",)},
             r"'topic' holds only the label 'news', must hold at lea",
         ),
-        (CSV, {"rows": 1}, r"a sample of 1 rows leaves task topic 1 labels of 2: raise --rows"),
+        (CSV, {"rows": 1}, r"a sample of 1 rows leaves task topic 1 labels of 2: raise rows"),
         ("text,label\na,x\nb,x\n", {}, r"'label' holds only the label 'x', must hold at least two"),
         ("text,label\na,\nb,\n", {}, r"column 'label' holds no label, must hold at least two"),
         (

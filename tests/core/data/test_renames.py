@@ -39,7 +39,7 @@ def test_labels_are_renamed_where_they_are(
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["tech"], r"--map is 'tech', must be FROM=TO or TASK:FROM=TO"),
+        (["tech"], r"renames is 'tech', must be FROM=TO or TASK:FROM=TO"),
         (
             ["tec=technology"],
             r"renames a label that is not there: topic has 'a:b', 'news', 'tech'; mo",

@@ -368,7 +368,7 @@ def test_labels_written_in_two_ways_are_found(common: str, rare: str) -> None:
     task = Task(name="mood", kind="sentence", labels=tuple(sorted({common, rare, "other"})))
     finding = only(dataset_of(rows_of(many_well(), labels), (task,)), "twin_labels")
     assert finding.rows == (30, 31)
-    assert f"--map {shlex.quote(f'mood:{rare}={common}')}" in finding.message
+    assert f"renames {shlex.quote(f'mood:{rare}={common}')}" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -338,7 +338,7 @@ def test_a_folder_is_only_replaced_when_told_to_and_only_an_export(
     out = tmp_path / "out"
     export_model(small_model, out, {"seed": 1}, WHOLE)
     (out / "mine.txt").write_text("kept until it is replaced")
-    with pytest.raises(ValueError, match="give --overwrite"):
+    with pytest.raises(ValueError, match="give overwrite"):
         export_model(small_model, out, {"seed": 2}, WHOLE)
     assert (out / "mine.txt").exists()
     export_model(small_model, out, {"seed": 2}, ExportChoice(overwrite=True))

@@ -338,7 +338,7 @@ def test_a_folder_that_is_there_is_replaced_only_when_asked_to(
     second = tiny_model(family_folder, tasks=(MOOD,))
     folder = tmp_path / "deep" / "model"
     save_model(first, folder, {}, Saved())
-    with pytest.raises(ValueError, match="holds a model already: give --overwrite"):
+    with pytest.raises(ValueError, match="holds a model already: give overwrite"):
         save_model(second, folder, {}, Saved())
     assert load_model(folder, threads=1).tasks == (KIND,)
     save_model(second, folder, {}, Saved(), overwrite=True)

@@ -36,7 +36,7 @@ def test_a_column_asked_for_is_taken_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("columns", "asked", "message"),
     [
-        (["id", "n"], None, r"f: no column is called text, .* --column: it has 'id', 'n'"),
+        (["id", "n"], None, r"f: no column is called text, .* column: it has 'id', 'n'"),
         ([], None, r"it has none"),
         (["a", "b"], "c", r"f has no column 'c'; it has 'a', 'b'"),
         (["a", "a"], "a", r"f has 2 columns 'a'"),

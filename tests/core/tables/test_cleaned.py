@@ -122,5 +122,5 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
 
 
 def test_a_target_of_no_known_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"--cleaned .*out\.txt ends in \.txt, must end in one of"):
+    with pytest.raises(ValueError, match=r"cleaned .*out\.txt ends in \.txt, must end in one of"):
         check_copy_target(tmp_path / "out.txt", "in.csv")

@@ -29,8 +29,8 @@ def test_text_and_labels_are_guessed_and_the_guesses_are_said() -> None:
     roles = choose_columns(given, choice())
     assert (roles.text, roles.labels, roles.group) == ("body", {"kind": "kind"}, None)
     assert roles.notes == (
-        "the text is read from column 'body' (guessed by its name; --text-column names another)",
-        "labels are read as kind from column 'kind' (guessed; --label-column names others)",
+        "the text is read from column 'body' (guessed by its name; text_column names another)",
+        "labels are read as kind from column 'kind' (guessed; label_columns names others)",
         "columns left out: 'id', 'url'",
     )
 
@@ -132,12 +132,12 @@ def test_a_group_column_is_taken_unless_it_has_few_groups() -> None:
 @pytest.mark.parametrize(
     ("columns", "settings", "message"),
     [
-        ({"n": [1, 2]}, {}, r"has no column of text; it has 'n': name one with --text-column"),
+        ({"n": [1, 2]}, {}, r"has no column of text; it has 'n': name one with text_column"),
         ({}, {}, r"has no column of text; it has none"),
         (
             {"text": TEXTS},
             {},
-            r"no column beside 'text', the text, looks like labels \(--label-column",
+            r"no column beside 'text', the text, looks like labels \(label_columns",
         ),
         (
             {"text": TEXTS, "v": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
@@ -148,16 +148,16 @@ def test_a_group_column_is_taken_unless_it_has_few_groups() -> None:
         (
             {"text": TEXTS},
             {"text_column": "x"},
-            r"no column 'x', which --text-column names; it has",
+            r"no column 'x', which text_column names; it has",
         ),
-        ({"text": TEXTS}, {"label_columns": ("x",)}, r"no column 'x', which --label-column names"),
+        ({"text": TEXTS}, {"label_columns": ("x",)}, r"no column 'x', which label_columns names"),
         (
             {"text": TEXTS},
             {"label_columns": ("t=x",)},
-            r"no column 'x', which --label-column names",
+            r"no column 'x', which label_columns names",
         ),
-        ({"text": TEXTS}, {"split_column": "x"}, r"no column 'x', which --split-column names"),
-        ({"text": TEXTS}, {"group_column": "x"}, r"no column 'x', which --group-column names"),
+        ({"text": TEXTS}, {"split_column": "x"}, r"no column 'x', which split_column names"),
+        ({"text": TEXTS}, {"group_column": "x"}, r"no column 'x', which group_column names"),
         (
             {"text": TEXTS},
             {"label_columns": ("a=text",)},
@@ -166,12 +166,12 @@ def test_a_group_column_is_taken_unless_it_has_few_groups() -> None:
         (
             {"text": TEXTS, "a b": ["x", "y"], "a?b": ["x", "y"]},
             {"label_columns": ("a b", "a?b")},
-            r"columns 'a b' and 'a\?b' both give the task 'a_b': name one with --label-column OT",
+            r"columns 'a b' and 'a\?b' both give the task 'a_b': name one with label_columns OT",
         ),
         (
             {"text": TEXTS, "b": ["x", "y"]},
             {"label_columns": ("text=b",)},
-            r"cannot give a task called 'text': give it another name with --label-column NAME=b",
+            r"cannot give a task called 'text': give it another name with label_columns NAME=b",
         ),
     ],
 )

@@ -173,7 +173,7 @@ def test_a_run_that_has_not_ended_is_never_overwritten_unasked(tmp_path: Path) -
     folder = tmp_path / "run"
     put_checkpoint(folder)
     with (
-        pytest.raises(ValueError, match="give --resume"),
+        pytest.raises(ValueError, match="give resume"),
         run_folder(folder, resume=False, overwrite=False),
     ):
         pass

@@ -36,7 +36,7 @@ def test_a_task_no_better_than_its_commonest_label_is_told(
 @pytest.mark.parametrize(("loss", "rate"), [(1.6, False), (1.7, True)])
 def test_a_loss_far_above_even_odds_points_at_the_rate(loss: float, rate: bool) -> None:
     (note,) = outcome_notes({"kind": kind([[3, 0, 0], [3, 0, 0], [3, 0, 0]])}, {"kind": loss})
-    assert ("give a lower --lr or --head-lr" in note) == rate
+    assert ("give a lower encoder_rate or head_rate" in note) == rate
 
 
 @pytest.mark.parametrize(("f1", "rows", "said"), [(0.0, 4, True), (0.1, 4, False), (0.0, 0, False)])

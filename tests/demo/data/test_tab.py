@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 
 from core.config import DataChoice, EncoderChoice
+from core.data.dataset import read_dataset
 from core.task import Task
 from demo.data.events import CORPUS_DATA, DataEvents, data_line
 from demo.data.form import choice_from, renames_of, with_rename
@@ -359,14 +360,20 @@ def test_spans_are_cut_where_python_counts_characters(events: DataEvents, tmp_pa
     assert pieces[1]["label"] == "LOC"
 
 
-def test_flags_of_the_command_line_never_reach_the_page() -> None:
-    said = "x/f.csv: no column looks like labels (--label-column names one; it has 'a')"
-    assert as_page_says(said, "x/f.csv") == (
-        "“f.csv”: no column looks like labels (choose one below; it has 'a')"
+def test_a_sentence_of_core_is_said_in_the_pages_words_and_in_a_scripts(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("text,a\nx,1\n")
+    with pytest.raises(ValueError, match="no column beside 'text'") as guessed:
+        read_dataset(DataChoice(source=str(path)))
+    with pytest.raises(ValueError, match="has no column 'b'") as named:
+        read_dataset(DataChoice(source=str(path), text_column="b"))
+    said = as_page_says(str(guessed.value), str(path))
+    assert said.endswith("looks like labels (“Labels” names one; it has 'text', 'a')")
+    assert as_page_says(str(named.value), str(path)) == (
+        "“f.csv” has no column 'b', which “Text” names; it has 'text', 'a'"
     )
-    said = "x/f.csv has no column 'b', which --text-column names; it has 'a'"
-    assert as_script_says(said, "x/f.csv") == (
-        "“f.csv” has no column 'b', which text_column names; it has 'a'"
+    assert as_script_says(str(named.value), str(path)) == (
+        "“f.csv” has no column 'b', which text_column names; it has 'text', 'a'"
     )
 
 

@@ -170,7 +170,7 @@ def test_a_files_column_is_guessed_or_named(tmp_path: Path) -> None:
     found = read_file(path, "")
     assert found.texts == ("It works.", "It broke.")
     assert found.notes == (
-        "The file a.csv: reading column 'review' (guessed; the field Column names another).",
+        "“a.csv”: reading column 'review' (guessed; “Column” names another).",
         "Left out 1 without text.",
     )
     assert read_file(path, " title ").texts == ("A", "B", "C")
@@ -179,16 +179,16 @@ def test_a_files_column_is_guessed_or_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "column", "message"),
     [
-        ("a.csv", "a,b\n1,2\n", "", "The file a.csv: no column is called text, sentence, sentence"),
-        ("a.csv", "text\nfine\n" + '"open\n', "", "The file a.csv: line 3 is not CSV"),
-        ("a.csv", "text\nx\n", "b", "The file a.csv has no column 'b'; it has 'text'"),
-        ("a.txt", "one\n", "b", "has one sentence a line and no columns: leave the field Column"),
+        ("a.csv", "a,b\n1,2\n", "", "“a.csv”: no column is called text, sentence, sentence"),
+        ("a.csv", "text\nfine\n" + '"open\n', "", "“a.csv”: line 3 is not CSV"),
+        ("a.csv", "text\nx\n", "b", "“a.csv” has no column 'b'; it has 'text'"),
+        ("a.txt", "one\n", "b", "has one sentence a line and no columns: leave “Column” out"),
         ("a.jsonl", '{"text": "x"}\n{"text": 3}\n', "", "line 2, 'text' holds no text"),
-        ("a.csv", b"PK\x03\x04 bomb", "", "The file a.csv is compressed (zip): unpack it"),
+        ("a.csv", b"PK\x03\x04 bomb", "", "“a.csv” is compressed (zip): unpack it"),
         ("a.txt", "x\n" * (MOST_PREDICTED + 1), "", "has more than 10,000 sentences"),
-        ("a.txt", "\n \n", "", "The file a.txt has no sentence"),
-        ("a.parquet", b"PAR1 no", "", "The file a.parquet cannot be read as Parquet"),
-        ("a.xlsx", "x", "", "The file a.xlsx ends in .xlsx, must be .txt"),
+        ("a.txt", "\n \n", "", "“a.txt” has no sentence"),
+        ("a.parquet", b"PAR1 no", "", "“a.parquet” cannot be read as Parquet"),
+        ("a.xlsx", "x", "", "“a.xlsx” ends in .xlsx, must be .txt"),
     ],
 )
 def test_a_bad_file_is_one_sentence_with_its_line_and_no_path_of_the_server(
