@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from core.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,17 +72,24 @@ def workflow() -> dict[str, Any]:
     return yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
 
 
-def run_core(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m core` in a folder, on a terminal wide enough for its help not to wrap."""
-    settings = {"PYTHONPATH": str(ROOT), "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
-    return subprocess.run(
-        [sys.executable, "-m", "core", *arguments],
-        cwd=folder,
-        env={**os.environ, **settings},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+Core = Callable[[list[str]], tuple[int, str, str]]
+SETTINGS = {"PYTHONPATH": str(ROOT), "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
+"""A terminal wide enough for help not to wrap."""
+
+
+@pytest.fixture
+def core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Core:
+    """Run what follows `python -m core` in an empty folder: its exit code, output and error."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+
+    def run(arguments: list[str]) -> tuple[int, str, str]:
+        return main(arguments), *capsys.readouterr()
+
+    return run
 
 
 def test_the_readme_header_is_one_that_a_space_accepts() -> None:
@@ -124,13 +134,13 @@ def test_the_readme_shows_a_picture_of_the_page() -> None:
 
 
 @pytest.mark.parametrize("line", cli_lines())
-def test_each_cli_line_of_the_readme_is_one_that_the_cli_knows(line: str, tmp_path: Path) -> None:
+def test_each_cli_line_of_the_readme_is_one_that_the_cli_knows(line: str, core: Core) -> None:
     command, *arguments = shlex.split(line)[3:]
-    shown = run_core([command, "--help"], tmp_path)
-    assert shown.returncode == 0, shown.stderr
-    offered = set(re.findall(r"--[\w-]+", shown.stdout))
+    code, shown, err = core([command, "--help"])
+    assert code == 0, err
+    offered = set(re.findall(r"--[\w-]+", shown))
     assert {a for a in arguments if a.startswith("--")} <= offered
-    listed = run_core(["--help"], tmp_path).stdout
+    _, listed, _ = core(["--help"])
     assert re.search(rf"^\W*{command}\b", listed, re.MULTILINE)
 
 
@@ -146,7 +156,7 @@ OPINIONS = (
 
 
 @pytest.mark.slow
-def test_the_cli_lines_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
+def test_the_cli_lines_of_the_readme_run_as_they_stand(core: Core, tmp_path: Path) -> None:
     lines = cli_lines()
     assert len(lines) >= 3, "lines of CLI use"
     (tmp_path / "sentences.txt").write_text("A quiet library.\nA loud bar.\n", encoding="utf-8")
@@ -154,8 +164,14 @@ def test_the_cli_lines_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
     for name in ("reviews.csv", "more-reviews.csv"):
         (tmp_path / name).write_text("\n".join(["text,mood", *reviews]) + "\n", encoding="utf-8")
     for line in lines:
-        done = run_core(shlex.split(line)[3:], tmp_path)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        code, _, err = core(shlex.split(line)[3:])
+        assert code == 0, f"{line}\n{err}"
+    python, *first = shlex.split(lines[0])
+    assert python == "python"
+    done = subprocess.run(
+        [sys.executable, *first], cwd=tmp_path, env={**os.environ, **SETTINGS}, check=False
+    )
+    assert done.returncode == 0, "as a process of its own too"
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from core.model.documents import (
 from core.model.model_folder import load_model
 from demo.frame.theme import launch_options
 from demo.page import FILES, build_app
-from demo.serve import free_port, is_loopback, start
+from demo.serve import free_port, is_loopback, main, start
 from demo.shelves.encoders import EncoderShelf
 from demo.shelves.shelves import Shelves
 
@@ -200,6 +200,12 @@ def test_every_script_and_sheet_of_the_page_is_loaded_once() -> None:
     assert len(set(FILES)) == len(FILES)
 
 
+def check_one_sentence(err: str, message: str) -> None:
+    assert message in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -210,9 +216,18 @@ def test_every_script_and_sheet_of_the_page_is_loaded_once() -> None:
         (["--port", "http"], "--port is http, must be 1 to 65535"),
     ],
 )
-def test_a_bad_flag_is_one_sentence_and_exit_2(arguments: list[str], message: str) -> None:
+def test_a_bad_flag_is_one_sentence_and_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    check_one_sentence(capsys.readouterr().err, message)
+
+
+def test_the_file_that_a_space_runs_ends_so_too() -> None:
     done = subprocess.run(
-        [sys.executable, "demo/app.py", *arguments],
+        [sys.executable, "demo/app.py", "--encoder", "no such encoder"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -220,9 +235,7 @@ def test_a_bad_flag_is_one_sentence_and_exit_2(arguments: list[str], message: st
         timeout=60,
     )
     assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    check_one_sentence(done.stderr, "there is no encoder 'no such encoder'")
 
 
 def test_a_port_that_is_taken_is_told() -> None:
