@@ -34,6 +34,7 @@ def test_the_shipped_model_is_small_enough_to_ship() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 12_000_000
 
 
+@pytest.mark.slow
 def test_the_card_holds_the_figures_that_its_command_would_write(shipped: MultiTaskModel) -> None:
     card = (SHIPPED / "README.md").read_text(encoding="utf-8")
     written = model_card(shipped, load_corpus())

@@ -333,6 +333,7 @@ def test_a_comparison_that_is_to_be_replaced_stays_until_all_that_was_typed_is_r
         assert sorted(path.relative_to(kept) for path in kept.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_it_goes_on_and_repeats_no_finished_run(

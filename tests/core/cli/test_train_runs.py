@@ -117,6 +117,7 @@ def events(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_and_resumed_ends_with_the_very_bytes_of_one_never_stopped(
     command: tuple[str, ...], run: Run, begun: Path, tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_run_that_is_killed_and_resumed_ends_with_the_very_bytes_of_one_never_
     assert "--resume" not in resumed["about"]["command"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(
     by: int, command: tuple[str, ...], run: Run, begun: Path, tmp_path: Path
@@ -219,6 +221,7 @@ def test_a_checkpoint_that_is_broken_or_newer_is_refused_in_words(
     assert said in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_model_stays_until_the_run_that_replaces_it_has_ended(
     command: tuple[str, ...], run: Run, tmp_path: Path
 ) -> None:
@@ -232,6 +235,7 @@ def test_a_model_stays_until_the_run_that_replaces_it_has_ended(
     assert not (tmp_path / "m" / CHECKPOINT).exists()
 
 
+@pytest.mark.slow
 def test_two_runs_never_write_into_one_folder(
     command: tuple[str, ...], run: Run, tmp_path: Path
 ) -> None:
@@ -248,6 +252,7 @@ def test_two_runs_never_write_into_one_folder(
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_checkpoint_and_the_run_can_go_on(
     command: tuple[str, ...], run: Run, halted: Path
 ) -> None:
@@ -318,6 +323,7 @@ def test_a_task_that_learned_nothing_is_told_at_the_end_and_on_the_card(
     assert "has learned nothing that helps" in (tmp_path / "m" / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_bytes(tiny: str, tmp_path: Path) -> None:
     data = write_spans(tmp_path / "rows.jsonl", labelled_rows())
     arguments = ("--data", data, "--strategy", "lora@mix", "--encoder", tiny, "--threads", "1")

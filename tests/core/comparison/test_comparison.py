@@ -61,6 +61,7 @@ def done_of(
     return last
 
 
+@pytest.mark.slow
 def test_events_tell_a_plan_then_each_run_then_the_report(tiny: str, tmp_path: Path) -> None:
     choice = choice_of("heads", "full", single_task=True, epochs=2)
     found = list(compare(rows(tmp_path, 36), EncoderChoice(name=tiny), choice))
@@ -90,6 +91,7 @@ def test_events_tell_a_plan_then_each_run_then_the_report(tiny: str, tmp_path: P
     assert last.document["advice"]["status"] == "cannot_tell", "one fold of three is tested"
 
 
+@pytest.mark.slow
 def test_a_comparison_that_is_closed_leaves_no_worker(tiny: str, tmp_path: Path) -> None:
     dataset = rows(tmp_path, 36)
     choice = choice_of("full", epochs=500, training=TrainingChoice(batch=4))
@@ -131,6 +133,7 @@ def workers() -> set[int]:
     return {each.pid for each in multiprocessing.active_children() if each.pid is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_run_whose_process_is_killed_is_told_and_the_others_go_on(
     tiny: str, tmp_path: Path
@@ -178,6 +181,7 @@ def test_further_tables_change_one_thing_each(tiny: str, tmp_path: Path) -> None
     assert told == [(8, learned[3]), (16, learned[4])]
 
 
+@pytest.mark.slow
 def test_what_a_race_had_no_time_to_measure_is_measured_when_it_goes_on(
     tiny: str, tmp_path: Path
 ) -> None:
@@ -286,6 +290,7 @@ def test_a_race_stops_what_runs_and_can_no_longer_change_the_answer(
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 def test_of_runs_side_by_side_no_long_one_is_the_last_to_begin(tiny: str, tmp_path: Path) -> None:
     def planned(**more: int) -> list[tuple[str, int]]:
         choice = choice_of("heads", "full", epochs=1, **more)

@@ -188,6 +188,7 @@ def test_other_networks_and_spans_of_characters_train_the_same(
     check_same(*trained_by_thaw(folder, "lower:1", tasks), left)
 
 
+@pytest.mark.slow
 def test_a_script_runs_where_there_is_no_thaw(family_folder: Folder, tmp_path: Path) -> None:
     made = script(TRANSFORMERS, report("lower:2@3", encoder=str(family_folder("minilm"))))
     path, data = tmp_path / made.file, write_data(tmp_path / "rows.csv")

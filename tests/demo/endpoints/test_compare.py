@@ -15,6 +15,8 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+pytestmark = pytest.mark.slow  # a page starts as a process
+
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_SECONDS = 120
 

@@ -82,6 +82,7 @@ def ended(comparison: Comparison) -> bool:
     return not comparison.going
 
 
+@pytest.mark.slow
 def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     shelf: ComparisonShelf, asking: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +217,7 @@ def check_a_page_with_these_runs(folder: Path) -> None:
         page.use(name, gr.EventData(None, {"strategy": "full", "seed": 0}), REQUEST)
 
 
+@pytest.mark.slow
 def test_stop_ends_it_within_two_seconds_and_the_next_one_has_its_turn(
     shelf: ComparisonShelf, asking: Callable[..., Asked]
 ) -> None:
@@ -236,6 +238,7 @@ def test_stop_ends_it_within_two_seconds_and_the_next_one_has_its_turn(
     assert second.state == DONE
 
 
+@pytest.mark.slow
 def test_what_is_advised_is_trained_on_all_rows_and_becomes_the_working_model(
     shelf: ComparisonShelf, asking: Callable[..., Asked]
 ) -> None:
@@ -284,6 +287,7 @@ def check_the_predictions_of(comparison: Comparison, page: ComparingEvents) -> N
         page.save("example", asked, REQUEST)
 
 
+@pytest.mark.slow
 def test_weights_are_put_away_past_the_budget_and_figures_stay(
     asking: Callable[..., Asked],
 ) -> None:
@@ -492,6 +496,7 @@ def test_the_shipped_comparison_is_of_the_corpus_and_strategies_as_they_are() ->
     assert len(document["runs"]) == 3 * len(names)
 
 
+@pytest.mark.slow
 def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_their_case(
     shelf: ComparisonShelf, asking: Callable[..., Asked]
 ) -> None:
@@ -510,6 +515,7 @@ def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_th
     assert view["notes"] == ["Rows were left out.", "heads was still improving."]
 
 
+@pytest.mark.slow
 def test_a_time_limit_too_short_for_any_run_is_said_with_what_to_do(
     shelf: ComparisonShelf, asking: Callable[..., Asked]
 ) -> None:
