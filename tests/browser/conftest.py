@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
-Browser, Page = sync_api.Browser, sync_api.Page
+Browser, BrowserContext, Page = sync_api.Browser, sync_api.BrowserContext, sync_api.Page
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -57,6 +57,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Return a browser that has seen the page before: it keeps scripts as it compiled them."""
+    opened = browser.new_context(accept_downloads=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Start the page as a person would, and wait until its encoder is there."""
     with socket.socket() as probe:
@@ -91,10 +99,10 @@ def _wait_until_ready(process: "subprocess.Popen[str]", address: str) -> None:
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
-    """Return a function that opens the page; afterwards nothing may have gone wrong on it."""
+def open_page(context: BrowserContext, server: str) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens the page as somebody new; nothing may go wrong on it."""
     wrong: list[str] = []
-    contexts = []
+    pages: list[Page] = []
 
     def watch(page: Page) -> None:
         page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
@@ -107,11 +115,10 @@ def open_page(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     def opened(
         path: str = "/", *, width: int = 1200, height: int = 900, theme: str = "light"
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, accept_downloads=True
-        )
-        contexts.append(context)
         page = context.new_page()
+        pages.append(page)
+        forget(page, server)
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(3 * PATIENCE)
         watch(page)
         page.goto(f"{server}{path}{'&' if '?' in path else '?'}__theme={theme}")
@@ -120,9 +127,15 @@ def open_page(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert wrong == []
+
+
+def forget(page: Page, server: str) -> None:
+    """Let the browser know nothing of earlier visits, as one in which nobody has been."""
+    kept = {"origin": server, "storageTypes": "cookies,local_storage,indexeddb,cache_storage"}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
 
 
 def open_tab(page: Page, name: str) -> None:
