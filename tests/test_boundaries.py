@@ -58,9 +58,10 @@ ROOMS = (
     Room(
         "core.tables",
         modules=(
-            "lines cells formats sentence_files conll labels columns hub_tables table_files cleaned"
+            "lines stream cells labels columns held format separated json_lines parquet conll "
+            "plain_text formats sentence_files hub_tables table_files cleaned"
         ),
-        inner="lines formats conll hub_tables",
+        inner="lines held format conll plain_text hub_tables",
         may_import="core.system",
     ),
     Room(

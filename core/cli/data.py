@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.padding import Padding
@@ -25,6 +25,9 @@ from core.cli.options import (
 )
 from core.cli.terminal import output, plain_table, readable
 from core.config import DataChoice
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
 
 
 def check(
@@ -64,12 +67,13 @@ def check(
     with terminal.waiting("looking it over"):
         document = check_document(dataset, reader)
     if target is not None:
-        document["cleaned"] = _write_cleaned(choice, target, str(cleaned))
+        from core.data.dataset import read_dataset
+
+        whole = dataset if choice.rows is None else read_dataset(replace(choice, rows=None))
+        document["cleaned"] = _write_cleaned(whole, choice.source, target, str(cleaned))
     if as_json:
         terminal.print_json(document)
     else:
-        from core.cli.data import show_check
-
         show_check(document)
 
 
@@ -82,19 +86,17 @@ def _target(cleaned: str, choice: DataChoice) -> Path:
     return check_copy_target(Path(cleaned), choice.source)
 
 
-def _write_cleaned(choice: DataChoice, target: Path, name: str) -> dict[str, Any]:
+def _write_cleaned(whole: "Dataset", source: str, target: Path, name: str) -> dict[str, Any]:
     """Write the copy, and say what came of it; a sample is no reason to drop the other rows."""
-    from core.data.dataset import read_dataset
     from core.doctor.doctor import cleaned
     from core.doctor.findings import counted
     from core.tables.cleaned import write_copy
 
     with terminal.waiting(f"writing {name}"):
-        whole = read_dataset(replace(choice, rows=None))
         kept = [whole.places[index] for index in cleaned(whole)]
         if not kept:
-            raise ValueError(f"{choice.source} has no text in any row: there is nothing to write")
-        written = write_copy(choice.source, kept, target)
+            raise ValueError(f"{source} has no text in any row: there is nothing to write")
+        written = write_copy(source, kept, target)
     if written.formulas:
         terminal.say(
             f"{name}: {counted(written.formulas, 'cell')} with the start of a spreadsheet's "

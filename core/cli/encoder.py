@@ -33,7 +33,8 @@ from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choi
 from core.export.embeddings import SUFFIXES, EmbeddingWriter, JsonWriter, embeddings_file
 from core.sentences import check_sentences, check_top
 from core.system.files import check_target
-from core.tables.sentence_files import Sentences, given_sentences
+from core.tables.sentence_files import given_sentences
+from core.tables.stream import Sentences
 
 if TYPE_CHECKING:
     from core.encoder.encoder import Encoder

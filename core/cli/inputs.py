@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from core.cli import terminal
 from core.config import DataChoice, EncoderChoice
-from core.tables.sentence_files import Sentences, given_sentences, open_sentences
+from core.tables.sentence_files import given_sentences, open_sentences
+from core.tables.stream import Sentences
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset

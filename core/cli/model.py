@@ -51,7 +51,7 @@ from core.system.files import check_target
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.model.model import MultiTaskModel
-    from core.tables.sentence_files import Sentences
+    from core.tables.stream import Sentences
 
 
 def predict(

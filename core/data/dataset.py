@@ -19,11 +19,8 @@ from core.tables.labels import (
     Cell,
     Nested,
     changes_made,
-    class_labels,
-    holds_spans,
     label_text,
     spans_in,
-    why_no_classes,
 )
 from core.tables.table_files import read_table
 from core.task import (
@@ -116,12 +113,22 @@ def read_dataset(choice: DataChoice) -> Dataset:
             column does not hold classes or spans, or a task has no two classes; in one sentence,
             which names the line where there is one.
     """
+    return dataset_of(labelled_table(choice), choice)
+
+
+def labelled_table(choice: DataChoice) -> Table:
+    """Read the table that labelled data is made of.
+
+    Raises:
+        ValueError: If it cannot be read; in one sentence, which names the line where there is one.
+    """
     if choice.source == "-":
         raise ValueError("standard input holds no labelled data: give a file, or the word corpus")
-    if choice.source == CORPUS:
-        table = corpus_table()
-    else:
-        table = read_table(choice.source, _wanted(choice))
+    return corpus_table() if choice.source == CORPUS else read_table(choice.source, _wanted(choice))
+
+
+def dataset_of(table: Table, choice: DataChoice) -> Dataset:
+    """Make tasks of the columns of a table that was read. For what is raised see `read_dataset`."""
     roles = choose_columns(table, choice)
     notes = [*table.notes, *roles.notes]
     texts = _texts(table, roles.text)
@@ -204,8 +211,8 @@ def _texts(table: Table, column: str) -> list[str]:
 
 
 def _labels(table: Table, column: str, notes: list[str]) -> list[Label]:
-    cells = table.columns[column]
-    if holds_spans(cells):
+    judged, cells = table.judged(column), table.columns[column]
+    if judged.spans:
         spans: list[Label] = []
         for row, cell in enumerate(cells):
             try:
@@ -213,12 +220,11 @@ def _labels(table: Table, column: str, notes: list[str]) -> list[Label]:
             except ValueError as error:
                 raise ValueError(f"{_at(table, row, column)} {error}") from error
         return spans
-    labels = class_labels(cells)
-    reason = why_no_classes(cells, labels)
-    if reason:
-        raise InputError(f"{table.name}: column {column!r} {marked(reason)}")
-    notes.extend(f"column {column!r}: {change}" for change in changes_made(cells, labels))
-    return list(labels)
+    if judged.why_none:
+        raise InputError(f"{table.name}: column {column!r} {marked(judged.why_none)}")
+    changes = changes_made(cells, judged.classes)
+    notes.extend(f"column {column!r}: {change}" for change in changes)
+    return list(judged.classes)
 
 
 def _task(table: Table, name: str, column: str, rows: Sequence[Label]) -> Task:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.config import DataChoice
-from core.data.dataset import Dataset, read_dataset
+from core.data.dataset import Dataset, dataset_of, labelled_table
 from core.doctor import label_checks, repeat_checks, text_checks
 from core.doctor.findings import SEVERITIES, Finding, Patient, Reader
 from core.errors import Said, setting
@@ -46,13 +46,15 @@ def read_for_examination(choice: DataChoice) -> Dataset:
     Raises:
         ValueError: As `read_dataset` does; a guess that is none is dropped.
     """
-    dataset = read_dataset(choice)
+    table = labelled_table(choice)
+    dataset = dataset_of(table, choice)
     lowered = {name.lower(): name for name in reversed(dataset.columns)}
     guess = next((lowered[name] for name in SPLIT_COLUMNS if name in lowered), None)
     if choice.split_column is not None or guess is None:
         return dataset
-    try:
-        split = read_dataset(replace(choice, split_column=guess))
+    looked = replace(choice, split_column=guess)
+    try:  # a column that nothing named is not held where all others were
+        split = dataset_of(table if guess in table.columns else labelled_table(looked), looked)
     except ValueError:  # it holds something else than splits
         return dataset
     other = f"{setting('split_column')} names another"

@@ -1,5 +1,6 @@
 """The columns of a table, and which of them are the text, the labels and the groups."""
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,9 @@ from core.tables.cells import COLUMN_NAMES, those_there
 from core.tables.labels import (
     MAX_LABEL_CHARACTERS,
     Cell,
+    Judged,
     Nested,
-    class_labels,
-    holds_spans,
     label_text,
-    why_no_classes,
 )
 
 LABEL_NAMES = (
@@ -82,6 +81,11 @@ class Table:
     unit: str
     notes: tuple[str, ...] = ()
     certain: bool = False
+    _judged: dict[str, Judged] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def judged(self, column: str) -> Judged:
+        """Say what the cells of a column can be labels of."""
+        return self._judged.setdefault(column, Judged(cells=self.columns[column]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +158,7 @@ def _text_column(table: Table, asked: str | None, notes: list[str]) -> str:
     texts = [name for name in table.names if _holds_text(table.columns[name])]
     lowered = {name.strip().lower(): name for name in reversed(texts)}
     known = next((lowered[each] for each in COLUMN_NAMES if each in lowered), None)
-    chosen = known or max(texts, key=lambda name: _mean_length(table.columns[name]), default=None)
+    chosen = known or max(texts, key=lambda name: _mean_length(table.judged(name)), default=None)
     if chosen is None:
         raise InputError(
             f"{table.name} has no column of text; it has {those_there(table.names)}: name one "
@@ -170,9 +174,10 @@ def _holds_text(cells: Sequence[Cell]) -> bool:
     return any(isinstance(cell, str) and not isinstance(cell, Nested) and cell for cell in cells)
 
 
-def _mean_length(cells: Sequence[Cell]) -> float:
+def _mean_length(judged: Judged) -> float:
+    cells = judged.cells
     lengths = [len(cell) for cell in cells if isinstance(cell, str) and cell]
-    plain = not any(isinstance(cell, Nested) for cell in cells) and not holds_spans(cells)
+    plain = not any(isinstance(cell, Nested) for cell in cells) and not judged.spans
     return sum(lengths) / max(1, len(lengths)) if plain else 0.0
 
 
@@ -221,7 +226,7 @@ def _guessed_labels(
     refused: list[str] = []
     left = [name for name in table.names if name not in taken]
     for name in list(left):
-        guess, reason = _could_be_labels(name, table.columns[name])
+        guess, reason = _could_be_labels(name, table.judged(name))
         if guess:
             _add_task(table, labels, task_name(name), name)
             left.remove(name)
@@ -241,19 +246,18 @@ def _guessed_labels(
     return labels
 
 
-def _could_be_labels(name: str, cells: Sequence[Cell]) -> tuple[bool, str]:
+def _could_be_labels(name: str, judged: Judged) -> tuple[bool, str]:
     """Judge a column: whether to take it for labels and, where it is plainly none, why not."""
     called = name.strip().lower()
-    if called in LABEL_NAMES or holds_spans(cells):
+    if called in LABEL_NAMES or judged.spans:
         return True, ""
     if called in NO_LABEL_NAMES or _ID_NAME.search(name.strip()) or not called:
         return False, ""
-    labels = class_labels(cells)
-    there = [label for label in labels if label is not None]
+    there = [label for label in judged.classes if label is not None]
     classes = set(there)
     if len(classes) < 2:
         return False, ""
-    reason = why_no_classes(cells, labels)
+    reason = judged.why_none
     length = sum(map(len, there)) / len(there)
     if reason:
         return False, "" if length > MAX_LABEL_CHARACTERS else reason

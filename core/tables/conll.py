@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from core.config import MAX_SENTENCE_CHARACTERS
+from core.tables.format import TextFormat
+from core.tables.held import Held
+from core.tables.lines import Lines
 from core.task import OUTSIDE, Span
 
 DOCUMENT_START = "-DOCSTART-"
@@ -12,6 +15,24 @@ DOCUMENT_START = "-DOCSTART-"
 _TAG = re.compile(r"([BIELMSU])-(\S+)")
 _CLOSES = re.compile(r"[.,;:!?%)\]}’”…]+|'[A-Za-z]{0,2}|’[A-Za-z]{1,2}|n't|n’t")
 _OPENS = frozenset("([{“‘$£€#")
+
+
+class Conll(TextFormat):
+    """A token and its tag a line; its columns are the text and its entities."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".conll", ".bio", ".iob", ".iob2", ".bioes")
+    lists: ClassVar[bool] = False
+
+    def hold_lines(self, lines: Lines, texts: Iterator[str], held: Held) -> None:
+        self.hold_tagged(((lines.number, text) for text in texts), held)
+
+    def hold_tagged(self, numbered: Iterable[tuple[int, str]], held: Held) -> None:
+        """Hold the sentences of lines that come with their numbers."""
+        held.know(["text", "entities"])
+        held.certain = True
+        for line, text, spans, document in conll_sentences(held.name, numbered):
+            cells = {"text": text, "entities": [span._asdict() for span in spans]}
+            held.add(line, {**cells, "document": str(document)} if document else cells)
 
 
 class TaggedSentence(NamedTuple):

@@ -6,6 +6,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from core.errors import Said, setting
@@ -36,6 +38,11 @@ class Nested(str):
 
 Cell = str | int | float | bool | None
 """What a cell of a table may hold; a list or an object is `Nested`."""
+
+
+def as_json(cell: Cell) -> Any:  # noqa: ANN401 (any JSON)
+    """Give a cell as JSON has it: a list or an object where it holds one."""
+    return json.loads(cell) if isinstance(cell, Nested) else cell
 
 
 def label_text(cell: Cell) -> str | None:
@@ -156,6 +163,32 @@ def _is_measured(counts: Counter[str]) -> bool:
         return len(counts) > FEW_NUMBERS or (seldom and len(counts) > FEW_FRACTIONS)
     counting_up = numbers[:1] in ([0], [1]) and numbers[-1] - numbers[0] < 1.2 * len(numbers)
     return len(counts) > FEW_NUMBERS and (seldom or not counting_up)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What the cells of one column can be labels of; judged once, however often it is asked.
+
+    Args:
+        cells: The column's cells, as they were read.
+    """
+
+    cells: Sequence[Cell]
+
+    @cached_property
+    def spans(self) -> bool:
+        """Whether they are labelled spans."""
+        return holds_spans(self.cells)
+
+    @cached_property
+    def classes(self) -> list[str | None]:
+        """As classes, None where a cell is empty."""
+        return class_labels(self.cells)
+
+    @cached_property
+    def why_none(self) -> str:
+        """Why they are no classes; empty where nothing is wrong with them."""
+        return why_no_classes(self.cells, self.classes)
 
 
 def holds_spans(cells: Sequence[Cell]) -> bool:

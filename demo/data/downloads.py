@@ -4,11 +4,13 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from core.tables.json_lines import JsonLines
+from core.tables.separated import Csv
 from demo.frame.files import as_csv, as_json
 from demo.shelves.working_data import DataShelf, WorkingData
 
-COPY_KINDS = {"csv": "text/csv;charset=utf-8", "jsonl": "application/x-ndjson"}
-FINDING_KINDS = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
+COPY_KINDS = {"csv": Csv.media, "jsonl": JsonLines.media}
+FINDING_KINDS = {"csv": Csv.media, "json": "application/json"}
 
 
 def cleaned_copy(shelf: DataShelf, data: WorkingData, kind: str) -> dict[str, str]:

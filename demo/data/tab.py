@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from core.tables.formats import FORMATS, suffixes_of
 from demo.data.events import DataEvents
 from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SEVERAL, picture
 from demo.shelves.working_data import WorkingData
 from demo.sidebar.tabs import Page, Tab, WorkingSet
 
-FILE_TYPES = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet"]
-FILE_TYPES += [".conll", ".bio", ".iob", ".iob2", ".bioes", ".txt"]
+FILE_TYPES = suffixes_of(FORMATS)
 
 SAVE_JS = "(written) => { const it = JSON.parse(written); thaw.save(it.name, it.kind, it.text); }"
 

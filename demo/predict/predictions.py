@@ -109,7 +109,7 @@ def check_unpacked(path: Path, column: str | None) -> None:
     Raises:
         ValueError: If they are too much, or there is no such column.
     """
-    from core.tables.cells import ParquetColumn
+    from core.tables.parquet import ParquetColumn
 
     with contextlib.closing(ParquetColumn(path, column, [])) as found:
         if found.unpacked_bytes > MOST_UNPACKED:

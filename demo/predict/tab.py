@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from core.tables.formats import LISTS, suffixes_of
+from core.tables.json_lines import JsonLines
+from core.tables.separated import Csv
 from demo.frame.sentences import MAX_CHARACTERS
 from demo.frame.theme import beside
 from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
@@ -13,8 +16,8 @@ from demo.predict.examples import EXAMPLES, shipped_example
 from demo.predict.predictions import MOST_PREDICTED, Predicted
 from demo.sidebar.tabs import Page, Tab
 
-KINDS = {"csv": "text/csv;charset=utf-8", "jsonl": "application/x-ndjson"}
-FILE_TYPES = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".txt", ".text", ".parquet"]
+KINDS = {"csv": Csv.media, "jsonl": JsonLines.media}
+FILE_TYPES = suffixes_of(LISTS)
 
 
 class Parts(NamedTuple):

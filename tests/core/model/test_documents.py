@@ -14,7 +14,7 @@ from core.model.documents import (
     similarity_document,
 )
 from core.sentences import CHUNK_SENTENCES
-from core.tables.sentence_files import Sentences
+from core.tables.stream import Sentences
 
 TEXTS = ["A man is eating food.", "A man is eating a meal.", "The ferry left late."]
 

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.tables.cells import ParquetColumn, choose_column
+from core.tables.cells import choose_column
+from core.tables.parquet import ParquetColumn
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.tables.sentence_files import Sentences, given_sentences, open_sentences
+from core.tables.sentence_files import given_sentences, open_sentences
+from core.tables.stream import Sentences
 
 THREE = ["A cat.", "It rains, often.", 'She said "no".']
 
