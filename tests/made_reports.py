@@ -18,6 +18,20 @@ TYPED = (
 )
 """Ten labels that are markup somewhere; each is to be shown as it was typed."""
 
+LIKE_PLOTLY = (
+    "<b>bold</b>",
+    "<img src=x onerror=alert(1)>",
+    "%{x} and %{y:.2f}",
+    "<a href='javascript:alert(1)'>go</a>",
+    "&lt;i&gt; &amp; &#37;",
+    "$x^2$",
+    "a<br>b",
+    "<extra></extra>",
+    "%{customdata}",
+    "x<sub>2</sub>",
+)
+"""Ten labels that Plotly would read as something else."""
+
 
 def interval(mean: float) -> dict[str, float]:
     return {"mean": mean, "low": mean - 0.05, "high": mean + 0.05}

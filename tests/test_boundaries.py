@@ -152,7 +152,7 @@ ROOMS = (
             "drawing figures run_figures layer_profile comparison_pictures blocks cells "
             "comparison_runs comparison templates page map_page"
         ),
-        inner="figures run_figures comparison_pictures cells comparison_runs templates",
+        inner="comparison_pictures cells comparison_runs templates",
         may_import="core.measures core.knowledge core.maps core.export",
     ),
     Room(
@@ -246,14 +246,16 @@ ROOMS = (
     Room(
         "demo.train",
         modules=(
-            "run_map worker ask notes choosing estimate words archive example sessions form "
+            "run_map worker ask notes choosing estimate words archive charts example sessions form "
             "events tab"
         ),
-        inner="run_map worker ask notes choosing estimate words archive example form events",
+        inner=(
+            "run_map worker ask notes choosing estimate words archive charts example form events"
+        ),
         may_import=(
             "core.system core.measures core.encoder core.data core.model core.strategy "
-            "core.knowledge core.training core.maps core.export demo.frame demo.shelves "
-            "demo.strategies demo.sidebar demo.freeze"
+            "core.knowledge core.training core.maps core.export core.report demo.frame "
+            "demo.shelves demo.strategies demo.sidebar demo.freeze"
         ),
     ),
     Room(

@@ -1,6 +1,7 @@
 """What drawings have in common: the colours, how a chart is laid out, and text as it was typed."""
 
 import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -95,6 +96,12 @@ def plotly_js_path() -> Path:
     if found is None or found.origin is None:
         raise RuntimeError("the package plotly is not installed: pip install -r requirements.txt")
     return Path(found.origin).parent / "package_data" / "plotly.min.js"
+
+
+def figures_js() -> str:
+    """Give the script that draws figures in a page that has Plotly's: `thawFigures.draw`."""
+    script = Path(__file__).with_name("figures.js").read_text(encoding="utf-8")
+    return f"{script}window.thawFigures.colours({json.dumps(list(PALETTE.values()))});\n"
 
 
 def shortened(text: object, characters: int = NAME_CHARACTERS) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.measures.scores import Score, main_score
 from core.report.drawing import (
     AMBER,
     DASHES,
@@ -27,6 +28,7 @@ from core.report.drawing import (
     shortened,
     span,
 )
+from core.task import kind_named
 
 DURATIONS = {0.01: "0.01 s", 0.03: "0.03 s", 0.1: "0.1 s", 0.3: "0.3 s", 1: "1 s", 3: "3 s"}
 DURATIONS |= {10: "10 s", 30: "30 s", 60: "1 min", 180: "3 min", 600: "10 min", 1800: "30 min"}
@@ -66,8 +68,8 @@ def cost_figure(document: Document, task: str | None = None) -> Figure | None:
         "mode": "lines",
         "hoverinfo": "skip",
     }
-    low, high = math.log10(min(places) / 1.6), math.log10(max(places) * 2.2)
-    across = axis("seconds of a run, on a scale of multiples", type="log", range=[low, high])
+    across = axis("seconds of a run (log scale)", type="log")
+    across["range"] = list(_room([math.log10(place) for place in places]))
     across |= {"tickvals": list(DURATIONS), "ticktext": list(DURATIONS.values())}
     floor = _floor(document, task)
     drawn = layout(f"Score against time, {as_typed(what)}", across, shares("score"))
@@ -107,7 +109,12 @@ def forgetting_figure(document: Document, task: str | None = None) -> Figure | N
     lost = [each["forgetting"] for each, _ in known]
     said = [f"{each['mean']:.3f} of similarity forgotten" for each in lost]
     data = _strategies(document, known, [each["mean"] for each in lost], said, lost)
-    across = axis("forgotten: Spearman’s correlation lost on the probe", tickformat=".3~f")
+    across = axis("forgotten: Spearman lost on the probe", tickformat=".3~f")
+    ends = [far[end] for far in lost for end in ("low", "high")]
+    across["range"] = [
+        min(_room([far["mean"] for far in lost])[0], min(ends)),
+        max(_room([far["mean"] for far in lost])[1], max(ends)),
+    ]
     drawn = layout(f"Score against forgetting, {as_typed(what)}", across, shares("score"))
     return Figure(
         title=f"Score against forgetting, {what}",
@@ -178,7 +185,7 @@ def efficiency_figure(document: Document) -> Figure | None:
         if each["name"] in lines and each["mean"] is not None:
             lines[each["name"]].append((sum(learned) / len(learned), each["mean"]))
     ticks = [m * 10**power for power in range(8) for m in (1, 2, 5)]
-    across = axis("rows that a run learns from, on a scale of multiples", type="log")
+    across = axis("rows a run learns from (log scale)", type="log")
     across |= {"tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks]}
     return _by_strategy(
         lines,
@@ -191,21 +198,22 @@ def efficiency_figure(document: Document) -> Figure | None:
 
 def _scored(document: Document, task: str | None) -> list[tuple[Document, Document]]:
     """Pair each strategy with its score, `{mean, low, high}`; those without one are left out."""
-    metric = document["score"].replace("-", "_")
-    found = []
-    for each in document["strategies"]:
-        own = each["mean"] if task is None else each["tasks"].get(task, {})
-        score = own if task is None else own.get("f1", own.get(metric))
-        if score is not None:
-            found.append((each, score))
-    return found
+    scores = (
+        each["mean"]
+        if task is None
+        else each["tasks"].get(task, {}).get(_score(document, task).key)
+        for each in document["strategies"]
+    )
+    pairs = zip(document["strategies"], scores, strict=True)
+    return [(each, score) for each, score in pairs if score is not None]
+
+
+def _score(document: Document, task: str) -> Score:
+    return main_score(kind_named(document["tasks"][task]["kind"]), document["score"])
 
 
 def _what(document: Document, task: str | None) -> str:
-    if task is None:
-        return "mean over the tasks"
-    token = document["tasks"][task]["kind"] == "token"
-    return f"{task}, {'strict F1' if token else document['score']}"
+    return "mean over the tasks" if task is None else f"{task}, {_score(document, task).title}"
 
 
 def _floor(document: Document, task: str | None) -> float | None:
@@ -250,7 +258,9 @@ def _strategies(
 ) -> list[Spec]:
     """Draw strategies as marks with intervals and names: circles are frozen, squares train."""
     advised = (document["advice"] or {}).get("strategy")
-    sides = _sides(places, [score["mean"] for _, score in known], spans is None)
+    named = [shortened(each["name"]) for each, _ in known]
+    scaled = [math.log10(place) if spans is None else place for place in places]
+    sides = _sides(named, scaled, [score for _, score in known])
     data = []
     for frozen, colour, symbol in ((True, ICE, "circle"), (False, AMBER, "square")):
         some = [k for k, (each, _) in enumerate(known) if is_frozen(each["name"]) == frozen]
@@ -275,7 +285,7 @@ def _strategies(
             "cliponaxis": False,
             "marker": {"symbol": symbol, "size": 12, "color": colour},
             "selected": {"marker": {"size": 18}},
-            "unselected": {"marker": {"opacity": 1}},
+            "unselected": {"marker": {"opacity": 1}, "textfont": {"color": INK}},
             "customdata": names,
             "hovertext": hover,
             "hovertemplate": "%{hovertext}<extra></extra>",
@@ -293,39 +303,58 @@ def _strategies(
     return data
 
 
-def _sides(xs: Sequence[float], ys: Sequence[float], log: bool) -> list[str]:
-    """Choose where names stand beside their marks: the side that has most room."""
-    wide, high = 110.0, 16.0  # pixels of a name, in a chart of about 560 by 250
-    scaled = [math.log10(x) for x in xs] if log else list(xs)
-    across, up = (max(v) - min(v) or 1.0 for v in (scaled, ys))
+def _room(places: Sequence[float]) -> tuple[float, float]:
+    """Leave room beside marks for their names: on a scale of multiples give the logarithms."""
+    low, high = min(places), max(places)
+    wide = (high - low) or abs(high) * 0.1 or 0.1
+    return low - 0.12 * wide, high + 0.32 * wide
+
+
+_CHART_PIXELS, _LETTER_PIXELS, _LINE_PIXELS = (260.0, 180.0), 6.6, 15.0
+"""How much room there is on a phone, and how much a letter and a line take."""
+
+_SIDES = {
+    "top right": (7.0, 13.0),
+    "bottom right": (7.0, -13.0),
+    "top left": (-7.0, 13.0),
+    "bottom left": (-7.0, -13.0),
+}
+"""Where a name may stand, beside the bars, and how far from the middle of its mark, pixels."""
+
+
+def _sides(names: Sequence[str], xs: Sequence[float], scores: Sequence[Document]) -> list[str]:
+    """Choose for each name the side of its mark where it covers least.
+
+    Args:
+        names: As they are shown.
+        xs: Where the marks lie, logarithms on a scale of multiples.
+        scores: How high they lie, `{mean, low, high}`.
+    """
+    left, right = _room(xs)
+    lowest, highest = min(s["low"] for s in scores), max(s["high"] for s in scores)
+    across, high = _CHART_PIXELS
     at = [
-        (440 * (x - min(scaled)) / across, 230 * (y - min(ys)) / up)
-        for x, y in zip(scaled, ys, strict=True)
+        (
+            across * (x - left) / (right - left),
+            high * (s["mean"] - lowest) / ((highest - lowest) or 1.0),
+        )
+        for x, s in zip(xs, scores, strict=True)
     ]
-    moves = {
-        "middle right": (12.0, 0.0),
-        "top right": (6.0, 14.0),
-        "bottom right": (6.0, -14.0),
-        "top center": (-wide / 2, 18.0),
-        "bottom center": (-wide / 2, -18.0),
-        "middle left": (-wide - 12, 0.0),
-        "top left": (-wide - 6, 14.0),
-        "bottom left": (-wide - 6, -14.0),
-    }
-    taken: list[tuple[float, float, float]] = [(x - 10, y, 20.0) for x, y in at]
+    taken = [(x - 10, x + 10, y) for x, y in at]  # from, to, middle: first the marks themselves
     sides = []
-    for x, y in at:
-        costs = {}
-        for place, (side, (dx, dy)) in enumerate(moves.items()):
-            left, middle = x + dx, y + dy
+    for name, (x, y) in zip(names, at, strict=True):
+        wide, best = _LETTER_PIXELS * len(name), (math.inf, "", (0.0, 0.0, 0.0))
+        for place, (side, (dx, dy)) in enumerate(_SIDES.items()):
+            start = x + dx - (wide if "left" in side else 0)
+            own = (start, start + wide, y + dy)
             met = sum(
-                left < other + width and other < left + wide and abs(middle - height) < high
-                for other, height, width in taken
+                own[0] < to and begin < own[1] and abs(own[2] - middle) < _LINE_PIXELS
+                for begin, to, middle in taken
             )
-            costs[side] = met + 0.01 * place + 3 * (left < -20) + (left + wide > 560)
-        side = min(costs, key=lambda each: costs[each])
-        sides.append(side)
-        taken.append((x + moves[side][0], y + moves[side][1], wide))
+            cost = met + 0.01 * place + 2 * (own[0] < 0 or own[1] > across)
+            best = min(best, (cost, side, own))
+        sides.append(best[1])
+        taken.append(best[2])
     return sides
 
 

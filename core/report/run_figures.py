@@ -1,9 +1,10 @@
 """Charts of a run, of a model and of an encoder as figures: how they learn, and where they err."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.measures.metrics import wilson_interval
+from core.measures.scores import score_in
 from core.report.drawing import (
     AMBER,
     DASHES,
@@ -40,6 +41,9 @@ ROW_PIXELS = 28
 Points = Sequence[tuple[float, Mapping[str, float]]]
 """Where, in steps or epochs, and what was measured there of each task."""
 
+_Shown = tuple[str, Sequence[tuple[float, float]], Callable[[float], str]]
+"""A line's name as plain text, its points, and how its values are written."""
+
 
 def loss_figure(
     tasks: Sequence[str],
@@ -57,17 +61,19 @@ def loss_figure(
         end: The last step of a run that is not over: its lines grow, and a last trace, empty,
             marks where somebody changed it (`change_marks`). None is a run that is over.
     """
-    data = []
+    data: list[Spec] = []
+    shown: list[_Shown] = []
     for place, name in enumerate(tasks):
-        faint, sure = _look(name, place), _look(name, place)
-        faint |= {"name": f"{as_typed(name)}, training", "mode": "lines", "opacity": 0.6}
-        faint["line"] = {**faint["line"], "width": 1.2, "dash": "solid"}
-        sure["name"] = f"{as_typed(name)}, validation"
-        data.append(_with_points(faint, name, training, ".3f"))
-        if validation or end is not None:
-            data.append(_with_points(sure, name, validation, ".3f"))
+        for what, points in (("training", training), ("validation", validation)):
+            if what == "validation" and not points and end is None:
+                continue
+            look = _look(f"{as_typed(name)}, {what}", place)
+            if what == "training":
+                look["line"] |= {"width": 1.2, "dash": "solid"}
+                look |= {"mode": "lines", "opacity": 0.6}
+            data.append(_with_points(look, _of(points, name), ".3f"))
+            shown.append((f"{shortened(name)}, {what}", _of(points, name), "{:.3f}".format))
     up = axis("loss, nats", rangemode="tozero")
-    shown = {"training": training, "validation": validation}
     return _learning("Loss while learning", data, shown, up, ("step", end))
 
 
@@ -86,14 +92,14 @@ def score_figure(
         unit: `step` or `epoch`.
         end: The last step of a run that is not over, as in `loss_figure`.
     """
-    data = []
+    data: list[Spec] = []
+    shown: list[_Shown] = []
     for place, (name, metric) in enumerate(tasks.items()):
-        look = _look(name, place) | {"name": f"{as_typed(name)}, {metric}"}
-        data.append(_with_points(look, name, validation, ".1%"))
+        points = _of(validation, name)
+        data.append(_with_points(_look(f"{as_typed(name)}, {metric}", place), points, ".1%"))
+        shown.append((f"{shortened(name)}, {metric}", points, percent))
     up = shares("score", **({} if end is None else {"range": [0, 1.04]}))
-    return _learning(
-        "Score on the validation rows", data, {"validation": validation}, up, (unit, end)
-    )
+    return _learning("Score on the validation rows", data, shown, up, (unit, end))
 
 
 def change_marks() -> Spec:
@@ -110,16 +116,16 @@ def change_marks() -> Spec:
 
 
 def _look(name: str, place: int) -> Spec:
+    """Begin the line of one of several; its name is no text of people's but `as_typed`."""
     dash = DASHES[place % len(DASHES)]
     mark = {"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 7}
-    return line(as_typed(name), SERIES[place % len(SERIES)], dash) | {"marker": mark}
+    return line(name, SERIES[place % len(SERIES)], dash) | {"marker": mark}
 
 
-def _with_points(trace: Spec, name: str, points: Points, form: str) -> Spec:
-    some = [(at, found[name]) for at, found in points if found.get(name) is not None]
+def _with_points(trace: Spec, points: Sequence[tuple[float, float]], form: str) -> Spec:
     return trace | {
-        "x": [rounded(at) for at, _ in some],
-        "y": [rounded(value) for _, value in some],
+        "x": [rounded(at) for at, _ in points],
+        "y": [rounded(value) for _, value in points],
         "hovertemplate": f"%{{y:{form}}}",
     }
 
@@ -127,30 +133,35 @@ def _with_points(trace: Spec, name: str, points: Points, form: str) -> Spec:
 def _learning(
     title: str,
     data: list[Spec],
-    shown: Mapping[str, Points],
+    shown: Sequence[_Shown],
     up: Spec,
     across: tuple[str, float | None],
 ) -> Figure:
+    """Put lines together that grow from left to right, with a table of a row for each place."""
     unit, end = across
     below = axis(unit, rangemode="tozero", tickformat=",d")
     drawn = layout(title, below, up, hovermode="x unified")
     if end is not None:
-        below["range"] = [0, end]
+        below["range"] = [0, 1.03 * end]
         drawn["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
         data.append(change_marks())
-    rows = tuple(
-        (f"{at:g}", f"{shortened(name)}, {what}", f"{value:.4f}")
-        for what, points in shown.items()
-        for at, found in points
-        for name, value in found.items()
-    )
-    last = {name: value for _, found in shown["validation"] for name, value in found.items()}
-    ends = "; ".join(f"{shortened(name)} ends at {value:.3f}" for name, value in last.items())
-    plotly = {"data": data, "layout": drawn}
-    head = (unit.capitalize(), "What", "Value")
+    table: dict[float, list[str]] = {}
+    for column, (_, found, form) in enumerate(shown):
+        for at, value in found:
+            table.setdefault(at, [""] * len(shown))[column] = form(value)
+    ends = "; ".join(f"{name} ends at {form(found[-1][1])}" for name, found, form in shown if found)
     return Figure(
-        title=title, told=f"{ends}." if ends else title, plotly=plotly, head=head, rows=rows
+        title=title,
+        told=f"{ends}." if ends else f"{title}: nothing yet.",
+        plotly={"data": data, "layout": drawn},
+        head=(unit.capitalize(), *(name for name, _, _ in shown)),
+        rows=tuple((f"{at:g}", *cells) for at, cells in sorted(table.items())),
     )
+
+
+def _of(points: Points, name: str) -> list[tuple[float, float]]:
+    """Take one task's values out of all, where there are any."""
+    return [(at, found[name]) for at, found in points if found.get(name) is not None]
 
 
 def coverage_figure(
@@ -178,7 +189,7 @@ def coverage_figure(
             f"with a confidence of {least:.2f} or more"
             for (least, kept, _), score in zip(points, found, strict=True)
         ]
-        look = _look(name, place)
+        look = _look(as_typed(name), place)
         colour = look["line"]["color"]
         data.append(
             look
@@ -250,11 +261,11 @@ def confusion_figure(task: str, labels: Sequence[str], counts: Sequence[Sequence
     across = axis("predicted", side="top", constrain="domain", **ticks)
     up = axis("true", autorange="reversed", **ticks)
     frames = [
-        {"type": "rect", "x0": k - 0.46, "x1": k + 0.46, "y0": k - 0.46, "y1": k + 0.46}
+        {"type": "rect", "x0": k - 0.5, "x1": k + 0.5, "y0": k - 0.5, "y1": k + 0.5}
         | {"line": {"color": ICE, "width": 1.5}}
         for k in range(size)
     ]
-    title = f"{task}: true label by predicted"
+    title = f"{task[:1].upper()}{task[1:]}: true label by predicted"
     right, rows = sum(counts[k][k] for k in range(size)), sum(map(sum, counts))
     most = max(
         (
@@ -271,7 +282,8 @@ def confusion_figure(task: str, labels: Sequence[str], counts: Sequence[Sequence
         else ""
     )
     drawn = layout(as_typed(title, 80), across, up, shapes=frames)
-    drawn |= {"height": 130 + ROW_PIXELS * size, "dragmode": False}
+    drawn |= {"height": 96 + ROW_PIXELS * size, "dragmode": False}
+    drawn["margin"] = drawn["margin"] | {"b": 12}
     return Figure(
         title=title,
         told=f"{told}.",
@@ -298,11 +310,11 @@ def profile_figure(profile: "LayerProfile") -> Figure:
         raise ValueError("the profile has no task: there is nothing to draw")
     data, rows = [], []
     for place, (name, scores) in enumerate(profile.tasks.items()):
-        metric = "f1" if "f1" in scores[0].scores else "accuracy"
-        found = [vars(score.scores[metric]) for score in scores]
-        look = _look(name, place)
+        metric = score_in(scores[0].scores)
+        found = [vars(score.scores[metric.key]) for score in scores]
+        look = _look(as_typed(name), place)
         best = profile.best[name]
-        look["name"] = f"{as_typed(name)}, {'strict F1' if metric == 'f1' else metric}"
+        look["name"] = f"{as_typed(name)}, {metric.title}"
         look["marker"]["size"] = [13 if score.layer == best else 7 for score in scores]
         data.append(
             look

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Route
 
-from core.report.drawing import PALETTE
+from core.report.drawing import PALETTE, figures_js, plotly_js_path
 from core.report.map_page import MAP_PARTS
 
 DRAWN = MAP_PARTS / "scatter"
@@ -21,7 +24,7 @@ def beside(module: str, *names: str) -> tuple[Path, ...]:
 FILES = (
     DRAWN.with_suffix(".js"),
     DRAWN.with_suffix(".css"),
-    *beside(__file__, "draw.js", "page.js", "page.css"),
+    *beside(__file__, "draw.js", "chart.js", "page.js", "page.css"),
 )
 """What every page loads before the scripts and sheets of its tabs."""
 
@@ -137,7 +140,8 @@ def launch_options(files: Iterable[Path]) -> dict[str, Any]:
     Args:
         files: The page's scripts and sheets, in the order in which they are loaded.
     """
-    texts = [(path.suffix, path.read_text(encoding="utf-8")) for path in files]
+    texts = [(".js", figures_js())]
+    texts += [(path.suffix, path.read_text(encoding="utf-8")) for path in files]
     return {
         "theme": build_theme(),
         "css": palette_css() + "".join(text for kind, text in texts if kind == ".css"),
@@ -148,4 +152,11 @@ def launch_options(files: Iterable[Path]) -> dict[str, Any]:
         "show_error": False,
         "footer_links": ["api", "gradio"],
         "ssr_mode": False,
+        "app_kwargs": {"routes": [Route("/thaw/plotly.min.js", _plotly_js)]},
     }
+
+
+def _plotly_js(_: Request) -> FileResponse:
+    """Hand out the script that charts are drawn by, at an address that names no folder."""
+    kept = {"Cache-Control": "public, max-age=3600"}
+    return FileResponse(plotly_js_path(), media_type="text/javascript", headers=kept)

@@ -1,6 +1,6 @@
 /* A comparison of strategies: the advice, how far it is, accuracy against cost, the table, each strategy's runs. */
 (() => {
-  const { h, svg, words, number, ticksOf, lines } = window.thaw, { figure, change } = window.thaw.findings;
+  const { h, words, number } = window.thaw, { figure, change } = window.thaw.findings;
   const title = (name) => name.charAt(0).toUpperCase() + name.slice(1);
   const GLYPH = { better: "✓", good_enough: "✓", cannot_tell: "?" };
   const percent = (x) => number(100 * x, 1);
@@ -66,112 +66,16 @@
           row.states.map((state, k) => h("i", { class: state, title: `run ${k + 1} ${RUN_SAID[state] || state}` }))))))));
   }
 
-  /* ---- charts */
-  function logTicks(low, high) {
-    const found = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-      for (const m of [1, 3]) if (m * 10 ** power >= low && m * 10 ** power <= high) found.push(m * 10 ** power);
-    return found;
-  }
-
-  /* Points with intervals: {name, x, y, low, high, xlow?, xhigh?, told}. The advised one has a ring. */
-  function scatter(host, spec) {
-    const width = Math.max(280, host.clientWidth || 560), height = Math.min(400, Math.max(300, width * 0.62));
-    const box = { left: 52, right: 16, top: 16, bottom: 48 };
-    const xs = spec.points.flatMap((p) => [p.x, p.xlow ?? p.x, p.xhigh ?? p.x]), ys = spec.points.flatMap((p) => [p.low, p.high]).concat(spec.lines.map((l) => l.y));
-    const scale = spec.log ? Math.log10 : (v) => v;
-    let [x0, x1] = [Math.min(...xs), Math.max(...xs)], [y0, y1] = [Math.min(...ys), Math.max(...ys)];
-    if (spec.log) { x0 /= 1.5; x1 *= 2.4; } else { const pad = Math.max((x1 - x0) * 0.25, spec.least || 0.01); x0 -= pad / 2; x1 += pad; }
-    y0 = Math.max(0, y0 - 0.03); y1 = Math.min(1, y1 + 0.03);
-    const X = (v) => box.left + (width - box.left - box.right) * (scale(v) - scale(x0)) / (scale(x1) - scale(x0));
-    const Y = (v) => box.top + (height - box.top - box.bottom) * (y1 - v) / (y1 - y0);
-    const nodes = [];
-    for (const t of ticksOf(y0, y1)) nodes.push(svg("line", { class: "ax", x1: box.left, x2: width - box.right, y1: Y(t), y2: Y(t) }), svg("text", { class: "tick", x: box.left - 8, y: Y(t) + 4, "text-anchor": "end" }, `${number(100 * t, 0)} %`));
-    for (const t of spec.log ? logTicks(x0, x1) : ticksOf(x0, x1, 5)) nodes.push(svg("text", { class: "tick", x: X(t), y: height - box.bottom + 18, "text-anchor": "middle" }, spec.xtick(t)));
-    nodes.push(svg("text", { class: "tick", x: (box.left + width - box.right) / 2, y: height - 8, "text-anchor": "middle" }, spec.xlabel));
-    for (const line of spec.lines) nodes.push(svg("line", { class: "floor-line", x1: box.left, x2: width - box.right, y1: Y(line.y), y2: Y(line.y) }), svg("text", { class: "tick halo", x: box.left + 4, y: Y(line.y) + 15 }, line.label));
-    const on = spec.frontier.map((name) => spec.points.find((p) => p.name === name)).filter(Boolean);
-    if (on.length > 1) nodes.push(svg("polyline", { class: "frontier", points: on.map((p) => `${X(p.x)},${Y(p.y)}`).join(" ") }));
-    const names = placed(spec.points.map((p) => ({ x: X(p.x), y: Y(p.y), wide: (p.name === spec.picked ? 8 : 7.2) * p.name.length,
-      whiskers: [[X(p.x), Y(p.high), X(p.x), Y(p.low)], ...(p.xlow === undefined ? [] : [[X(p.xlow), Y(p.y), X(p.xhigh), Y(p.y)]])] })), { left: box.left, right: width, bottom: height - box.bottom });
-    const marks = spec.points.map((p) => {
-      const picked = p.name === spec.picked;
-      return svg("g", { class: `mark ${p.look}${picked ? " picked" : ""}`, role: "button", tabindex: "0", "data-strategy": p.name, "aria-pressed": String(picked), "aria-label": p.told,
-        onclick: () => spec.onPick(p.name), onkeydown: (e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), spec.onPick(p.name)),
-        onmouseenter: () => spec.tell(p.told), onfocus: () => spec.tell(p.told) },
-        svg("circle", { class: "hit", cx: X(p.x), cy: Y(p.y), r: 16 }),
-        svg("line", { class: "whisker", x1: X(p.x), x2: X(p.x), y1: Y(p.low), y2: Y(p.high) }),
-        p.xlow !== undefined && svg("line", { class: "whisker", x1: X(p.xlow), x2: X(p.xhigh), y1: Y(p.y), y2: Y(p.y) }),
-        p.look === "heads-only" ? svg("circle", { class: "dot", cx: X(p.x), cy: Y(p.y), r: 6 }) : svg("rect", { class: "dot", x: X(p.x) - 6, y: Y(p.y) - 6, width: 12, height: 12, rx: 2 }),
-        p.name === spec.advised && svg("circle", { class: "ring", cx: X(p.x), cy: Y(p.y), r: 11 }));
-    });
-    const labels = spec.points.map((p, k) => svg("text", { class: `name halo${p.name === spec.picked ? " picked" : ""}`, "aria-hidden": "true", x: names[k].x, y: names[k].y, "text-anchor": names[k].anchor }, p.name));
-    host.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": spec.label }, nodes, marks, labels));
-  }
-
-  /* Where names stand beside their points {x, y, wide, whiskers: [[x1, y1, x2, y2]]}: of the places around a point the one that covers least. */
-  function placed(points, room) {
-    const high = 12, taken = [];
-    const meets = (a, b) => a.from < b.to && b.from < a.to && a.top < b.bottom && b.top < a.bottom;
-    const dots = points.map((p) => ({ from: p.x - 9, to: p.x + 9, top: p.y - 9, bottom: p.y + 9 }));
-    const whiskers = points.flatMap((p) => p.whiskers.map(([x1, y1, x2, y2]) => ({ from: x1 - 1, to: x2 + 1, top: y1 - 1, bottom: y2 + 1 })));
-    return points.map((p) => {
-      let best = null;
-      for (const dy of [4, -9, 17, -20, 28]) for (const side of [1, -1]) {
-        const from = side > 0 ? p.x + 12 : p.x - 12 - p.wide, y = p.y + dy;
-        const own = { from, to: from + p.wide, top: y - high, bottom: y + 3 };
-        const outside = own.from < room.left || own.to > room.right || own.top < 0 || own.bottom > room.bottom;
-        const cost = 100 * outside + 20 * taken.filter((each) => meets(own, each)).length + 10 * dots.filter((each) => meets(own, each)).length
-          + 3 * whiskers.filter((each) => meets(own, each)).length + Math.abs(dy - 4) / 20 + (side < 0 ? 0.5 : 0);
-        if (best === null || cost < best.cost) best = { cost, own, x: side > 0 ? p.x + 12 : p.x - 12, y, anchor: side > 0 ? "start" : "end" };
-      }
-      taken.push(best.own);
-      return best;
-    });
-  }
-
   /* ---- the result */
-  const headsOnly = (each) => /^f+[tp]$/.test(each.parts.replaceAll("n", "f"));
-  const scoreOf = (each, task) => task === null ? each.mean : each.tasks[task]?.score ?? null;
-
   function charts(view, state, redraw) {
-    const task = state.task, about = view.tasks.find((each) => each.name === task);
-    const known = view.strategies.filter((each) => scoreOf(each, task));
-    const what = task === null ? "mean over the tasks" : `${task}, ${about.metric}`;
-    const floor = task === null ? view.floor : about.floor?.lexical?.mean ?? null;
-    const told = h("p", { class: "readout", role: "status" });
-    const rest = () => told.replaceChildren(h("span", { class: "soft" }, "Point at a mark, or walk with Tab; a click opens the strategy below. Ringed: the advised one. Dashed: none is both cheaper and better."));
-    rest();
-    const point = (each) => {
-      const it = scoreOf(each, task);
-      const lost = each.forgetting ? `, ${number(each.forgetting.mean, 3)} of similarity forgotten` : "";
-      return { name: each.name, y: it.mean, low: it.low, high: it.high, look: headsOnly(each) ? "heads-only" : "tunes",
-        told: `${each.name}: ${percent(it.mean)} % (${between(it)}), ${seconds(each.seconds)} a run${lost}${each.name === view.advice?.strategy ? "; advised" : ""}` };
-    };
-    const common = { picked: state.picked, advised: view.advice?.strategy, onPick: (name) => { state.picked = name; redraw(`.mark[data-strategy="${CSS.escape(name)}"]`); },
-      tell: (text) => told.replaceChildren(words(text)) };
-    const cost = h("div", { class: "chart" }), lost = h("div", { class: "chart" });
-    const frontier = task === null ? view.frontier : frontierOf(known, task);
-    const draw = () => {
-      if (known.length) scatter(cost, { ...common, points: known.map((each) => ({ ...point(each), x: Math.max(0.01, each.seconds) })), log: true, xtick: (t) => t >= 60 ? `${number(t / 60, t % 60 ? 1 : 0)} min` : `${t < 1 ? number(t, 1) : t} s`,
-        xlabel: "seconds for one run, on its own (log scale)", lines: floor === null ? [] : [{ y: floor, label: "floor: counting words" }], frontier, label: `Score, ${what}, against seconds` });
-      const measured = known.filter((each) => each.forgetting);
-      if (measured.length) scatter(lost, { ...common, points: measured.map((each) => ({ ...point(each), x: each.forgetting.mean, xlow: each.forgetting.low, xhigh: each.forgetting.high })), log: false, xtick: (t) => number(t, 3),
-        xlabel: "forgetting (Spearman lost on the probe)", lines: [], frontier: [], label: `Score, ${what}, against forgetting` });
-    };
-    const forgotten = known.some((each) => each.forgetting);
+    const task = state.task, figures = view.figures[task ?? ""];
     const ways = h("div", { class: "ways", role: "group", "aria-label": "Which score" }, [null, ...view.tasks.map((each) => each.name)].map((name) =>
       h("button", { type: "button", "data-task": name === null ? "" : name, "aria-pressed": String(name === task), onclick: () => { state.task = name; redraw(`[data-task="${CSS.escape(name === null ? "" : name)}"]`); } }, name === null ? "mean" : words(name))));
-    return { draw, node: h("section", { class: "card charts" },
+    const options = { picked: state.picked, pick: (name) => { state.picked = name; redraw(); } };
+    return h("section", { class: "card charts" },
       h("div", { class: "bar" }, h("h3", {}, "What each buys and costs"), view.tasks.length > 1 && ways),
-      h("div", { class: forgotten ? "chart-pair" : "" },
-        h("figure", {}, h("figcaption", {}, `Score against time, ${what}`), cost),
-        forgotten && h("figure", {}, h("figcaption", {}, `Score against forgetting, ${what}`), lost)), told) };
-  }
-
-  function frontierOf(known, task) {
-    let highest = -1;
-    return [...known].sort((a, b) => a.seconds - b.seconds).filter((each) => scoreOf(each, task).mean > highest && ((highest = scoreOf(each, task).mean), true)).map((each) => each.name);
+      h("div", { class: "chart-pair" }, ["cost", "forgetting"].map((key) => state.chart(key, figures[key], options))),
+      h("p", { class: "readout soft" }, "Point at a mark to read it; a click opens the strategy below. Ringed: the advised one."));
   }
 
   function table(view, state, redraw) {
@@ -206,9 +110,8 @@
       h("p", { class: "soft" }, "Heads read ", words(each.read), `. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`),
       each.retention && h("p", { class: "soft retention" }, words(each.retention)),
       each.notes.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), words(note))),
-      curves && curves.loss.length > 1 && h("div", { class: "curve-pair" },
-        lines({ title: `Loss while learning, seed ${curves.seed}`, label: `Training loss of ${each.name} by step`, unit: "step", zero: true, tick: (t) => number(t, 1), say: (t) => number(t, 3), rest: "Point at the lines to read them, or use the arrow keys.", lines: tasks.map((task) => ({ name: task, values: curves.loss.filter((p) => p.loss[task] !== undefined).map((p) => [p.step, p.loss[task]]) })).filter((l) => l.values.length) }),
-        curves.epochs.length > 1 && lines({ title: "Score on its validation rows", label: `Validation score of ${each.name} by epoch`, unit: "epoch", zero: false, tick: (t) => `${number(100 * t, 0)} %`, say: (t) => `${number(100 * t, 1)} %`, rest: "The weights of the best epoch are kept.", lines: tasks.map((task) => ({ name: task, values: curves.epochs.filter((p) => p.scores[task] !== undefined).map((p) => [p.epoch, p.scores[task]]) })).filter((l) => l.values.length) })),
+      curves && (curves.loss || curves.scores) && [h("p", { class: "soft" }, `How it learned, with seed ${curves.seed}:`),
+        h("div", { class: "chart-pair" }, ["loss", "scores"].map((key) => state.chart(`${key} of ${each.name}`, curves[key])))],
       window.thaw.findings.byTask(view, each),
       Object.entries(each.classes).map(([task, rows]) => classes(task, rows, baseline?.classes[task], baseline?.name)),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, h("table", { class: "compared" }, h("caption", { class: "hidden-text" }, `Runs of ${each.name}`),
@@ -253,21 +156,16 @@
     const state = states[view.name] ||= { task: null, picked: view.advice?.strategy || view.strategies[0].name };
     if (!view.strategies.some((each) => each.name === state.picked)) state.picked = view.strategies[0].name;
     if (view.tasks.length === 1) state.task = view.tasks[0].name;
+    const kept = host.charts ||= window.thaw.charts();
+    state.chart = (key, figure, options) => figure && kept.of(`${view.name}, ${key}`, figure, options);
     const redraw = (focus) => {
       const left = [...host.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-      const made = charts(view, state, redraw);
-      host.replaceChildren(...[made.node, table(view, state, redraw), detail(view, state, on), window.thaw.findings.further(view), looks(view), closing(view, on)].filter(Boolean));
-      made.draw();
-      host._draw = made.draw;
+      host.replaceChildren(...[charts(view, state, redraw), table(view, state, redraw), detail(view, state, on), window.thaw.findings.further(view), looks(view), closing(view, on)].filter(Boolean));
+      kept.end();
       [...host.querySelectorAll(".scroll")].forEach((each, k) => { each.scrollLeft = left[k] || 0; });
       if (focus) host.querySelector(focus)?.focus({ preventScroll: true });
     };
     redraw();
-    if (!host._watched) {
-      let width = host.clientWidth;
-      host._watched = new ResizeObserver(() => { if (host.clientWidth && host.clientWidth !== width) { width = host.clientWidth; host._draw?.(); } });
-      host._watched.observe(host);
-    }
   }
 
   /* ---- the comparisons there are */

@@ -51,7 +51,7 @@ TAB = Tab(
     build=build_freezing_tab,
     files=beside(
         __file__,
-        *("findings.js", "freeze.js", "lines.js", "comparison.js"),
+        *("findings.js", "freeze.js", "comparison.js"),
         *("freeze.css", "comparison.css"),
     ),
 )

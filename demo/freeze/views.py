@@ -1,8 +1,13 @@
-"""What the Freeze tab draws of a comparison: plain values for static/97-comparison.js."""
+"""What the Freeze tab draws of a comparison: plain values for comparison.js."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from core.measures.scores import main_score
+from core.report.drawing import Figure
+from core.report.figures import cost_figure, forgetting_figure
+from core.report.run_figures import loss_figure, score_figure
+from core.task import kind_named
 from demo.frame.spoken import as_page_says
 from demo.frame.views import View, shorten
 from demo.shelves.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Comparison
@@ -51,14 +56,11 @@ def result_view(
         made: When and on which machine, in words.
         kept: The runs, strategy and seed, that can be opened as the working model.
     """
-    from core.measures.scores import main_score
-    from core.task import kind_named
-
     tasks = [
         {
             "name": task,
             "kind": about["kind"],
-            "metric": main_score(kind_named(about["kind"]), document["score"]).title,
+            "metric": _metric(document, task),
             "floor": _floor(document["floor"].get(task)),
         }
         for task, about in document["tasks"].items()
@@ -75,7 +77,7 @@ def result_view(
         "tasks": tasks,
         "floor": _mean_floor(tasks),
         "strategies": strategies,
-        "frontier": frontier(strategies),
+        "figures": _figures(document),
         "best": document["best"],
         "further": _further(document),
         "command": document["command"],
@@ -169,7 +171,7 @@ def _strategy(document: Document, each: Document, kept: Collection[tuple[str, in
         "forgetting": each["forgetting"],
         "seeds": each["seeds"],
         "runs": [{**_run(run), "kept": (each["name"], run["seed"]) in kept} for run in runs],
-        "curves": _curves(runs[0]) if runs else None,
+        "curves": _curves(document, runs[0]) if runs else None,
         "classes": _classes(runs),
         "notes": list(each["notes"])[:MOST_NOTES],
     }
@@ -206,20 +208,38 @@ def _run(run: Document) -> View:
     }
 
 
-def _curves(run: Document) -> View:
-    losses = run["curves"].get("loss", [])
-    size = -(-len(losses) // CURVE_POINTS) or 1
-    return {
-        "seed": run["seed"],
-        "loss": [
-            {"step": point["step"], "loss": {t: round(x, 4) for t, x in point["loss"].items()}}
-            for point in losses[size - 1 :: size]
-        ],
-        "epochs": [
-            {"epoch": e["epoch"], "step": e["step"], "scores": e["scores"], "loss": e["loss"]}
-            for e in run["curves"].get("epochs", [])
-        ],
+def _figures(document: Document) -> View:
+    """Draw what each strategy buys and costs, by task; under no name the mean over the tasks."""
+    drawn = {
+        task or "": {
+            "cost": cost_figure(document, task),
+            "forgetting": forgetting_figure(document, task),
+        }
+        for task in (None, *document["tasks"])
     }
+    return {task: _documents(figures) for task, figures in drawn.items()}
+
+
+def _documents(figures: Mapping[str, Figure | None]) -> View:
+    return {key: each and each.document() for key, each in figures.items()}
+
+
+def _curves(document: Document, run: Document) -> View:
+    """Draw how a run learned: its loss by step, and its score by epoch where there were several."""
+    tasks = {task: _metric(document, task) for task in document["tasks"]}
+    losses, epochs = run["curves"].get("loss", []), run["curves"].get("epochs", [])
+    size = -(-len(losses) // CURVE_POINTS) or 1
+    training = [(point["step"], point["loss"]) for point in losses[size - 1 :: size]]
+    validation = [(epoch["step"], epoch["loss"]) for epoch in epochs]
+    scores = [(epoch["epoch"], epoch["scores"]) for epoch in epochs]
+    loss = loss_figure(list(tasks), training, validation) if len(training) > 1 else None
+    score = score_figure(tasks, scores, unit="epoch") if len(scores) > 1 else None
+    return {"seed": run["seed"], **_documents({"loss": loss, "scores": score})}
+
+
+def _metric(document: Document, task: str) -> str:
+    kind = kind_named(document["tasks"][task]["kind"])
+    return main_score(kind, document["score"]).title
 
 
 def _classes(runs: Sequence[Document]) -> dict[str, list[View]]:
@@ -251,18 +271,6 @@ def _counts(scores: Document) -> dict[str, tuple[int, int, int]]:
         label: (matrix[k][k], sum(matrix[k]), sum(row[k] for row in matrix))
         for k, label in enumerate(scores["labels"])
     }
-
-
-def frontier(strategies: Sequence[View]) -> list[str]:
-    """Name the strategies that none is both cheaper and better than, the cheapest first."""
-    known = [each for each in strategies if each["mean"] is not None]
-    found: list[str] = []
-    highest = float("-inf")
-    for each in sorted(known, key=lambda each: (each["seconds"], -each["mean"]["mean"])):
-        if each["mean"]["mean"] > highest:
-            highest = each["mean"]["mean"]
-            found.append(each["name"])
-    return found
 
 
 def _advice(document: Document) -> View | None:

@@ -18,6 +18,7 @@ from demo.shelves.shelves import Shelves
 from demo.shelves.working_data import WorkingData
 from demo.train.archive import zip_piece
 from demo.train.ask import CORPUS_DATA, Experiment, TrainingAsk
+from demo.train.charts import figures_of
 from demo.train.estimate import Estimates
 from demo.train.sessions import Sessions
 from demo.train.words import summary_of
@@ -108,6 +109,8 @@ class TrainingEvents:
         token, since = _token(asked), asked.get("since", 0)
         since = since if isinstance(since, int) and not isinstance(since, bool) else 0
         seen = self.sessions.look(token, since)
+        if figures := figures_of(seen["events"]):
+            seen["figures"] = figures
         if seen["state"] == "done" and since < seen["next"]:
             log = self.sessions.look(token)["events"]
             seen["summary"] = summary_of(log, self.sessions.job_of(token))

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.config import ASSETS, DataChoice, EncoderChoice
 from demo.train.ask import TrainingAsk
+from demo.train.charts import figures_of
 from demo.train.words import summary_of
 
 PATH = ASSETS / "examples" / "train.json"
@@ -21,7 +22,7 @@ ASK = TrainingAsk(rows=240, tasks=("topic", "sentiment"), strategy="lower:4", ep
 def shipped_run() -> dict[str, Any]:
     """Read the run as it is drawn: all that it told, and what it came to."""
     found: dict[str, Any] = json.loads(PATH.read_text("utf-8"))
-    return {"example": found}
+    return {"example": found | {"figures": figures_of(found["events"])}}
 
 
 def shipped_similarity() -> dict[str, float]:

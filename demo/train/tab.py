@@ -68,7 +68,7 @@ def build_training_tab(page: Page) -> None:
 
 TAB = Tab(
     build=build_training_tab,
-    files=beside(__file__, "choosing.js", "curves.js", "run-map.js", "train.js", "train.css"),
+    files=beside(__file__, "choosing.js", "run-map.js", "train.js", "train.css"),
 )
 
 

@@ -1,16 +1,15 @@
 /* A live run: it is asked about ten times a second, and only what is new of it travels. */
 (() => {
-  const { h, words, number, curves } = window.thaw;
+  const { h, words, number } = window.thaw;
   const KEY = "thaw-run";
   const OFTEN = 100, SELDOM = 600, RARELY = 15000;
   const OVER = ["done", "stopped", "failed"];
   const STATES = { waiting: "Waiting", starting: "Getting ready", running: "Training", pausing: "Pausing at the end of this step", paused: "Paused" };
   const title = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
-  const look = (k) => `c${k % 4}`;
   const kept = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
   const keep = (token) => { try { if (token) localStorage.setItem(KEY, token); else localStorage.removeItem(KEY); } catch { /* a browser that keeps nothing */ } };
 
-  const blank = () => ({ plan: null, steps: [], evaluations: [], moments: [], changes: [], last: null, doing: "", failed: "", refused: "", saved: null, done: null, drift: {}, most: {} });
+  const blank = () => ({ plan: null, steps: [], evaluations: [], moments: [], changes: [], last: null, doing: "", failed: "", refused: "", saved: null, done: null, drift: {}, most: {}, curves: null, confusions: [] });
 
   function take(run, event) {
     if (event.event === "plan") run.plan = event;
@@ -68,15 +67,21 @@
     };
   }
 
-  function series(run) {
-    const tasks = run.plan.tasks.map((task) => task.name);
-    const several = tasks.length > 1;
-    const loss = tasks.flatMap((name, k) => [
-      { name: `${several ? `${name}, ` : ""}training`, label: "", look: look(k), faint: true, points: run.steps.map((s) => [s.step, s.loss[name]]) },
-      { name: `${several ? `${name}, ` : ""}validation`, label: several ? name : "validation", look: look(k), dots: true, points: run.evaluations.map((e) => [e.step, e.loss[name]]) }]);
-    const scores = tasks.map((name, k) => ({
-      name, label: name, look: look(k), dots: true, points: run.evaluations.filter((e) => e.metrics[name]).map((e) => [e.step, score(e.metrics[name])]) }));
-    return { loss, scores };
+  /* Fills the figures of the curves, which come empty, with what the run has told. */
+  function filled(run) {
+    const [loss, scores] = run.curves, tasks = run.plan.tasks.map((task) => task.name);
+    const line = (trace, points) => { trace.x = points.map(([x]) => x); trace.y = points.map(([, y]) => y); };
+    tasks.forEach((name, k) => {
+      line(loss.plotly.data[2 * k], run.steps.map((s) => [s.step, s.loss[name]]));
+      line(loss.plotly.data[2 * k + 1], run.evaluations.map((e) => [e.step, e.loss[name]]));
+      line(scores.plotly.data[k], run.evaluations.filter((e) => e.metrics[name]).map((e) => [e.step, score(e.metrics[name])]));
+    });
+    for (const { plotly: { data } } of [loss, scores]) {
+      const marks = data[data.length - 1];
+      line(marks, run.changes.flatMap((c) => [[c.step, 0], [c.step, 1], [null, null]]));
+      marks.hovertext = run.changes.flatMap((c) => [c.text, c.text, ""]);
+    }
+    return [loss, scores];
   }
 
   const spans = (value) => (value || []).map((s) => Array.isArray(s) ? s : [s.start, s.end, s.label]);
@@ -115,20 +120,6 @@
         h("table", { class: "predictions labelled watch" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", {}, "Sentence")), tasks.map((t) => h("th", { scope: "col" }, h("span", {}, title(t.name)))))), h("tbody", {}, rows)))];
   }
 
-  function confusions(run) {
-    const last = run.evaluations[run.evaluations.length - 1];
-    const found = last ? run.plan.tasks.filter((task) => last.metrics[task.name] && last.metrics[task.name].confusion) : [];
-    return found.map((task) => {
-      const { labels, confusion } = last.metrics[task.name];
-      const most = Math.max(...confusion.flat(), 1);
-      return h("figure", { class: "matrix confusion" }, h("figcaption", {}, `${title(task.name)}: true label by predicted, epoch ${last.epoch}`),
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Confusions of ${task.name}` }, h("table", { class: "heat" },
-          h("thead", {}, h("tr", {}, h("td", {}), labels.map((l) => h("th", { scope: "col" }, words(l, "clip"))))),
-          h("tbody", {}, confusion.map((row, i) => h("tr", {}, h("th", { scope: "row" }, words(labels[i], "clip")),
-            row.map((n, j) => h("td", { "data-i": i, class: i === j ? "hit" : "", style: { "--v": (n / most).toFixed(3) } }, n || "·"))))))));
-    });
-  }
-
   function numbers(run) {
     const names = run.plan.tasks.map((task) => task.name);
     return h("table", {}, h("thead", {}, h("tr", {}, ["Epoch", "Step", ...names.flatMap((n) => [`${n}: loss`, `${n}: score`]), "Kept"].map((t) => h("th", { scope: "col" }, t)))),
@@ -156,8 +147,7 @@
     const button = (name, what, kind) => h("button", { type: "button", class: kind || "thaw-button", "data-what": what, onclick: () => tell.act(what) }, name);
     const controls = h("div", { class: "controls" }, button("Pause", "pause"), button("Resume", "go", "thaw-primary"), button("One step", "step"), button("Stop", "stop"), button("Start over", "forget"));
     const strip = h("div", { class: "train-strip" }), steer = steering(tell);
-    const loss = curves({ title: "Loss, nats: thin on the training rows, with dots on validation" });
-    const scores = curves({ title: "Accuracy on the validation rows (entities: strict F1)", percent: true, hint: "One point an epoch." });
+    const charts = window.thaw.charts(), curves = h("div", {}), drawn = [];
     const told = h("span", { class: "soft", role: "status" });
     const chosen = h("input", { type: "file", accept: ".zip", class: "hidden-text", "aria-label": "Zip of a model folder", onchange: async () => {
       if (chosen.files[0]) await tell.open(chosen.files[0], (text) => { told.textContent = text; });
@@ -168,12 +158,12 @@
     const watch = h("div", {}), confused = h("div", { class: "confusions" }), table = h("div", { class: "scroll" }), after = h("div", { class: "downloads after" });
     host.replaceChildren(
       h("section", { class: "card answer" }, h("div", { "aria-live": "polite" }, big), bar, rest, said, controls, after, bring),
-      h("section", { class: "card train-live" }, h("div", {}, h("h3", {}, "The network"), strip, window.thaw.stripLegend(), h("p", { class: "soft" }, "A block fills as its weights move away from where they began."), steer.node), h("div", {}, loss.node, scores.node)),
+      h("section", { class: "card train-live" }, h("div", {}, h("h3", {}, "The network"), strip, window.thaw.stripLegend(), h("p", { class: "soft" }, "A block fills as its weights move away from where they began."), steer.node), curves),
       map.node,
       h("section", { class: "card" }, h("h3", {}, "Watched sentences"), watch),
       h("section", { class: "card" }, h("h3", {}, "Where it confuses labels"), confused,
         h("details", { class: "as-table" }, h("summary", {}, "All figures as a table"), table)));
-    let drawnEvaluations = -1, drawnMarks = -1, drawnStrip = "";
+    let drawnEvaluations = -1, drawnSteps = "", drawnStrip = "";
 
     function update(run, seen, example) {
       const [lead, more] = statusWords(run, seen, example);
@@ -190,10 +180,6 @@
       host.dataset.state = example ? "example" : seen.state;
       host.dataset.steps = String(run.steps.length);
       if (!run.plan) return;
-      const marks = run.changes.map((c) => ({ x: c.step, text: c.text }));
-      const { loss: first, scores: second } = series(run);
-      const end = Math.max(run.plan.steps, run.last ? run.last.step : 1);
-      loss.update(first, marks, end);
       const view = stripOf(run), paused = seen.state === "paused" && !example;
       const key = JSON.stringify([view.blocks.map((b) => [b.state, b.glow && b.glow.toFixed(2), b.gradient.toFixed(1)]), paused]);
       if (key !== drawnStrip) {
@@ -204,24 +190,42 @@
       }
       steer.update(run, paused);
       map.update(run.moments, run.plan.tasks, run.done ? run.done.epoch : 0);
-      if (drawnMarks !== run.changes.length || drawnEvaluations !== run.evaluations.length) scores.update(second, marks, end);
-      drawnMarks = run.changes.length;
+      const steps = [run.steps.length, run.evaluations.length, run.changes.length].join();
+      if (drawnSteps !== steps) {
+        drawnSteps = steps;
+        filled(run).forEach((figure, k) => {
+          if (drawn[k]) drawn[k].update(figure); else curves.append((drawn[k] = window.thaw.chart(figure, { bare: true })).node);
+        });
+      }
       if (drawnEvaluations !== run.evaluations.length) {
         drawnEvaluations = run.evaluations.length;
         watch.replaceChildren(...[watchList(run)].flat());
-        confused.replaceChildren(...confusions(run));
+        confused.replaceChildren(...run.confusions.map((figure, k) => charts.of(k, figure)));
         table.replaceChildren(numbers(run));
       }
       if (over && !after.childNodes.length) after.replaceChildren(...saves(run, seen, example));
     }
 
-    const picture = () => window.thaw.pictureOf([loss, scores], "A training run");
+    /* Both curves as one picture: what Plotly wrote of each, one above the other. */
+    async function picture() {
+      const found = await Promise.all(drawn.map((chart) => chart.image()));
+      const heights = drawn.map((chart) => chart.host.clientHeight + 30), width = Math.max(...drawn.map((chart) => chart.host.clientWidth));
+      const root = window.thaw.svg("svg", { xmlns: "http://www.w3.org/2000/svg", width, height: heights[0] + heights[1], viewBox: `0 0 ${width} ${heights[0] + heights[1]}` });
+      const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+      root.append(window.thaw.svg("title", {}, "A training run"), window.thaw.svg("rect", { width: "100%", height: "100%", fill: colour("--thaw-surface") }));
+      found.forEach((text, k) => {
+        const part = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+        part.setAttribute("y", k * heights[0] + 30);
+        root.append(window.thaw.svg("text", { x: 8, y: k * heights[0] + 20, "font-family": "sans-serif", "font-size": 14, "font-weight": 600, fill: colour("--thaw-text") }, drawn[k].node.firstChild.textContent), part);
+      });
+      return new XMLSerializer().serializeToString(root);
+    }
     function saves(run, seen, example) {
       const link = (name, go) => h("button", { type: "button", class: "thaw-button", onclick: go }, name);
       return [seen.state === "done" && !example && tell.extra(),
         link("Curves, CSV", () => window.thaw.save("curves.csv", "text/csv;charset=utf-8", csv(run))),
-        link("Picture, SVG", () => window.thaw.save("curves.svg", "image/svg+xml", picture())),
-        link("Picture, PNG", async () => window.thaw.save("run.png", "image/png", await window.thaw.pngOf(picture(), map)))].flat().filter(Boolean);
+        link("Picture, SVG", async () => window.thaw.save("curves.svg", "image/svg+xml", await picture())),
+        link("Picture, PNG", async () => window.thaw.save("run.png", "image/png", await window.thaw.pngOf(await picture(), map)))].flat().filter(Boolean);
     }
     return { update };
   }
@@ -331,6 +335,7 @@
       if (found.state === "gone") { keep(null); token = null; showExample(); return; }
       if (found.from === 0) { run = { ...blank(), refused: run.refused }; }
       for (const event of found.events) take(run, event);
+      Object.assign(run, found.figures);
       next = found.next;
       seen = { ...found, summary: found.summary || seen.summary, events: null };
       requestAnimationFrame(draw);
@@ -347,6 +352,7 @@
       if (!firstExample) return;
       example = firstExample; run = blank(); shown = null;
       for (const event of example.events) take(run, event);
+      Object.assign(run, example.figures);
       seen = { state: "done", summary: { lead: "", rest: [example.summary.lead, ...example.summary.rest] } };
       draw();
     }

@@ -213,9 +213,12 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
     expect(taken.locator("pre")).to_have_text(download.value.path().read_text("utf-8"))
     expect(page.locator("#freeze-result .compared tr[data-strategy]")).to_have_count(2)
 
-    mark = page.locator("#freeze-result .mark[data-strategy='lower:4']").first
-    mark.focus()
-    expect(page.locator("#freeze-result .charts .readout")).to_contain_text("lower:4: ")
+    cost = page.locator("#freeze-result .charts .plot").first
+    cost.scroll_into_view_if_needed()
+    expect(cost.locator(".main-svg").first).to_be_visible()
+    cost.focus()
+    page.keyboard.press("End")
+    expect(page.locator("#freeze-result .charts [role=status]").first).to_contain_text("lower:4, ")
     page.keyboard.press("Enter")
     expect(page.locator(".strategy-detail h3")).to_contain_text("Lower 4 layers frozen")
     expect(page.locator(".strategy-detail .per-class")).to_contain_text("<i>boat</i>")
@@ -262,14 +265,15 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
 def check_explanations(page: Page) -> None:
     """Pointing, keys and clicks explain what a comparison shows."""
     expect(page.locator("#freeze-advice .means")).not_to_be_empty()
-    curve = page.locator(".strategy-detail .lines svg").first
-    told = page.locator(".strategy-detail .lines .readout").first
+    curve = page.locator(".strategy-detail .plot").first
+    told = page.locator(".strategy-detail .chart [role=status]").first
+    curve.scroll_into_view_if_needed()
+    expect(curve.locator(".main-svg").first).to_be_visible()
     curve.hover()
-    expect(told).to_contain_text(re.compile(r"step \d+: way \d"))
-    page.mouse.move(0, 0)
-    expect(told).to_contain_text("Point at the lines")
+    expect(curve.locator(".hoverlayer")).to_contain_text("way, training")
     curve.focus()
     page.keyboard.press("Home")
+    expect(told).to_contain_text("way, training: ")
     first = told.inner_text()
     page.keyboard.press("End")
     expect(told).not_to_have_text(first)

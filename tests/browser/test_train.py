@@ -64,6 +64,26 @@ def start_small(page: Page, strategy: str = "heads", epochs: str = "2", rows: st
         page.wait_for_selector(begun)
 
 
+def points_of(page: Page, place: int) -> list[int]:
+    """Count the points of each line of a chart of the run, once it has been seen and drawn."""
+    plot = page.locator("#train-picture .train-live .plot").nth(place)
+    plot.scroll_into_view_if_needed()
+    expect(plot.locator(".main-svg").first).to_be_visible()
+    return plot.evaluate("(host) => host.data.map((trace) => trace.x.length)")
+
+
+def expect_changes(page: Page, count: int) -> None:
+    """Wait until both charts mark how often the run was changed."""
+    for place in (0, 1):
+        points_of(page, place)
+        page.wait_for_function(
+            "([place, count]) => document.querySelectorAll('#train-picture .train-live .plot')"
+            "[place].data.at(-1).x.length === 3 * count",
+            arg=[place, count],
+            timeout=LONG,
+        )
+
+
 def reload(page: Page) -> None:
     """Reload between two of the page's questions: one cut off is an error on Gradio's console."""
     with page.expect_response(lambda answer: "component_server" in answer.url) as waiting:
@@ -75,7 +95,11 @@ def reload(page: Page) -> None:
 def test_the_tab_opens_on_a_run_that_was_made_earlier(train_page: Open) -> None:
     page = train_page()
     expect(page.locator("#train-picture .big")).to_contain_text("A run made earlier.")
-    assert page.locator("#train-picture .curves path.line").count() >= 4
+    assert points_of(page, 0) == [52, 4, 52, 4, 0], "losses of two tasks: training, validation"
+    assert points_of(page, 1) == [4, 4, 0], "an accuracy of each after each epoch, and no change"
+    expect(page.locator("#train-picture .confusions figcaption")).to_have_text(
+        [f"{task}: true label by predicted, epoch 4" for task in ("Topic", "Sentiment")]
+    )
     expect(page.locator("#train-picture .slab[data-part='layer 6']")).to_have_attribute(
         "aria-label", re.compile("layer 6: trains.*moved by")
     )
@@ -168,12 +192,12 @@ def test_a_whole_visit_ends_in_a_model_that_is_used_and_that_others_read(
     )
     page.get_by_label("Heads' rate").fill("0.02")
     press(page, "Change the rates")
-    expect(page.locator("#train-picture .curves .mark")).to_have_count(4, timeout=LONG)
+    expect_changes(page, 2)
 
     reload(page)
     page.get_by_role("tab", name="Train", exact=True).click()
     wait_for(page, "paused")
-    expect(page.locator("#train-picture .curves .mark")).to_have_count(4)
+    expect_changes(page, 2)
     press(page, "Resume")
     wait_for(page, "done")
     expect(page.locator("#train-picture .big")).to_contain_text("Topic: accuracy")

@@ -107,7 +107,8 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     view = result_view(again.report, name=again.id, made="now", kept=kept_now)
     assert view["usable"]
     assert [each["parts"] for each in view["strategies"]] == ["fffft", "ffttt"]
-    assert view["frontier"]
+    assert view["figures"][""]["cost"]["told"].startswith("heads ")
+    assert view["strategies"][0]["curves"]["loss"]["rows"]
     assert view["strategies"][0]["classes"]["mood"][0]["rows"] > 0
     assert kept_comparisons(first.folder) == [first.folder]
     assert kept_comparisons(first.folder.parent) == [first.folder]
