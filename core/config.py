@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.pooling import EVERY, pooling_named
+
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
-POOLINGS = ("mean", "cls", "max", "weighted-mean", "last")
+POOLINGS = tuple(each.name for each in EVERY)
 HEAD_POOLINGS = ("mean", "cls")
 METRICS = ("cosine", "dot", "euclidean", "manhattan")
 PRECISIONS = ("exact", "fast")
@@ -61,7 +63,7 @@ class EncoderChoice:
 
     def __post_init__(self) -> None:
         if self.pooling is not None:
-            check_choice("pooling", self.pooling, POOLINGS)
+            pooling_named(self.pooling)
         check_choice("precision", self.precision, PRECISIONS)
         if not self.name.strip():
             raise ValueError(

@@ -35,7 +35,7 @@ class Room:
     may_import: str = ""
 
 
-GROUND = "errors config task sentences"
+GROUND = "errors pooling config task sentences"
 """What lies under all rooms of core, in its order: any room may import it."""
 
 ROOMS = (
@@ -50,7 +50,7 @@ ROOMS = (
     Room(
         "core.encoder",
         modules=(
-            "catalogue folder hub tokenizer pooling packed bert backbone adapters loading "
+            "catalogue folder hub tokenizer packed bert backbone adapters loading "
             "precision encoder shortening token_table about"
         ),
         may_import="core.system core.measures",
@@ -467,13 +467,13 @@ def test_names_of_the_page_stand_nowhere_in_core() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("core.encoder.pooling", "import gradio as gr"),
+        ("core.encoder.packed", "import gradio as gr"),
         ("core.__main__", "def serve():\n    from demo.page import build_app"),
         ("core.encoder.hub", "import importlib\nimportlib.import_module('gradio.themes')"),
-        ("core.encoder.pooling", "from core.encoder.encoder import Encoder"),
-        ("core.encoder.pooling", "def late():\n    import core.encoder.encoder"),
-        ("core.encoder.pooling", "from . import encoder"),
-        ("core.encoder.pooling", "from .encoder import Encoder"),
+        ("core.encoder.packed", "from core.encoder.encoder import Encoder"),
+        ("core.encoder.packed", "def late():\n    import core.encoder.encoder"),
+        ("core.encoder.packed", "from . import encoder"),
+        ("core.encoder.packed", "from .encoder import Encoder"),
         ("core.encoder.encoder", "from core.model.model import MultiTaskModel"),
         ("core.encoder.encoder", "from core import no_such_module"),
         ("core.encoder.encoder", "from core.system import no_such_module"),
@@ -500,7 +500,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("core.report.layer_profile", "def write():\n    import plotly.graph_objects as go"),
-        ("core.encoder.encoder", "from core.system import machine\nimport core.encoder.pooling"),
+        ("core.encoder.encoder", "from core.system import machine\nimport core.encoder.packed"),
         ("core.encoder.encoder", "from core.config import POOLINGS\nfrom torch import nn"),
         ("demo.train.tab", "from demo.freeze.profiles import ProfileShelf"),
         ("demo.page", "from demo.train.tab import build_training_tab"),

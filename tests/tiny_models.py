@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
+from core.pooling import EVERY
+
 TEXTS = (
     "The ferry left late again, and the boats behind it were delayed by fog.",
     "It works. It does not work! Does it work?",
@@ -203,18 +205,11 @@ def write_modules(
         place = places[kind] if version >= 6 else old + kind
         modules.append({"idx": index, "name": str(index), "path": path, "type": place})
     _write(folder / "modules.json", modules)
-    flags = {
-        "cls": "cls_token",
-        "mean": "mean_tokens",
-        "max": "max_tokens",
-        "weightedmean": "weightedmean_tokens",
-        "lasttoken": "lasttoken",
-    }
     if version >= 6:
         config: dict[str, Any] = {"embedding_dimension": hidden, "pooling_mode": pooling}
     else:
         config = {"word_embedding_dimension": hidden}
-        config |= {f"pooling_mode_{flag}": name == pooling for name, flag in flags.items()}
+        config |= {each.flag: each.theirs == pooling for each in EVERY}
     _write(folder / "1_Pooling" / "config.json", config)
     if max_tokens:
         declared = {"max_seq_length": max_tokens, "do_lower_case": False}

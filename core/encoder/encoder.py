@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.config import POOLINGS, EncoderChoice, check_choice
+from core.config import EncoderChoice
 from core.encoder.backbone import TransformersBackbone
 from core.encoder.bert import Bert
 from core.encoder.catalogue import EncoderSpec
 from core.encoder.folder import ModelFolder, read_folder
 from core.encoder.hub import find_encoder
 from core.encoder.loading import Projection, load_backbone, load_projection
-from core.encoder.pooling import pool
 from core.encoder.precision import FastMode, kept_fast_mode, measure_fast_mode
 from core.encoder.tokenizer import Pieces, Tokenizer, Tokens, load_tokenizer
+from core.pooling import pool, pooling_named
 from core.system import machine
 
 TOKENS_PER_BATCH = 4096
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
         spec: EncoderSpec | None = None,
     ) -> None:
         super().__init__()
-        check_choice("pooling", pooling, POOLINGS)
+        pooling_named(pooling)
         self.name = name
         self.tokenizer = tokenizer
         self.backbone = backbone

@@ -11,21 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_ST_POOLINGS = {  # sentence-transformers' name → ours
-    "mean": "mean",
-    "cls": "cls",
-    "max": "max",
-    "weightedmean": "weighted-mean",
-    "lasttoken": "last",
-}
-_ST_FLAGS = {  # how versions 2 to 5 write it: one flag each
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
+from core.pooling import declared_pooling
+
 _ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
 
 
@@ -151,15 +138,10 @@ def _module(root: Path, module: object) -> tuple[str, Path]:
 
 
 def _read_pooling(path: Path) -> str:
-    config = _read_object(path)
-    declared = config.get("pooling_mode")
-    if declared is None:
-        declared = [mode for flag, mode in _ST_FLAGS.items() if config.get(flag)] or ["mean"]
-    modes = [declared] if isinstance(declared, str) else list(declared)
-    if len(modes) != 1 or modes[0] not in _ST_POOLINGS:
-        known = ", ".join(_ST_POOLINGS)
-        raise ValueError(f"{path}: pooling is {'+'.join(modes)}, must be one of: {known}")
-    return _ST_POOLINGS[modes[0]]
+    try:
+        return declared_pooling(_read_object(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _read_dense(folder: Path) -> DenseShape:

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.encoder.encoder import Encoder
-from core.encoder.pooling import LINEAR_POOLINGS, pooling_weights
 from core.encoder.tokenizer import Pieces
 from core.measures.similarity import similarity_matrix
+from core.pooling import WeightedSum, pooling_named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def token_table(encoder: Encoder, a: str, b: str, metric: str = "cosine") -> Tok
 
     A linear pooling makes an embedding a sum of one term per token: u = Σᵢ uᵢ and v = Σⱼ vⱼ. Then
     cos(u, v) = Σᵢⱼ uᵢ·vⱼ / (|u| |v|), and the cells add up exactly. A dense projection keeps this
-    as long as it is linear: Σᵢ wᵢ = 1 lets each term carry its share of the bias.
+    as long as it is linear: each term carries its share of the bias, wᵢ / Σⱼ wⱼ.
 
     Args:
         encoder: What embeds them.
@@ -91,10 +91,8 @@ def token_table(encoder: Encoder, a: str, b: str, metric: str = "cosine") -> Tok
 def why_not_exact(encoder: Encoder, metric: str = "cosine") -> str:
     """Say in a sentence why a similarity is no sum over pairs of tokens; empty where it is one."""
     cells = "the cells are the cosines of the tokens' own states"
-    if encoder.pooling == "max":
-        return f"max pooling takes each dimension from another token, so {cells}"
-    if encoder.pooling not in LINEAR_POOLINGS:
-        return f"{encoder.pooling} pooling reads one token alone, so {cells}"
+    if why := pooling_named(encoder.pooling).why_no_sum:
+        return f"{encoder.pooling} pooling {why}, so {cells}"
     if not all(projection.is_linear for projection in encoder.projections):
         return f"the encoder ends in a dense layer that is not linear, so {cells}"
     if metric not in ("cosine", "dot"):
@@ -114,9 +112,10 @@ def sum_terms(encoder: Encoder, states: Tensor) -> Tensor:
         Terms whose sum over tokens is the embedding, fp64, (tokens, dimension).
     """
     mask = torch.ones(1, len(states), dtype=torch.float64)  # (1, tokens)
-    weights = pooling_weights(mask, encoder.pooling)[0]  # (tokens,)
-    shares = (weights / weights.sum())[:, None]  # (tokens, 1)
-    terms = states.double() * shares  # (tokens, hidden)
+    pooling = pooling_named(encoder.pooling)
+    assert isinstance(pooling, WeightedSum)
+    weights = pooling.weights(mask, mask.dtype)[0][:, None]  # (tokens, 1)
+    terms, shares = states.double() * weights, weights / weights.sum()  # (tokens, hidden or 1)
     for projection in encoder.projections:
         linear = projection.linear
         bias = None if linear.bias is None else linear.bias.double().cpu()

@@ -21,17 +21,9 @@ from core.encoder.hub import find_encoder
 from core.encoder.precision import SELF_TEST_SENTENCES
 from core.export.tokenizer import check_tokenizer, write_json, write_tokenizer
 from core.model.model_folder import save_tensors
+from core.pooling import flags_of
 
 WEIGHTS = "model.safetensors"
-
-_POOLING_FLAGS = {  # ours → sentence-transformers'
-    "cls": "pooling_mode_cls_token",
-    "mean": "pooling_mode_mean_tokens",
-    "max": "pooling_mode_max_tokens",
-    "weighted-mean": "pooling_mode_weightedmean_tokens",
-    "last": "pooling_mode_lasttoken",
-}
-
 
 _OLD_NAMES = {
     kind: f"sentence_transformers.models.{kind}"
@@ -80,8 +72,7 @@ def _write_modules(encoder: Encoder, folder: Path) -> None:
     """Write what follows the transformer, and the list of all modules."""
     kinds = [("Transformer", ""), ("Pooling", "1_Pooling")]
     pooling: dict[str, Any] = {"word_embedding_dimension": encoder.hidden}
-    pooling |= {flag: name == encoder.pooling for name, flag in _POOLING_FLAGS.items()}
-    pooling |= {"pooling_mode_mean_sqrt_len_tokens": False, "include_prompt": True}
+    pooling |= {**flags_of(encoder.pooling), "include_prompt": True}
     write_json(folder / "1_Pooling" / "config.json", pooling)
     for projection in encoder.projections:
         kinds.append(("Dense", f"{len(kinds)}_Dense"))

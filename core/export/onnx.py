@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.encoder.encoder import Encoder, pad
-from core.encoder.pooling import pool
 from core.encoder.precision import SELF_TEST_SENTENCES
 from core.errors import InputError, setting
 from core.export.encoder import write_encoder
 from core.model.heads import TaskHead, TokenHead
 from core.model.model import MultiTaskModel
+from core.pooling import pool
 
 MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
 INPUTS = ("input_ids", "attention_mask")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from core.encoder.encoder import CancelledError, Encoder, Progress, batches_by_length, pad
-from core.encoder.pooling import mean_pool
 from core.encoder.tokenizer import Pieces
 from core.frozen.prefix import MEMORY_BYTES, TOKENS_PER_BATCH, TemporaryStore, reserve
+from core.pooling import Mean
 from core.system.scratch import own_prefix
 
 
@@ -122,6 +122,6 @@ def _run(
         layers = encoder.backbone.layer_states(padded, mask, highest)
     rows = states.token_rows(batch) if states.tokens is not None else None
     for layer, found in enumerate(layers):
-        states.pooled[layer, batch] = mean_pool(found.float(), mask).cpu()  # (batch, hidden)
+        states.pooled[layer, batch] = Mean()(found.float(), mask).cpu()  # (batch, hidden)
         if states.tokens is not None and rows is not None:
             states.tokens[layer, rows] = found[mask.bool()].half().cpu()  # (rows, hidden)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.config import POOLINGS, check_choice
 from core.encoder.tokenizer import Pieces
+from core.pooling import pooling_named
 
 
 class Word(NamedTuple):
@@ -121,7 +121,7 @@ def why_not_exact(pooling: str, hidden_units: int | None) -> str:
     Raises:
         ValueError: If the pooling is unknown.
     """
-    check_choice("pooling", pooling, POOLINGS)
+    pooling_named(pooling)
     if hidden_units is not None:
         return "the head has a hidden layer, which is not linear, so its scores are no sum of words"
     if pooling != "mean":

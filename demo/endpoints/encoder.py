@@ -45,7 +45,7 @@ class Endpoints:
         Args:
             sentences: One sentence a line, or a list; 1 to 1,000.
             encoder: A name of the catalogue or the hub; empty for the page's default.
-            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+            pooling: As `--pooling` takes it, such as mean or cls; empty for the encoder's own.
         """
 
         def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:
@@ -69,10 +69,10 @@ class Endpoints:
 
         Args:
             sentences: One sentence a line, or a list; 2 to 200.
-            metric: cosine, dot, euclidean or manhattan; distances are negated.
+            metric: As `--metric` takes it, such as cosine or dot; distances are negated.
             tokens: Add the token by token table of the first two sentences.
             encoder: A name of the catalogue or the hub; empty for the page's default.
-            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+            pooling: As `--pooling` takes it, such as mean or cls; empty for the encoder's own.
         """
 
         def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:
@@ -101,9 +101,9 @@ class Endpoints:
             query: What to look for.
             sentences: The list, one sentence a line, or a list; up to 10,000.
             top: How many hits to return, 1 to 50.
-            metric: cosine, dot, euclidean or manhattan; distances are negated.
+            metric: As `--metric` takes it, such as cosine or dot; distances are negated.
             encoder: A name of the catalogue or the hub; empty for the page's default.
-            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+            pooling: As `--pooling` takes it, such as mean or cls; empty for the encoder's own.
         """
 
         def task(texts: list[str], choice: EncoderChoice) -> dict[str, Any]:

@@ -44,10 +44,10 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
             dimensions: 2 or 3.
             neighbours: How many of each point's nearest count; null for 15, or all there are.
             spread: How loosely groups lie, 0.1 to 10.
-            metric: cosine, euclidean or manhattan.
+            metric: As `map --metric` takes it, such as cosine.
             seed: Draws what UMAP leaves to chance.
             encoder: A name of the catalogue or the hub; empty for the page's default.
-            pooling: mean, cls, max, weighted-mean or last; empty for the encoder's own.
+            pooling: As `--pooling` takes it, such as mean or cls; empty for the encoder's own.
             place: Sentences to place on the map of the others, up to 1,000; they stand last.
             after: Map them by the page's model too, in the same frame.
         """

@@ -25,6 +25,7 @@ from core.encoder.encoder import (
     pad,
 )
 from core.encoder.tokenizer import Tokens
+from core.pooling import pooling_named
 from tests.tiny_models import FAMILIES, write_modules
 
 TEXTS = (
@@ -36,13 +37,6 @@ TEXTS = (
     "The ferry left.",
 )
 SHARED = [family for family in FAMILIES if family != "stella-1.5b"]  # stella needs code there
-THEIR_POOLINGS = {
-    "mean": "mean",
-    "cls": "cls",
-    "max": "max",
-    "weighted-mean": "weightedmean",
-    "last": "lasttoken",
-}
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -52,7 +46,7 @@ def test_embeddings_equal_sentence_transformers_for_every_family_and_pooling(
 ) -> None:
     folder = str(family_folder(family))
     theirs = SentenceTransformer(folder, device="cpu")
-    theirs[1] = Pooling(theirs[1].embedding_dimension, pooling_mode=THEIR_POOLINGS[pooling])
+    theirs[1] = Pooling(theirs[1].embedding_dimension, pooling_mode=pooling_named(pooling).theirs)
     expected = theirs.encode(list(TEXTS), convert_to_tensor=True, batch_size=3)
     ours = load_encoder(EncoderChoice(name=folder, pooling=pooling)).encode(TEXTS).vectors
     assert ours.shape == expected.shape

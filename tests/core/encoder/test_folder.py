@@ -7,15 +7,10 @@ import pytest
 
 from core.encoder.folder import read_folder
 from core.encoder.loading import check_weights, load_projection, reads_both_ways
+from core.pooling import EVERY
 from tests.tiny_models import write_modules
 
-POOLINGS = {
-    "mean": "mean",
-    "cls": "cls",
-    "max": "max",
-    "weightedmean": "weighted-mean",
-    "lasttoken": "last",
-}
+POOLINGS = {pooling.theirs: pooling.name for pooling in EVERY}
 
 
 def plain(folder: Path, **more: Any) -> Path:  # noqa: ANN401 (any JSON)
@@ -83,11 +78,7 @@ POOL = {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Poo
         ("modules.json", [TRANSFORMER, POOL | {"path": "/etc"}], "leaves the folder"),
         ("config.json", "[]", "must be a JSON object"),
         ("1_Pooling/config.json", {"pooling_mode": ["cls", "mean"]}, r"pooling is cls\+mean"),
-        (
-            "1_Pooling/config.json",
-            {"pooling_mode_mean_sqrt_len_tokens": True},
-            "pooling is mean_sq",
-        ),
+        ("1_Pooling/config.json", {"pooling_mode": "median"}, "pooling is median, must be one of"),
         ("2_Dense_16/config.json", {"activation_function": "os.system"}, "activation is os.system"),
         ("2_Dense_16/config.json", {"use_residual": True}, "residual"),
         ("2_Dense_16/config.json", {"in_features": "x"}, "must be whole numbers"),

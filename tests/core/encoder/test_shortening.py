@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.encoder.encoder import Encoder, load_encoder, pad
-from core.encoder.pooling import pool
 from core.encoder.shortening import shortened
+from core.pooling import pool
 from tests.tiny_models import LAYERS, TEXTS
 from tests.tiny_tasks import HOSTILE_TEXTS, TRAINED_FAMILIES
 

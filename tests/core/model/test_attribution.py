@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from core.config import POOLINGS
 from core.encoder.encoder import Encoder, load_encoder, pad
-from core.encoder.pooling import pool
 from core.encoder.tokenizer import Pieces
 from core.model.attribution import split_logits, why_not_exact, word_places
+from core.pooling import pool
 from tests.tiny_models import FAMILIES, TEXTS
 
 LABELS = 3

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from core.config import HEAD_POOLINGS, MIX
 from core.encoder.packed import pool_packed
-from core.encoder.pooling import pool
 from core.model.heads import HeadShape, SentenceHead, TaskHead, TokenHead, build_head
 from core.model.spelling import FEATURES
+from core.pooling import pool
 from core.task import IGNORED, Task
 from tests.tiny_tasks import KIND, NAMES
 

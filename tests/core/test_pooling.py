@@ -1,10 +1,11 @@
 import pytest
+import sentence_transformers
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import POOLINGS
-from core.encoder.pooling import LINEAR_POOLINGS, pool, pooling_weights
+from core.pooling import EVERY, NOT_RUN, Pooling, WeightedSum, declared_pooling, flags_of, pool
 
 TOKENS = torch.tensor([[[1.0, -4.0], [3.0, 2.0], [9.0, 9.0]]])
 MASK = torch.tensor([[1, 1, 0]])
@@ -41,16 +42,38 @@ def test_padding_on_either_side_never_changes_an_embedding(
     torch.testing.assert_close(pool(padded, mask, pooling), alone)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "weighted-mean"])
+@pytest.mark.parametrize("pooling", ["max", *(p.name for p in EVERY if not p.why_no_sum)])
 def test_a_row_of_padding_gives_zeros_and_not_nan(pooling: str) -> None:
     assert pool(TOKENS, torch.zeros(1, 3), pooling).tolist() == [[0.0, 0.0]]
 
 
-@pytest.mark.parametrize("pooling", LINEAR_POOLINGS)
-def test_the_weights_of_a_linear_pooling_rebuild_it(pooling: str) -> None:
-    weights = pooling_weights(MASK.float(), pooling)  # (1, tokens)
-    rebuilt = (weights[..., None] * TOKENS).sum(1) / weights.sum()
-    torch.testing.assert_close(rebuilt, pool(TOKENS, MASK, pooling))
+@pytest.mark.parametrize("pooling", EVERY, ids=lambda pooling: pooling.name)
+def test_the_weights_of_a_weighted_sum_rebuild_it_and_others_say_why_there_are_none(
+    pooling: Pooling,
+) -> None:
+    assert isinstance(pooling, WeightedSum) == (not pooling.why_no_sum)
+    if isinstance(pooling, WeightedSum):
+        weights = pooling.weights(MASK, torch.float32)  # (1, tokens)
+        rebuilt = (weights[..., None] * TOKENS).sum(1)
+        torch.testing.assert_close(rebuilt, pooling(TOKENS, MASK))
+
+
+@pytest.mark.parametrize("pooling", EVERY, ids=lambda pooling: pooling.name)
+def test_a_folder_declares_it_by_flag_or_name_and_is_read_the_same(pooling: Pooling) -> None:
+    assert sum(flags_of(pooling.name).values()) == 1
+    assert declared_pooling(flags_of(pooling.name)) == pooling.name
+    assert declared_pooling({"pooling_mode": pooling.theirs}) == pooling.name
+    assert declared_pooling({"pooling_mode": [pooling.theirs]}) == pooling.name
+
+
+def test_every_pooling_of_sentence_transformers_is_run_or_known_not_to_be() -> None:
+    known = {*(pooling.theirs for pooling in EVERY), *NOT_RUN.values()}
+    assert known == set(sentence_transformers.models.Pooling.POOLING_MODES)
+    for flag, theirs in NOT_RUN.items():
+        with pytest.raises(ValueError, match=f"pooling is {theirs}, must be one of: mean, cls"):
+            declared_pooling({flag: True})
+    with pytest.raises(ValueError, match=r"pooling is mean\+cls"):
+        declared_pooling({"pooling_mode": ["mean", "cls"]})
 
 
 def test_an_unknown_pooling_is_refused_with_every_name_that_exists() -> None:
