@@ -1,8 +1,8 @@
 import pytest
-import sentence_transformers
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sentence_transformers.sentence_transformer.modules import Pooling as Theirs
 
 from core.config import POOLINGS
 from core.pooling import EVERY, NOT_RUN, Pooling, WeightedSum, declared_pooling, flags_of, pool
@@ -68,7 +68,7 @@ def test_a_folder_declares_it_by_flag_or_name_and_is_read_the_same(pooling: Pool
 
 def test_every_pooling_of_sentence_transformers_is_run_or_known_not_to_be() -> None:
     known = {*(pooling.theirs for pooling in EVERY), *NOT_RUN.values()}
-    assert known == set(sentence_transformers.models.Pooling.POOLING_MODES)
+    assert known == set(Theirs.POOLING_MODES)
     for flag, theirs in NOT_RUN.items():
         with pytest.raises(ValueError, match=f"pooling is {theirs}, must be one of: mean, cls"):
             declared_pooling({flag: True})
