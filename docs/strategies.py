@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from core.strategy.strategies import OFFERED, Frozen, Heads  # noqa: E402 (the path comes first)
+from core.strategy.strategies import OFFERED, Heads  # noqa: E402 (the path comes first)
 from core.strategy.strategy import Strategy  # noqa: E402
 
 PAGE = ROOT / "docs/strategies.md"
@@ -70,21 +70,21 @@ def strategies_page() -> str:
     lines = [INTRO.format(penalty=Heads.head_penalty)]
     for name, kind in OFFERED:
         lines.append(f"| `{name}` | " + " | ".join(_settings(kind)) + " |")
-    for kind in dict.fromkeys(kind for _, kind in OFFERED):
-        lines += ["", *_section(kind)]
+    for _, kind in OFFERED:
+        lines += ["", *_section(kind)] if "does" in vars(kind) else []
     rates = RATES.read_text(encoding="utf-8").strip().replace("\n#", "\n##")
     return "\n".join([*lines, "", SHOWN, f"#{rates}"]) + "\n"
 
 
 def _settings(kind: type[Strategy]) -> list[str]:
-    if kind is Frozen:
+    if not kind.trains_heads:
         return ["–"] * 4
-    encoder = "–" if kind is Heads else f"{kind.encoder_rate:g}"
+    encoder = f"{kind.encoder_rate:g}" if kind.trains_encoder else "–"
     return [encoder, f"{kind.head_rate:g}", str(kind.epochs), str(kind.patience)]
 
 
 def _section(kind: type[Strategy]) -> list[str]:
-    names = [f"`{each}`" for each, other in OFFERED if other is kind]
+    names = [f"`{each}`" for each, other in OFFERED if issubclass(other, kind)]
     return [
         f"## {' and '.join(names)}",
         "",
@@ -93,7 +93,7 @@ def _section(kind: type[Strategy]) -> list[str]:
         f"- **For it:** {kind.good}",
         f"- **Against it:** {kind.bad}",
         f"- **When:** {kind.when}",
-        *([] if kind is Frozen else [f"- **Its rates:** {kind.rates_from}"]),
+        *([] if not kind.trains_heads else [f"- **Its rates:** {kind.rates_from}"]),
         f"- **Source:** {kind.source}",
     ]
 

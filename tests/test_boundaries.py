@@ -87,7 +87,7 @@ ROOMS = (
     ),
     Room(
         "core.strategy",
-        modules="strategy strategies scenario",
+        modules="words strategy strategies scenario",
     ),
     Room(
         "core.frozen",
@@ -153,7 +153,7 @@ ROOMS = (
             "comparison_runs comparison templates page map_page"
         ),
         inner="comparison_pictures cells comparison_runs templates",
-        may_import="core.measures core.knowledge core.maps core.export",
+        may_import="core.measures core.strategy core.knowledge core.maps core.export",
     ),
     Room(
         "core.cli",

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from core.cli.model_tables import main_in_words, verdict
 from core.cli.terminal import errors, output, plain_table, readable, say
-from core.strategy.strategies import OFFERED, Frozen, Heads
+from core.strategy.strategies import OFFERED
 
 ICE, AMBER = "#5fb4e8", "#f2a83c"
 """What is frozen, and what trains, as on the page."""
@@ -41,9 +41,9 @@ def show_strategies() -> None:
     for name, kind in OFFERED:
         told = Text(kind.does)
         told.append(f" {kind.when}", style="dim")
-        layers = "–" if kind in (Frozen, Heads) else f"{kind.encoder_rate:g}"
-        heads = "–" if kind is Frozen else f"{kind.head_rate:g}"
-        epochs = "–" if kind is Frozen else str(kind.epochs)
+        layers = f"{kind.encoder_rate:g}" if kind.trains_encoder else "–"
+        heads = f"{kind.head_rate:g}" if kind.trains_heads else "–"
+        epochs = str(kind.epochs) if kind.trains_heads else "–"
         table.add_row(name, told, f"{layers}, {heads}", epochs)
     console.print(table)
     console.print(

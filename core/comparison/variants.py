@@ -16,7 +16,6 @@ from core.comparison.folds import ComparedData, Deal
 from core.comparison.store import FinishedRun
 from core.data.dealing import HELD_OUT
 from core.strategy.scenario import Scenario
-from core.strategy.strategies import FreezeHead, Heads
 from core.task import Example
 
 BALANCES = ("uncertainty", "dwa")
@@ -50,10 +49,7 @@ class Variant:
 
     def takes(self, scenario: Scenario) -> bool:
         """Tell whether a strategy makes sense here: none that freezes a head that is not there."""
-        strategy = scenario.strategy
-        frozen = getattr(strategy, "task", "") if isinstance(strategy, FreezeHead) else ""
-        frozen = strategy.frozen_head if isinstance(strategy, Heads) else frozen
-        return self.tasks is None or not frozen
+        return self.tasks is None or not scenario.strategy.held_head
 
     def deal(self, data: ComparedData, deal: Deal) -> Deal:
         """Deal the rows of a seed; the tested ones are always the same."""

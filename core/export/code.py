@@ -16,7 +16,6 @@ from core.encoder.catalogue import find_spec
 from core.export import code_blocks as blocks
 from core.model.heads import DROPOUT
 from core.strategy.scenario import Scenario, parse_strategy, tuned
-from core.strategy.strategies import Adapters, Biases, Frozen
 from core.strategy.strategy import Moment, Part, Strategy
 from core.system.files import replaced_whole
 from core.task import Task
@@ -119,8 +118,8 @@ def scripts_of(document: Mapping[str, Any], strategy: str | None = None) -> tupl
         raise ValueError(f"the report says too little of {str(name)[:60]} to write code") from error
     sentence = [task for task in recipe.tasks if task.kind == "sentence"]
     left_out = [task.name for task in recipe.tasks if task.kind == "token"]
-    if isinstance(recipe.strategy, Frozen):
-        note = "frozen trains nothing, so there is nothing to write down."
+    if not recipe.strategy.trains_heads:
+        note = f"{recipe.strategy.name} trains nothing, so there is nothing to write down."
         return tuple(_script(each, "", note) for each in (TRANSFORMERS, SENTENCE_TRANSFORMERS))
     token_note = (
         f"A head of {_listed(left_out)} reads the tokens' states alone here; where a tokenizer "
@@ -208,7 +207,7 @@ def _text(recipe: _Recipe, library: str) -> str:
     """Put a script together: constants from the recipe, then blocks that are the same for all."""
     plain = library == TRANSFORMERS
     token = any(task.kind == "token" for task in recipe.tasks)
-    adapts, once = isinstance(recipe.strategy, Adapters), not (recipe.thaws or recipe.mixes)
+    adapts, once = recipe.strategy.adapter_rank is not None, not (recipe.thaws or recipe.mixes)
     both_ways, holds = _reads_both_ways(recipe.encoder), bool(_held(recipe))
     body = [
         *blocks.opening(library, adapts=adapts),
@@ -235,15 +234,12 @@ def _freezing(recipe: _Recipe) -> list[str]:
     """Write what is frozen, and when."""
     if not recipe.thaws:
         return blocks.frozen()
-    only = "bias" if isinstance(recipe.strategy, Biases) else ""
-    if isinstance(recipe.strategy, Adapters):
-        only = "lora_"
-        return [
-            *blocks.layers(),
-            *blocks.adapters(recipe.strategy.rank),
-            *blocks.freezing(changes=False, only=only),
-        ]
-    return [*blocks.layers(), *blocks.freezing(changes=bool(_begins(recipe)), only=only)]
+    rank = recipe.strategy.adapter_rank
+    return [
+        *blocks.layers(),
+        *([] if rank is None else blocks.adapters(rank)),
+        *blocks.freezing(changes=bool(_begins(recipe)), only=recipe.strategy.takes_in_code),
+    ]
 
 
 def _constants(recipe: _Recipe) -> list[str]:

@@ -118,7 +118,7 @@ def adapters(rank: int) -> list[str]:
 
 def freezing(*, changes: bool, only: str) -> list[str]:
     """Give each weight its part and the optimiser what trains."""
-    condition = {"": "", "bias": ' and name.endswith("bias")', "lora_": ' and "lora_" in name'}
+    condition = f" and {only}" if only else ""
     thawed = " and epoch >= THAWS.get(part, 0)" if changes else ""
     modes = [
         "",
@@ -140,7 +140,7 @@ def freezing(*, changes: bool, only: str) -> list[str]:
         '    part = len(layers) if name.split(".")[0] in ("norm", "final_norm") else 0',
         '    if name.startswith(path + "."):',
         '        part = int(name[len(path) + 1 :].split(".")[0]) + 1',
-        f'    if SHARE[part] and not name.startswith("pooler"){condition[only]}:',
+        f'    if SHARE[part] and not name.startswith("pooler"){condition}:',
         "        weight.requires_grad_(True)",
         '        groups.append({"params": [weight], "rate": ENCODER_RATE * SHARE[part],'
         + (' "part": part})' if changes else "})"),

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from core.report.drawing import ICE, INK, LINE, PAPER, SOFT
+from core.report.figures import is_frozen
 from core.sentences import clean
 
 AMBER = "#b26a00"
@@ -59,7 +60,7 @@ def cost_picture(document: Mapping[str, Any]) -> str:
             y=each["mean"]["mean"],
             low=each["mean"]["low"],
             high=each["mean"]["high"],
-            frozen=_is_frozen(each),
+            frozen=is_frozen(each["name"]),
         )
         for each in document["strategies"]
         if each["mean"] is not None
@@ -86,7 +87,7 @@ def forgetting_picture(document: Mapping[str, Any]) -> str:
             y=each["mean"]["mean"],
             low=each["mean"]["low"],
             high=each["mean"]["high"],
-            frozen=_is_frozen(each),
+            frozen=is_frozen(each["name"]),
         )
         for each in document["strategies"]
         if each["mean"] is not None and each["forgetting"] is not None
@@ -112,11 +113,6 @@ class _Point:
     low: float
     high: float
     frozen: bool
-
-
-def _is_frozen(strategy: Mapping[str, Any]) -> bool:
-    """Tell whether the encoder stayed as it was, by the name: heads alone, or nothing."""
-    return strategy["name"].partition("@")[0].split("+")[0] in ("heads", "frozen")
 
 
 def _scatter(
@@ -256,7 +252,7 @@ def _lines(
     y = _Axis(low=min(scores) - 0.02, high=max(scores) + 0.02, start=HEIGHT - _BOTTOM, end=_TOP)
     lines = [*_frame(x, y, across, up, log)]
     for place, (name, line) in enumerate(named.items()):
-        colour = ICE if _is_frozen({"name": name}) else AMBER
+        colour = ICE if is_frozen(name) else AMBER
         path = " ".join(f"{x.place(at):.1f},{y.place(score):.1f}" for at, score in line)
         dashes = f'stroke-dasharray="{_DASHES[place % len(_DASHES)]}"'
         height = _TOP + 10 + 18 * place

@@ -28,6 +28,7 @@ from core.report.drawing import (
     shortened,
     span,
 )
+from core.strategy.strategies import kind_called
 from core.task import kind_named
 
 DURATIONS = {0.01: "0.01 s", 0.03: "0.03 s", 0.1: "0.1 s", 0.3: "0.3 s", 1: "1 s", 3: "3 s"}
@@ -239,8 +240,9 @@ def _row(strategy: Document, score: Document) -> tuple[str, str, str]:
 
 
 def is_frozen(strategy: str) -> bool:
-    """Tell whether the encoder stayed as it was, by a strategy's name: heads alone, or nothing."""
-    return strategy.partition("@")[0].split("+")[0] in ("heads", "frozen")
+    """Tell whether the encoder stayed as it was, by a strategy's name."""
+    kind = kind_called(strategy)
+    return kind is not None and not kind.trains_encoder
 
 
 def _seconds(seconds: float) -> str:

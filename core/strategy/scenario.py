@@ -1,46 +1,31 @@
 """A scenario: a strategy and where the heads read, as a person types it."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.config import MIX
 from core.errors import InputError, setting
 from core.strategy.strategies import (
-    OFFERED,
-    Adapters,
-    Biases,
+    KINDS,
     FreezeHead,
     Frozen,
     Full,
-    Gradual,
     Heads,
-    HeadsThenFull,
-    LayerwiseRates,
+    HeadsButOne,
     Lower,
     Picked,
+    is_number,
 )
-from core.strategy.strategy import Part, Strategy
+from core.strategy.strategy import Part, Strategy, Typed
 
 AUTO = "auto"
 """Read each task's best layer by its profile on the training rows."""
 
-PLAIN = (
-    Frozen(),
-    Heads(),
-    Full(),
-    Gradual(),
-    HeadsThenFull(),
-    Biases(),
-    Adapters(),
-    LayerwiseRates(),
-)
-"""Strategies whose name is all there is to say."""
-
 MAX_SHOWN = 60
 """Of a longer name an error shows this much."""
 
-NAMES = tuple(name for name, _ in OFFERED)
+NAMES = tuple(kind.pattern for kind in KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +60,10 @@ def parse_strategy(name: str, layers: int, tasks: Sequence[str] | None = None) -
     """
     given, at, suffix = name.strip().partition("@")
     name = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
-    strategy = _parse_plain(given, name, layers, tasks)
+    strategy = _parse_plain(Typed(given=given, name=name, layers=layers, tasks=tasks))
     read = _parse_read(suffix, name, layers) if at else None
     reached = range(read + 1) if isinstance(read, int) else range(layers + 1)
-    thaws = isinstance(strategy, Lower | Picked | Adapters)
-    if thaws and not any(strategy.trains(Part(layer=layer)) for layer in reached):
+    if strategy.trains_encoder and not any(strategy.trains(Part(layer=layer)) for layer in reached):
         raise ValueError(
             f"{name} reads layer {read}, up to which it freezes everything, so nothing of the "
             f"encoder would train: that is heads@{read}"
@@ -122,7 +106,7 @@ def _drawn_strategy(
         if held and len(held) == len(tasks):
             return Frozen()
         if len(held) < 2:
-            return Heads(frozen_head="".join(held))
+            return HeadsButOne(task=held[0]) if held else Heads()
         raise ValueError(f"one head can stay frozen, or all can, not {len(held)} of {len(tasks)}")
     if held:
         if kept or len(held) > 1:
@@ -152,77 +136,35 @@ def tuned(
         ValueError: If the strategy has no such setting, or the number is out of range.
     """
     strategy = scenario.strategy
-    if lr_decay is not None:
-        if not isinstance(strategy, LayerwiseRates):
+    for option, value in (("lr_decay", lr_decay), ("unfreeze_every", unfreeze_every)):
+        if value is None:
+            continue
+        if option not in strategy.settable:
+            whose = next(kind.pattern for kind in KINDS if option in kind.settable)
             raise InputError(
-                f"{setting('lr_decay')} sets layerwise-lr, the strategy is {strategy.name}: leave "
-                "it out"
+                f"{setting(option)} sets {whose}, the strategy is {strategy.name}: leave it out"
             )
-        strategy = replace(strategy, decay=lr_decay)
-    if unfreeze_every is not None:
-        if not isinstance(strategy, Gradual):
-            raise InputError(
-                f"{setting('unfreeze_every')} sets gradual, the strategy is {strategy.name}: leave "
-                "it out"
-            )
-        strategy = replace(strategy, every=unfreeze_every)
+        changed: Any = strategy  # each is a dataclass
+        strategy = replace(changed, **{strategy.settable[option]: value})
     return replace(scenario, strategy=strategy)
 
 
-def _parse_plain(given: str, name: str, layers: int, tasks: Sequence[str] | None) -> Strategy:
-    for plain in PLAIN:
-        if given == plain.name:
-            return plain
-    word, _, rest = given.partition(":")
-    if word == "lower":
-        if not _is_number(rest) or int(rest) >= layers:
-            raise ValueError(
-                f"strategy {name!r} freezes layers 0 to {rest[:9] or '?'}, must be lower:0 to "
-                f"lower:{layers - 1} for an encoder of {layers} layers"
-            )
-        return Lower(layers=int(rest))
-    if word == "freeze" and rest:
-        return _parse_picked(rest, name, layers)
-    if word in ("freeze-head", "heads+freeze-head") and rest:
-        if tasks is not None and rest not in tasks:
-            allowed = ", ".join(tasks)
-            raise ValueError(f"{name!r} freezes the head of {rest[:40]!r}, must be of: {allowed}")
-        if word == "freeze-head":
-            return FreezeHead(task=rest)
-        if tasks is not None and len(tasks) == 1:
-            raise ValueError(f"{name!r} freezes the encoder and the only head: that is frozen")
-        return Heads(frozen_head=rest)
+def _parse_plain(typed: Typed) -> Strategy:
+    for kind in KINDS:
+        strategy = kind.parse(typed)
+        if strategy is not None:
+            return strategy
     raise ValueError(
-        f"strategy is {name!r}, must be one of: {', '.join(NAMES)}, each with @K, @auto or @mix "
-        "behind it or nothing"
+        f"strategy is {typed.name!r}, must be one of: {', '.join(NAMES)}, each with @K, @auto or "
+        "@mix behind it or nothing"
     )
-
-
-def _parse_picked(rest: str, name: str, layers: int) -> Picked:
-    frozen: set[int] = set()
-    for piece in rest.split("+"):
-        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", piece, flags=re.ASCII)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last <= layers:
-            raise ValueError(
-                f"strategy {name!r} freezes {piece[:20]!r}, must be layers of 0 (the embeddings) "
-                f"to {layers}, such as freeze:0-2+5"
-            )
-        frozen.update(range(first, last + 1))
-    if len(frozen) == layers + 1:
-        raise ValueError(f"{name} freezes every layer: that is heads")
-    return Picked(frozen=frozenset(frozen))
 
 
 def _parse_read(suffix: str, name: str, layers: int) -> int | str:
     if suffix in (AUTO, MIX):
         return suffix
-    if _is_number(suffix) and int(suffix) <= layers:
+    if is_number(suffix) and int(suffix) <= layers:
         return int(suffix)
     raise ValueError(
         f"{name!r} reads layer {suffix[:9]!r}, must be @0 to @{layers}, @{AUTO} or @{MIX}"
     )
-
-
-def _is_number(given: str) -> bool:
-    return given.isascii() and given.isdecimal() and len(given) < 5

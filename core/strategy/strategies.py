@@ -1,26 +1,29 @@
 """The strategies there are: each says what it does, when to use it, and what trains when."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from core.errors import InputError
-from core.strategy.strategy import Moment, Part, Strategy
+from core.strategy.strategy import Moment, Part, Strategy, Typed
+from core.strategy.words import layers_in_words, plural
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen(Strategy):
     """Nothing trains."""
 
+    pattern: ClassVar[str] = "frozen"
+    called: ClassVar[str] = "Everything frozen"
+    place: ClassVar[int] = 12
+    trains_encoder: ClassVar[bool] = False
+    trains_heads: ClassVar[bool] = False
     does: ClassVar[str] = "Freezes everything: nothing is updated, the heads stay as they came."
     good: ClassVar[str] = "Costs nothing and forgets nothing."
     bad: ClassVar[str] = "Heads that nobody trained predict by chance."
     when: ClassVar[str] = "To measure a model as it is."
     source: ClassVar[str] = "The encoder as a feature extractor."
-
-    @property
-    def name(self) -> str:
-        return "frozen"
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (it asks of no part)
         return False
@@ -28,13 +31,13 @@ class Frozen(Strategy):
 
 @dataclass(frozen=True, kw_only=True)
 class Heads(Strategy):
-    """The encoder is frozen, the heads train.
+    """The encoder is frozen, the heads train."""
 
-    Attributes:
-        frozen_head: The task whose head is frozen too; empty for none.
-    """
-
-    frozen_head: str = ""
+    pattern: ClassVar[str] = "heads"
+    called: ClassVar[str] = "Heads only"
+    place: ClassVar[int] = 1
+    listed: ClassVar[str] = "heads: the encoder frozen"
+    trains_encoder: ClassVar[bool] = False
     does: ClassVar[str] = "Freezes the encoder and trains the heads on what it gives."
     good: ClassVar[str] = "Each sentence runs through the network once, whatever the epochs."
     bad: ClassVar[str] = "Can read off only what the encoder already knows."
@@ -50,12 +53,8 @@ class Heads(Strategy):
     epochs: ClassVar[int] = 40
     patience: ClassVar[int] = 20
 
-    @property
-    def name(self) -> str:
-        return f"heads+freeze-head:{self.frozen_head}" if self.frozen_head else "heads"
-
     def trains(self, part: Part) -> bool:
-        return part.layer is None and part.task != self.frozen_head
+        return part.layer is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +66,91 @@ class FreezeHead(Strategy):
     """
 
     task: str
+    pattern: ClassVar[str] = "freeze-head:TASK"
+    called: ClassVar[str] = "One head frozen"
+    place: ClassVar[int] = 10
     does: ClassVar[str] = "Freezes one task's head; the encoder and the other heads train."
     good: ClassVar[str] = "The encoder must keep speaking to a head that works already."
     bad: ClassVar[str] = "An untrained head that is frozen teaches the encoder noise."
     when: ClassVar[str] = "A head is in use, and the encoder is to learn another task beside it."
     source: ClassVar[str] = "Howard & Ruder 2018, ULMFiT, section 3.3 (arXiv:1801.06146)."
 
+    @classmethod
+    def parse(cls, typed: Typed) -> Self | None:
+        return cls(task=_task_of(typed)) if typed.word == "freeze-head" and typed.rest else None
+
+    @classmethod
+    def example(cls, layers: int, tasks: Sequence[str]) -> str:  # noqa: ARG003 (any encoder)
+        return cls(task=tasks[0]).name
+
     @property
     def name(self) -> str:
         return f"freeze-head:{self.task}"
 
+    @property
+    def title(self) -> str:
+        return f"All but the {self.task} head"
+
+    @property
+    def held_head(self) -> str:
+        return self.task
+
     def trains(self, part: Part) -> bool:
         return part.layer is not None or part.task != self.task
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadsButOne(Heads):
+    """The encoder and one head are frozen, the other heads train.
+
+    Attributes:
+        task: Whose head is frozen.
+    """
+
+    task: str
+    pattern: ClassVar[str] = "heads+freeze-head:TASK"
+    called: ClassVar[str] = "Heads only, one of them frozen"
+    place: ClassVar[int] = 11
+    listed: ClassVar[str] = ""
+
+    @classmethod
+    def parse(cls, typed: Typed) -> Self | None:
+        if typed.word != "heads+freeze-head" or not typed.rest:
+            return None
+        task = _task_of(typed)
+        if typed.tasks is not None and len(typed.tasks) == 1:
+            raise ValueError(
+                f"{typed.name!r} freezes the encoder and the only head: that is frozen"
+            )
+        return cls(task=task)
+
+    @classmethod
+    def example(cls, layers: int, tasks: Sequence[str]) -> str:  # noqa: ARG003 (any encoder)
+        return cls(task=tasks[0]).name if len(tasks) > 1 else ""
+
+    @property
+    def name(self) -> str:
+        return f"heads+freeze-head:{self.task}"
+
+    @property
+    def title(self) -> str:
+        return f"{Heads.called}, {self.task} head frozen"
+
+    @property
+    def held_head(self) -> str:
+        return self.task
+
+    def trains(self, part: Part) -> bool:
+        return part.layer is None and part.task != self.task
+
+
+def _task_of(typed: Typed) -> str:
+    if typed.tasks is not None and typed.rest not in typed.tasks:
+        allowed = ", ".join(typed.tasks)
+        raise ValueError(
+            f"{typed.name!r} freezes the head of {typed.rest[:40]!r}, must be of: {allowed}"
+        )
+    return typed.rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +162,9 @@ class Lower(Strategy):
     """
 
     layers: int
+    pattern: ClassVar[str] = "lower:K"
+    called: ClassVar[str] = "Lower layers frozen"
+    place: ClassVar[int] = 2
     does: ClassVar[str] = "Freezes the embeddings and the lowest layers; the rest trains."
     good: ClassVar[str] = "Adapts what is nearest to the task; the frozen part is computed once."
     bad: ClassVar[str] = "What the lower layers miss stays missed."
@@ -100,9 +175,47 @@ class Lower(Strategy):
         "each one's best: three times more forgets three times as much."
     )
 
+    @classmethod
+    def parse(cls, typed: Typed) -> Self | None:
+        if typed.word != "lower":
+            return None
+        if not is_number(typed.rest) or int(typed.rest) >= typed.layers:
+            raise ValueError(
+                f"strategy {typed.name!r} freezes layers 0 to {typed.rest[:9] or '?'}, must be "
+                f"lower:0 to lower:{typed.layers - 1} for an encoder of {typed.layers} layers"
+            )
+        return cls(layers=int(typed.rest))
+
+    @classmethod
+    def example(cls, layers: int, tasks: Sequence[str]) -> str:  # noqa: ARG003 (any tasks)
+        return cls.shares(layers)[1].name if layers > 1 else cls(layers=0).name
+
+    @classmethod
+    def choices(cls, layers: int) -> list[tuple[str, str]]:
+        last, third, two_thirds = cls.shares(layers)
+        offered = [("one layer: the last", last)]
+        for share, own in (("third", third), ("two thirds", two_thirds)):
+            offered.append((f"{plural(layers - own.layers, 'layer')}: the upper {share}", own))
+        found: dict[str, str] = {}  # with few layers some are the same
+        for label, own in offered:
+            found.setdefault(own.name, label)
+        return [(label, name) for name, label in found.items()]
+
+    @classmethod
+    def shares(cls, layers: int) -> tuple[Self, Self, Self]:
+        """Give those that train the last layer, the upper third, and the upper two thirds."""
+        frozen = (layers - 1, 2 * layers // 3, layers // 3)
+        last, third, two_thirds = (cls(layers=each) for each in frozen)
+        return last, third, two_thirds
+
     @property
     def name(self) -> str:
         return f"lower:{self.layers}"
+
+    @property
+    def title(self) -> str:
+        few = f"Lower {plural(self.layers, 'layer')} frozen"
+        return few if self.layers else "Embeddings frozen"
 
     def trains(self, part: Part) -> bool:
         return part.layer is None or part.layer > self.layers
@@ -117,15 +230,45 @@ class Picked(Strategy):
     """
 
     frozen: frozenset[int]
+    pattern: ClassVar[str] = "freeze:0-2+5"
+    called: ClassVar[str] = "Picked by hand"
+    place: ClassVar[int] = 4
     does: ClassVar[str] = "Freezes the layers that were picked; the rest and the heads train."
     good: ClassVar[str] = "Thaws what matters and nothing else."
     bad: ClassVar[str] = "Somebody has to know which; frozen layers above a thawed one save little."
     when: ClassVar[str] = "The layer profile, or a comparison, points at some layers."
     source: ClassVar[str] = "Lee et al. 2023, Surgical Fine-Tuning (arXiv:2210.11466)."
 
+    @classmethod
+    def parse(cls, typed: Typed) -> Self | None:
+        if typed.word != "freeze" or not typed.rest:
+            return None
+        frozen: set[int] = set()
+        for piece in typed.rest.split("+"):
+            match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", piece, flags=re.ASCII)
+            first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+            if not first <= last <= typed.layers:
+                raise ValueError(
+                    f"strategy {typed.name!r} freezes {piece[:20]!r}, must be layers of 0 (the "
+                    f"embeddings) to {typed.layers}, such as {cls.pattern}"
+                )
+            frozen.update(range(first, last + 1))
+        if len(frozen) == typed.layers + 1:
+            raise ValueError(f"{typed.name} freezes every layer: that is heads")
+        return cls(frozen=frozenset(frozen))
+
+    @classmethod
+    def example(cls, layers: int, tasks: Sequence[str]) -> str:  # noqa: ARG003 (any tasks)
+        half = max(0, layers // 2)
+        return cls(frozen=frozenset({*range(half), layers} if half > 1 else {0})).name
+
     @property
     def name(self) -> str:
         return "freeze:" + "+".join(_runs(sorted(self.frozen)))
+
+    @property
+    def title(self) -> str:
+        return f"{layers_in_words(self.frozen).capitalize()} frozen"
 
     def trains(self, part: Part) -> bool:
         return part.layer is None or part.layer not in self.frozen
@@ -135,16 +278,16 @@ class Picked(Strategy):
 class Full(Strategy):
     """Everything trains."""
 
+    pattern: ClassVar[str] = "full"
+    called: ClassVar[str] = "Everything trains"
+    place: ClassVar[int] = 3
+    listed: ClassVar[str] = "everything"
     does: ClassVar[str] = "Trains every layer, the embeddings and the heads."
     good: ClassVar[str] = "Can learn the most."
     bad: ClassVar[str] = "Costs the most, and can forget what the encoder was good for."
     when: ClassVar[str] = "Many rows, or a task far from what the encoder learned."
     source: ClassVar[str] = "Devlin et al. 2019, BERT, section 4 (arXiv:1810.04805)."
     rates_from: ClassVar[str] = "The best of those tried, in steps of about three."
-
-    @property
-    def name(self) -> str:
-        return "full"
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (it says yes to every part)
         return True
@@ -163,6 +306,11 @@ class Gradual(Strategy):
     """
 
     every: int | None = None
+    pattern: ClassVar[str] = "gradual"
+    called: ClassVar[str] = "Gradual unfreezing"
+    place: ClassVar[int] = 5
+    listed: ClassVar[str] = "gradually, from the top down"
+    settable: ClassVar[Mapping[str, str]] = {"unfreeze_every": "every"}
     does: ClassVar[str] = "Trains the heads, then thaws one layer more at a time, top down."
     good: ClassVar[str] = "No layer is shaken by heads that still guess; early epochs are cheap."
     bad: ClassVar[str] = "The lowest layers train late, when the rate is low already."
@@ -174,14 +322,6 @@ class Gradual(Strategy):
     def __post_init__(self) -> None:
         if self.every is not None and not self.every > 0:
             raise InputError(field="unfreeze_every", given=self.every, allowed="at least 1 epoch")
-
-    @property
-    def name(self) -> str:
-        return "gradual"
-
-    @property
-    def settings(self) -> Mapping[str, float]:
-        return {} if self.every is None else {"unfreeze_every": self.every}
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (each part has its time)
         return True
@@ -200,16 +340,16 @@ class Gradual(Strategy):
 class HeadsThenFull(Strategy):
     """The heads train first, then everything does."""
 
+    pattern: ClassVar[str] = "lp-ft"
+    called: ClassVar[str] = "Heads first, then everything"
+    place: ClassVar[int] = 6
+    listed: ClassVar[str] = "heads first, then everything"
     does: ClassVar[str] = "Trains the heads alone for a third of the epochs, then everything."
     good: ClassVar[str] = "The first gradients that reach the encoder come from heads that work."
     bad: ClassVar[str] = "Costs nearly as much as full training."
     when: ClassVar[str] = "New data differs from the old, and both must be served."
     source: ClassVar[str] = "Kumar et al. 2022, LP-FT, section 3 (arXiv:2202.10054)."
     rates_from: ClassVar[str] = "The best of those tried, in steps of about three."
-
-    @property
-    def name(self) -> str:
-        return "lp-ft"
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (each part has its time)
         return True
@@ -223,6 +363,11 @@ class HeadsThenFull(Strategy):
 class Biases(Strategy):
     """Of the encoder only the biases train."""
 
+    pattern: ClassVar[str] = "bitfit"
+    called: ClassVar[str] = "Biases only"
+    place: ClassVar[int] = 8
+    listed: ClassVar[str] = "biases only"
+    takes_in_code: ClassVar[str] = 'name.endswith("bias")'
     does: ClassVar[str] = "Trains the biases of the encoder and the heads; every matrix is frozen."
     good: ClassVar[str] = "A thousandth of the weights, so the result is tiny."
     bad: ClassVar[str] = "Saves a third of the time at most: gradients run through all layers."
@@ -233,10 +378,6 @@ class Biases(Strategy):
     )
     encoder_rate: ClassVar[float] = 3e-3
     gradient: ClassVar[float] = 1.0
-
-    @property
-    def name(self) -> str:
-        return "bitfit"
 
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (every part has biases)
         return True
@@ -254,6 +395,11 @@ class Adapters(Strategy):
     """
 
     rank: int = 8
+    pattern: ClassVar[str] = "lora"
+    called: ClassVar[str] = "Low-rank adapters (LoRA)"
+    place: ClassVar[int] = 9
+    listed: ClassVar[str] = "low-rank adapters (LoRA)"
+    takes_in_code: ClassVar[str] = '"lora_" in name'
     does: ClassVar[str] = "Freezes the encoder and trains low-rank adapters beside its attention."
     good: ClassVar[str] = "Few weights; merged at the end, so that predicting costs nothing more."
     bad: ClassVar[str] = "Gradients run through all adapted layers, so that little time is saved."
@@ -265,8 +411,8 @@ class Adapters(Strategy):
     encoder_rate: ClassVar[float] = 3e-3
 
     @property
-    def name(self) -> str:
-        return "lora"
+    def adapter_rank(self) -> int:
+        return self.rank
 
     def trains(self, part: Part) -> bool:
         return part.layer != 0
@@ -287,6 +433,11 @@ class LayerwiseRates(Strategy):
     """
 
     decay: float = 0.8
+    pattern: ClassVar[str] = "layerwise-lr"
+    called: ClassVar[str] = "The lower, the slower"
+    place: ClassVar[int] = 7
+    listed: ClassVar[str] = "everything, the lower the slower"
+    settable: ClassVar[Mapping[str, str]] = {"lr_decay": "decay"}
     does: ClassVar[str] = "Trains everything, each layer at a share of the rate of the one above."
     good: ClassVar[str] = "Moves most what is nearest to the task and keeps what is general."
     bad: ClassVar[str] = (
@@ -302,14 +453,6 @@ class LayerwiseRates(Strategy):
         if not 0 < self.decay <= 1:
             raise InputError(field="lr_decay", given=self.decay, allowed="above 0 and at most 1")
 
-    @property
-    def name(self) -> str:
-        return "layerwise-lr"
-
-    @property
-    def settings(self) -> Mapping[str, float]:
-        return {"lr_decay": self.decay}
-
     def trains(self, part: Part) -> bool:  # noqa: ARG002 (it says yes to every part)
         return True
 
@@ -317,21 +460,25 @@ class LayerwiseRates(Strategy):
         return 1.0 if part.layer is None else self.decay ** max(0, moment.top - part.layer)
 
 
-OFFERED: tuple[tuple[str, type[Strategy]], ...] = (
-    ("frozen", Frozen),
-    ("heads", Heads),
-    ("freeze-head:TASK", FreezeHead),
-    ("heads+freeze-head:TASK", Heads),
-    ("lower:K", Lower),
-    ("full", Full),
-    ("gradual", Gradual),
-    ("lp-ft", HeadsThenFull),
-    ("bitfit", Biases),
-    ("lora", Adapters),
-    ("layerwise-lr", LayerwiseRates),
-    ("freeze:0-2+5", Picked),
+KINDS: tuple[type[Strategy], ...] = (
+    *(Frozen, Heads, FreezeHead, HeadsButOne, Lower, Full, Gradual, HeadsThenFull),
+    *(Biases, Adapters, LayerwiseRates, Picked),
 )
-"""Every strategy, by how its name is typed."""
+"""Every strategy, in the order in which names are listed."""
+
+OFFERED = tuple((kind.pattern, kind) for kind in KINDS)
+"""The same by how its name is typed."""
+
+
+def kind_called(name: str) -> type[Strategy] | None:
+    """Find whose a name is, as typed or told, without looking at what is filled in."""
+    word = name.strip().partition("@")[0].partition(":")[0]
+    return next((kind for kind in KINDS if kind.pattern.partition(":")[0] == word), None)
+
+
+def is_number(given: str) -> bool:
+    """Tell whether a text is a number of at most four digits, as people write them."""
+    return given.isascii() and given.isdecimal() and len(given) < 5
 
 
 def _runs(numbers: Sequence[int]) -> list[str]:

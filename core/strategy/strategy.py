@@ -6,7 +6,7 @@ layer read never runs, whatever a strategy says of it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,46 @@ class Moment:
     top: int
 
 
-class Strategy:
-    """Which parts train, and when. A new one is a subclass, and a line in `core.strategy.scenario`.
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """A strategy's name as a person types it, and for what.
 
     Attributes:
+        given: The name, without where the heads read.
+        name: The same for an error: all that was typed, at most so long.
+        layers: How many layers the encoder has.
+        tasks: The tasks there are; None where nobody knows.
+    """
+
+    given: str
+    name: str
+    layers: int
+    tasks: Sequence[str] | None = None
+
+    @property
+    def word(self) -> str:
+        """What stands before the colon."""
+        return self.given.partition(":")[0]
+
+    @property
+    def rest(self) -> str:
+        """What stands behind it; empty where there is none."""
+        return self.given.partition(":")[2]
+
+
+class Strategy:
+    """Which parts train, and when. A new one is a subclass, in `core.strategy.strategies.KINDS`.
+
+    Attributes:
+        pattern: How its name is typed, with an example of what is to be filled in.
+        called: What people call it.
+        place: Where its card stands among the others, the plainest first.
+        listed: What a list of plain choices calls it; empty where it is not in it.
+        settable: What can be set of it beside its name: its field, by the option's name.
+        trains_encoder: Whether it trains any of the encoder.
+        trains_heads: Whether it trains any head.
+        takes_in_code: In code without Thaw, the condition on a weight's `name` under which it
+            trains where its part does; empty for all.
         does: What it does, in a sentence.
         good: What speaks for it.
         bad: What speaks against it.
@@ -62,6 +98,14 @@ class Strategy:
             what lies below it, and one for its weights.
     """
 
+    pattern: ClassVar[str]
+    called: ClassVar[str]
+    place: ClassVar[int]
+    listed: ClassVar[str] = ""
+    settable: ClassVar[Mapping[str, str]] = {}
+    trains_encoder: ClassVar[bool] = True
+    trains_heads: ClassVar[bool] = True
+    takes_in_code: ClassVar[str] = ""
     does: ClassVar[str]
     good: ClassVar[str]
     bad: ClassVar[str]
@@ -75,15 +119,50 @@ class Strategy:
     patience: ClassVar[int] = 3
     gradient: ClassVar[float] = 2.0
 
+    @classmethod
+    def parse(cls, typed: Typed) -> Self | None:
+        """Read a name as one of this strategy; None where it is another's.
+
+        Raises:
+            ValueError: If it is this strategy's and says what cannot be.
+        """
+        return cls() if typed.given == cls.pattern else None
+
+    @classmethod
+    def example(cls, layers: int, tasks: Sequence[str]) -> str:  # noqa: ARG003 (plain ones are one)
+        """Name one that makes sense for an encoder and some tasks; empty where none does."""
+        return cls.pattern
+
+    @classmethod
+    def choices(cls, layers: int) -> list[tuple[str, str]]:  # noqa: ARG003 (as above)
+        """List what a list of plain choices offers of it: what that says, and the name."""
+        return [(cls.listed, cls.pattern)] if cls.listed else []
+
     @property
     def name(self) -> str:
         """How a person types it."""
-        raise NotImplementedError
+        return self.pattern
+
+    @property
+    def title(self) -> str:
+        """What people call it, with what was filled in."""
+        return self.called
 
     @property
     def settings(self) -> Mapping[str, float]:
-        """What can be set of it beside its name, by the option's name."""
-        return {}
+        """What was set of it beside its name, by the option's name."""
+        given = {option: getattr(self, field) for option, field in self.settable.items()}
+        return {option: value for option, value in given.items() if value is not None}
+
+    @property
+    def held_head(self) -> str:
+        """The task that it names, whose head it keeps frozen; empty for none."""
+        return ""
+
+    @property
+    def adapter_rank(self) -> int | None:
+        """The rank of the adapters that it puts in and trains; None where it has none."""
+        return None
 
     @property
     def was_changed(self) -> bool:

@@ -17,7 +17,6 @@ from core.frozen.prefix import Needs, Prefix
 from core.frozen.processes import Processes, new_prefix
 from core.frozen.scoring import Scorer, needs_of, start_layer
 from core.model.model import MultiTaskModel
-from core.strategy.strategies import Adapters
 from core.strategy.strategy import Moment, Strategy
 from core.training.draws import Draws
 from core.training.losses import parse_balance
@@ -100,8 +99,8 @@ class Learner:
         self.scorer = Scorer(model, targets.texts)
         self._step_loss = StepLoss(model, targets, rows, choice, self.scorer)
         self.draws = Draws(choice.seed, device, processes.rank)
-        if isinstance(strategy, Adapters):
-            self._adapt(strategy)
+        if strategy.adapter_rank is not None:
+            self._adapt(strategy.adapter_rank)
         self.weights = RunWeights(thaw(model.eval(), strategy))
         processes.copy_main(list(self.weights.trained.values()))
         beside = list(self.balance.parameters())
@@ -113,11 +112,11 @@ class Learner:
         self._modes: list[tuple[nn.Module, bool]] = []
         self._modes_at: tuple[Strategy, int] | None = None
 
-    def _adapt(self, strategy: Adapters) -> None:
+    def _adapt(self, rank: int) -> None:
         encoder = self.model.encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.choice.seed)
-            add_adapters(encoder.backbone, rank=strategy.rank, highest=self._top)
+            add_adapters(encoder.backbone, rank=rank, highest=self._top)
         encoder.to(encoder.device)
 
     def _limit_table(self) -> None:

@@ -23,7 +23,6 @@ from core.model.model import MultiTaskModel, default_shapes
 from core.model.model_folder import Saved, save_model
 from core.model.prediction import predict
 from core.strategy.scenario import AUTO, Scenario
-from core.strategy.strategies import Frozen
 from core.strategy.strategy import Part, lowest_read
 from core.system.machine import machine_name, versions
 from core.task import Example, Task
@@ -110,7 +109,7 @@ class Run:
             self.model = MultiTaskModel(encoder, default_shapes(encoder, dataset.tasks, read))
         self.model.to(encoder.device)
         self.notes = list(rows.notes)
-        if isinstance(scenario.strategy, Frozen):
+        if not scenario.strategy.trains_heads:
             self.notes.append("nothing trains: the heads are initial ones and predict by chance")
         highest = self.model.highest_read
         parts = [Part(layer=layer) for layer in range(highest + 1)]

@@ -118,6 +118,10 @@ class Steered(Strategy):
         return self.base.name
 
     @property
+    def title(self) -> str:
+        return self.base.title
+
+    @property
     def settings(self) -> Mapping[str, float]:
         return self.base.settings
 

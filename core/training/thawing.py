@@ -10,7 +10,6 @@ from torch import nn
 from core.config import TrainingChoice
 from core.encoder.adapters import adapter_weights
 from core.model.model import MultiTaskModel
-from core.strategy.strategies import Adapters
 from core.strategy.strategy import Moment, Part, Strategy, parts_of
 from core.training.adamw import AdamW
 
@@ -240,8 +239,9 @@ def planned_sizes(model: MultiTaskModel, strategy: Strategy) -> dict[Part, tuple
     layers, sizes = model.encoder.backbone.layers(), dict[Part, tuple[int, int]]()
     for part in model_parts(model):
         trained, every = part_sizes(model, strategy, part)
-        if isinstance(strategy, Adapters) and part.layer and part.layer <= model.highest_read:
-            added = adapter_weights(layers[part.layer - 1], strategy.rank)
+        rank = strategy.adapter_rank
+        if rank is not None and part.layer and part.layer <= model.highest_read:
+            added = adapter_weights(layers[part.layer - 1], rank)
             trained, every = added, every + added
         sizes[part] = trained, every
     return sizes

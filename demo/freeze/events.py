@@ -57,9 +57,11 @@ class FreezingEvents:
             return
 
         def begin() -> Updates:
+            from core.strategy.strategies import Lower, kind_called
+
             network = self.profiles.network(working, choice)
             names = default_names(network.layers)
-            drawn = next(name for name in reversed(names) if name.startswith("lower"))
+            drawn = next(name for name in reversed(names) if kind_called(name) is Lower)
             view = self._view(network, network.parse(drawn), names, working, choice)
             return wanted, drawn, tuple(names), view, cards_view(network, names)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import AdviceChoice, EncoderChoice
+from core.strategy.words import listed
 from demo.freeze.profiles import ProfileShelf
 from demo.shelves.comparison import Asked
 from demo.shelves.working_data import WorkingData
-from demo.strategies.words import listed
 
 if TYPE_CHECKING:  # torch is behind them
     from core.comparison.choice import ComparisonChoice

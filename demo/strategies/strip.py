@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from core.strategy.words import layer_name, layers_in_words, listed, plural
 from demo.frame.theme import beside
 from demo.frame.views import View
-from demo.strategies.words import (
-    layer_name,
-    layers_in_words,
-    listed,
-    plural,
-    short_count,
-    title_of,
-)
+from demo.strategies.words import short_count, title_of
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.encoder.encoder import Encoder
@@ -172,7 +166,7 @@ def reading(network: Network, scenario: "Scenario", read: int | str) -> "Scenari
 
     wanted = replace(scenario, read=None if read == network.layers else read)
     strategy = scenario.strategy
-    if isinstance(read, int) and not isinstance(strategy, Heads):
+    if isinstance(read, int) and strategy.trains_encoder:
         reached = [Part(layer=layer) for layer in range(read + 1)]
         heads = [Part(task=task) for task in network.names]
         if any(map(strategy.trains, heads)) and not any(map(strategy.trains, reached)):

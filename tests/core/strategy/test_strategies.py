@@ -12,6 +12,7 @@ from core.strategy.strategies import (
     Full,
     Gradual,
     Heads,
+    HeadsButOne,
     HeadsThenFull,
     LayerwiseRates,
     Lower,
@@ -22,7 +23,7 @@ from core.strategy.strategy import Moment, Part, Strategy, frozen_depth, parts_o
 ALL = (
     *(Frozen(), Heads(), Lower(layers=2), Full(), Gradual(), HeadsThenFull(), Biases()),
     *(Adapters(), LayerwiseRates(), Picked(frozen=frozenset({0, 1, 2, 5}))),
-    *(FreezeHead(task="topic"), Heads(frozen_head="topic")),
+    *(FreezeHead(task="topic"), HeadsButOne(task="topic")),
 )
 
 

@@ -10,12 +10,13 @@ from core.data.dataset import read_dataset
 from core.encoder.encoder import Encoder
 from core.knowledge.layer_profile import LayerProfile, LayerScore
 from core.measures.metrics import Interval
+from core.strategy.words import layers_in_words
 from core.training.events import PlanEvent
 from core.training.plan import plan_document
 from core.training.run import begin_run
 from demo.strategies.cards import small_picture
 from demo.strategies.strip import Network, reading, strip_view, toggled
-from demo.strategies.words import layers_in_words, offers, short_count, title_of
+from demo.strategies.words import offers, short_count, title_of
 from tests.tiny_tasks import TASKS
 
 LAYERS = 3
