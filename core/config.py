@@ -18,6 +18,9 @@ COSTS = ("seconds", "memory", "parameters", "forgetting", "inference")
 MAP_METHODS = ("umap", "pca")
 MAP_METRICS = ("cosine", "euclidean", "manhattan")
 
+FOLDS = 3
+"""Wherever rows are dealt into folds: more seeds are more repetitions, never more folds."""
+
 MIX = "mix"
 """What a head may read in a layer's place: a learned average of all layers."""
 

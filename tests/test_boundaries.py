@@ -106,7 +106,7 @@ ROOMS = (
         modules=(
             "events targets losses draws adamw thawing steering observing run_weights "
             "learner validation snapshots checkpoint resuming pace loop run "
-            "plan"
+            "plan estimate"
         ),
         inner=("draws adamw observing run_weights learner validation snapshots resuming pace"),
         may_import=(
@@ -246,12 +246,9 @@ ROOMS = (
     Room(
         "demo.train",
         modules=(
-            "run_map worker ask notes choosing estimate words archive charts example sessions form "
-            "events tab"
+            "run_map worker ask notes choosing words archive charts example sessions form events tab"
         ),
-        inner=(
-            "run_map worker ask notes choosing estimate words archive charts example form events"
-        ),
+        inner="run_map worker ask notes choosing words archive charts example form events",
         may_import=(
             "core.system core.measures core.encoder core.data core.model core.strategy "
             "core.knowledge core.training core.maps core.export core.report demo.frame "

@@ -14,9 +14,7 @@ from core.advice.words import (
     not_judged_in_words,
     unfinished_in_words,
 )
-from core.config import AdviceChoice
-
-FOLDS = 3
+from core.config import FOLDS, AdviceChoice
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,8 @@ from core.advice.costs import Candidate, by_cost
 from core.advice.held_out import HeldOut
 from core.advice.paired import Outcomes
 from core.advice.verdict import CANNOT_TELL, FALSE_CLAIMS, judge
-from core.config import AdviceChoice
+from core.config import FOLDS, AdviceChoice
 
-FOLDS = 3
 Place = tuple[str, int]
 """A run: its strategy and seed."""
 

@@ -14,7 +14,7 @@ from core.knowledge.forgetting import Yardstick
 from core.knowledge.probe import load_probe
 from core.strategy.scenario import Scenario
 from core.strategy.strategies import Full, Heads, Lower
-from core.strategy.strategy import Moment, Part, Strategy, frozen_depth
+from core.strategy.strategy import Moment, Part, Strategy, frozen_depth, layers_run
 from core.training.events import StepEvent
 from core.training.run import Run
 
@@ -66,16 +66,14 @@ class Measured:
         )
         steps = -(-len(deal.training) // choice.batch)
         trained = self.forward * (1 + strategy.gradient)
-        total, deepest = self.load, 0
-        for epoch in range(choice.epochs):
+        total = self.load
+        every = layers_run(strategy, layers, highest, choice.epochs)
+        for epoch, run in enumerate(every):
             moment = Moment(epoch=epoch, epochs=choice.epochs, top=highest)
-            depth = frozen_depth(strategy, layers, moment)
-            frozen = 0 if depth is None else min(depth, highest)
-            deepest = max(deepest, frozen)
-            run = highest - frozen
             total += steps * self.head + run * (training * trained + validation * self.forward)
             if strategy.rate(Part(layer=0), moment) > 0 and strategy.takes(WORDS):
                 total += steps * self.embeddings
+        deepest = highest - min(every)
         return total + self.forward * ((training + validation) * deepest + tested * highest)
 
     def retention(self, strategy: Strategy, layers: int, *, pretrained: bool) -> float:

@@ -171,3 +171,35 @@ ComparisonEvent = (
     | RunStopped
     | ComparisonDone
 )
+
+
+def event_document(event: ComparisonEvent) -> dict[str, Any]:
+    """Describe an event of a comparison: `{event, …}`, as who follows one by JSON is told it."""
+    if isinstance(event, ComparisonStage):
+        return {"event": "stage", **vars(event)}
+    if isinstance(event, ComparisonPlan):
+        runs = [{"strategy": r.strategy, "seed": r.seed, "part": r.part} for r in event.runs]
+        return {"event": "plan", "runs": runs, "seconds": event.seconds}
+    if isinstance(event, RunStarted):
+        return {"event": "started", **vars(event)}
+    if isinstance(event, RunProgress):
+        return {"event": "progress", **vars(event), "loss": dict(event.loss)}
+    if isinstance(event, RunFinished):
+        return {
+            "event": "run",
+            "runs_done": event.done,
+            "seconds_left": event.seconds_left,
+            "run": run_document(event.record),
+        }
+    if isinstance(event, RunFailed):
+        return {"event": "failed", **vars(event)}
+    if isinstance(event, RunStopped):
+        return {"event": "stopped", **vars(event)}
+    return {"event": "report", "report": event.document}
+
+
+def run_document(record: RunRecord) -> dict[str, Any]:
+    """Describe a run that has finished, as a report lists it."""
+    document = record.document()
+    document["tasks"] = document.pop("scores")
+    return document

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from core.config import FOLDS
 from core.data.dataset import Dataset
 from core.data.dealing import HELD_OUT
 from core.data.near_duplicates import groups_of
 from core.data.rare_labels import without_rare_labels
 from core.data.splits import hold_out, iterative_folds
 from core.task import Example, Task, labels_in
-
-FOLDS = 3
-"""Always three: more seeds are more repetitions, so that they never change the runs done."""
 
 
 @dataclass(frozen=True, kw_only=True)

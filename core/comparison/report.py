@@ -12,6 +12,7 @@ from core.advice.costs import Candidate
 from core.advice.held_out import always_wrong
 from core.advice.paired import Estimate, Outcomes
 from core.comparison.choice import ComparisonChoice
+from core.comparison.events import run_document
 from core.comparison.folds import ComparedData
 from core.comparison.store import FORMAT, FinishedRun, RunRecord
 from core.comparison.variants import Variant, further_tables
@@ -123,7 +124,7 @@ def comparison_document(about: Circumstances, runs: Sequence[FinishedRun]) -> di
         "floor": {name: None if each is None else dict(each) for name, each in about.floor.items()},
         "strategies": strategies,
         "best": best,
-        "runs": [_run(run.record) for run in runs],
+        "runs": [run_document(run.record) for run in runs],
         "advice": None if advice is None else _cautioned(advice, strategies),
         **further_tables(about.data, runs, about.further, wanted.score),
         "second_look": second_look(about.data, runs),
@@ -288,13 +289,6 @@ def candidate(name: str, records: Sequence[RunRecord]) -> Candidate | None:
 
 
 _ENDS = ("mean", "low", "high")
-
-
-def _run(record: RunRecord) -> dict[str, Any]:
-    """Describe a run as the report lists it."""
-    document = record.document()
-    document["tasks"] = document.pop("scores")
-    return document
 
 
 def second_look(data: ComparedData, runs: Sequence[FinishedRun]) -> dict[str, Any]:

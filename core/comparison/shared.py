@@ -13,7 +13,7 @@ from typing import Any
 
 from core.comparison.cost import Measured, measure_steps
 from core.comparison.folds import ComparedData, Deal
-from core.config import EncoderChoice
+from core.config import FOLDS, EncoderChoice
 from core.data.rare_labels import without_rare_labels
 from core.encoder.encoder import Encoder, load_encoder
 from core.frozen.layer_states import LayerStates, compute_layer_states
@@ -21,7 +21,7 @@ from core.frozen.prefix import Prefix, prefix_of
 from core.frozen.scoring import needs_from, needs_of
 from core.knowledge.floor import score_floor
 from core.knowledge.forgetting import Yardstick
-from core.knowledge.layer_profile import FOLDS, LayerProfile, layer_profile
+from core.knowledge.layer_profile import LayerProfile, layer_profile
 from core.knowledge.probe import load_probe
 from core.model.model import MultiTaskModel, default_shapes
 from core.strategy.scenario import Scenario

@@ -19,7 +19,7 @@ from core.data.dataset import Dataset
 from core.data.dealing import DealtRows
 from core.encoder.encoder import batches_by_length, load_encoder
 from core.encoder.tokenizer import Tokens
-from core.frozen.prefix import Prefix, open_prefix
+from core.frozen.prefix import TOKENS_PER_BATCH, Prefix, open_prefix
 from core.frozen.scoring import Scorer
 from core.knowledge.forgetting import Retention, Yardstick, own_sample, untouched
 from core.knowledge.probe import load_probe
@@ -48,7 +48,6 @@ SECONDS_BETWEEN_STEPS = 0.1
 """Steps are told no more often than that: nobody reads faster."""
 
 CURVE_POINTS = 200
-TOKENS_PER_BATCH = 2048
 STATES = "thaw-states-"
 """What the folder of a shared prefix begins with: its files are counted off a run's memory."""
 

@@ -7,13 +7,14 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from core.config import FOLDS
 from core.doctor.findings import Finding, Patient, counted, listed
 from core.doctor.language import script_of
 from core.errors import Said, setting
 from core.task import Span, Task
 
-LEAST_GROUPS = 3
-"""A class needs rows for each of the three folds of a cross-validation."""
+LEAST_GROUPS = FOLDS
+"""A class needs rows for each of the folds of a cross-validation."""
 
 _FEW_ROWS = 50
 _LIKELY_ACCURACY = 0.8

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.config import FOLDS
 from core.data.dataset import Dataset
 from core.data.near_duplicates import groups_of
 from core.data.rare_labels import without_rare_labels
@@ -29,7 +30,6 @@ from core.model.spelling import spelling_features
 from core.system.machine import one_thread
 from core.task import IGNORED, Example, Label, Span, Task, spans_of, tags_of
 
-FOLDS = 3
 PENALTY, TOKEN_PENALTY = 0.1, 0.01
 """L2 penalties on standardised states, the same for every layer, so that layers compare."""
 

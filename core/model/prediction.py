@@ -7,14 +7,17 @@ import torch
 from torch import Tensor
 
 from core.encoder.backbone import eval_mode
-from core.encoder.encoder import CancelledError, Progress, batches_by_length
+from core.encoder.encoder import (
+    TOKENS_PER_BATCH,
+    CancelledError,
+    Progress,
+    batches_by_length,
+)
 from core.encoder.tokenizer import Tokens
 from core.model.attribution import WordContributions, split_logits, why_not_exact
 from core.model.heads import SentenceHead, TaskHead, TokenHead
 from core.model.model import MultiTaskModel, ReadText
 from core.task import OUTSIDE, Span, Task, spans_of
-
-TOKENS_PER_BATCH = 4096
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,18 @@ def plan_document(run: Run, event: PlanEvent) -> dict[str, Any]:
     }
 
 
+def model_facts(run: Run) -> dict[str, Any]:
+    """Say what a drawing of a run's model takes beside its plan: `{tasks, layers, pooling}`."""
+    return {
+        "tasks": [
+            {"name": task.name, "kind": task.kind, "labels": list(task.labels)}
+            for task in run.model.tasks
+        ],
+        "layers": run.model.encoder.layers,
+        "pooling": run.model.encoder.pooling,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartState:
     """What becomes of a part in a training.

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from core.config import TrainingChoice
+from core.config import FOLDS, TrainingChoice
 from core.data.dataset import Dataset
 from core.data.dealing import DealtRows, deal_rows
 from core.data.near_duplicates import groups_of
@@ -17,7 +17,7 @@ from core.encoder.encoder import Encoder, Progress
 from core.encoder.precision import SELF_TEST_SENTENCES
 from core.frozen.prefix import Prefix
 from core.frozen.processes import ALONE, Processes
-from core.knowledge.layer_profile import FOLDS, layer_profile
+from core.knowledge.layer_profile import layer_profile
 from core.model.card import model_card
 from core.model.model import MultiTaskModel, default_shapes
 from core.model.model_folder import Saved, save_model

@@ -231,3 +231,16 @@ def steer(
         heads = part_of is None or part_of.layer is None
         group["full_lr"] = rates.heads if heads else rates.encoder
     return thaw(model, strategy, moment)
+
+
+def change_in_words(change: Mapping[str, Any], refused: str = "") -> str:
+    """Say what was changed, or why it was not."""
+    said = []
+    for key, what in (("thawed", "thawed"), ("frozen", "frozen")):
+        if change.get(key):
+            said.append(f"{', '.join(change[key])} {what}")
+    for key, what in (("encoder_rate", "layers' rate"), ("head_rate", "heads' rate")):
+        if change.get(key):
+            said.append(f"{what} {change[key]:g}")
+    text = "; ".join(said)
+    return f"not changed ({text}): {refused}" if refused else text

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from core.config import FOLDS
 from core.encoder.catalogue import find_spec
 from demo.data.form import renames_of
 from demo.frame.spoken import as_page_says
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.task import Example, Task
 
-FOLDS = 3
 SPLITS = ("train", "validation", "test")
 MOST_BARS = 12
 MOST_CROSSED = 8

@@ -157,7 +157,7 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
 
 async def _follow(shelves: Shelves, comparison: Comparison) -> AsyncIterator[dict[str, Any]]:
     """Tell how far a comparison is, until it has ended."""
-    version, told, begun = -1, 0, time.monotonic()
+    version, passed, last, begun = -1, 0, None, time.monotonic()
     while True:
         if comparison.state == WAITING:
             begun = time.monotonic()
@@ -169,27 +169,16 @@ async def _follow(shelves: Shelves, comparison: Comparison) -> AsyncIterator[dic
                 )
         if comparison.version != version:
             version = comparison.version
-            document = _event(comparison, shelves.comparisons.place(comparison), told)
-            told = len((comparison.report or {}).get("runs", []))
-            yield document
+            place = shelves.comparisons.place(comparison)
+            news = comparison.finished[passed:] or [comparison.told or {}]
+            passed = len(comparison.finished)
+            for document in [{"event": "waiting", "before": place}] if place else news:
+                if document and document is not last:
+                    yield document
+                last = document
         if not comparison.going:
             return
         await asyncio.sleep(TICK_SECONDS)
-
-
-def _event(comparison: Comparison, place: int, told: int) -> dict[str, Any]:
-    runs = (comparison.report or {}).get("runs", [])
-    if place:
-        return {"event": "waiting", "before": place}
-    if comparison.stage:
-        return {"event": "stage", "what": comparison.stage}
-    if len(runs) > told:
-        done = {"runs_done": len(runs), "seconds_left": comparison.left}
-        return {"event": "run", **done, "run": runs[-1]}
-    if comparison.progress is not None:
-        return {"event": "progress", **comparison.progress}
-    planned = [{k: run[k] for k in ("strategy", "seed", "part")} for run in comparison.planned]
-    return {"event": "plan", "runs": planned, "seconds": comparison.seconds}
 
 
 def _read(shelves: Shelves, data: WorkingData, most: int) -> "Dataset":

@@ -27,6 +27,7 @@ def follow_best(comparison: "Comparison", cancelled: Callable[[], bool]) -> None
         RuntimeError: If it did not come to its end.
     """
     from core.comparison.best import BestJob, do_best
+    from core.comparison.events import RunProgress, event_document
     from core.comparison.folds import compared_data
     from core.comparison.shared import Failed
     from core.comparison.work import Step
@@ -61,8 +62,8 @@ def follow_best(comparison: "Comparison", cancelled: Callable[[], bool]) -> None
                 if isinstance(message, Failed):
                     raise RuntimeError(message.reason)
                 if isinstance(message, Step):
-                    comparison.progress = {"strategy": strategy, "seed": 0, **vars(message)}
-                    comparison.progress["loss"] = dict(message.loss)
+                    step = RunProgress(strategy=strategy, seed=0, part="", **vars(message))
+                    comparison.progress = event_document(step)
                 else:
                     comparison.best = str(message)
                 comparison.changed()

@@ -54,7 +54,10 @@ class Comparison:
         planned: The runs of the plan, in order, each `{strategy, seed, part, seconds, state}`.
         seconds: What the plan is expected to take.
         left: Seconds expected to be left.
-        progress: How far the runs are that are running.
+        progress: How far the runs are that are running, as `told`.
+        told: What it has told last that is worth passing on, as
+            `core.comparison.events.event_document` describes it.
+        finished: What it has told of each run that has finished, the same.
         report: Of what has finished so far.
         why: Why it failed, in a sentence.
         version: Counts its changes.
@@ -74,6 +77,8 @@ class Comparison:
     seconds: float = 0.0
     left: float | None = None
     progress: dict[str, Any] | None = None
+    told: dict[str, Any] | None = None
+    finished: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] | None = None
     why: str = ""
     version: int = 0

@@ -105,6 +105,7 @@ class ComparisonShelf:
         found.state, found.why, found.stage = WAITING, "", "starting"
         found.stopping = threading.Event()
         found.unwatched, found.progress, found.best = None, None, ""
+        found.told, found.finished = None, []
         found.changed()
         self._waiting.append(found)
         threading.Thread(
@@ -282,39 +283,28 @@ def take(comparison: Comparison, event: "ComparisonEvent") -> None:
         RunProgress,
         RunStarted,
         RunStopped,
+        event_document,
     )
 
     if isinstance(event, ComparisonStage):
-        comparison.stage = event.what
+        comparison.stage, comparison.told = event.what, event_document(event)
     elif isinstance(event, ComparisonPlan):
         comparison.stage = ""
         comparison.seconds = comparison.left = event.seconds
+        comparison.told = event_document(event)
         comparison.planned = [
-            {
-                "strategy": run.strategy,
-                "seed": run.seed,
-                "part": run.part,
-                "seconds": run.seconds,
-                "state": "done" if run.done else "waits",
-            }
-            for run in event.runs
+            {**told, "seconds": run.seconds, "state": "done" if run.done else "waits"}
+            for told, run in zip(comparison.told["runs"], event.runs, strict=True)
         ]
     elif isinstance(event, RunStarted):
         _mark(comparison, (event.part, event.strategy, event.seed), "runs")
     elif isinstance(event, RunProgress):
-        comparison.progress = {
-            "strategy": event.strategy,
-            "seed": event.seed,
-            "part": event.part,
-            "step": event.step,
-            "steps": event.steps,
-            "epoch": event.epoch,
-            "loss": dict(event.loss),
-        }
+        comparison.told = comparison.progress = event_document(event)
     elif isinstance(event, RunFinished):
         record = event.record
         _mark(comparison, (event.part, record.strategy, record.seed), "done")
         comparison.left, comparison.progress = event.seconds_left, None
+        comparison.finished.append(event_document(event))
         comparison.report = event.report()
     elif isinstance(event, RunFailed):
         _mark(comparison, (event.part, event.strategy, event.seed), "failed")

@@ -1,8 +1,9 @@
 """What the events of the Train tab do: plain values in, plain values out."""
 
+import functools
 import html
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -19,9 +20,11 @@ from demo.shelves.working_data import WorkingData
 from demo.train.archive import zip_piece
 from demo.train.ask import CORPUS_DATA, Experiment, TrainingAsk
 from demo.train.charts import figures_of
-from demo.train.estimate import Estimates
 from demo.train.sessions import Sessions
-from demo.train.words import summary_of
+from demo.train.words import estimate_in_words, summary_of
+
+if TYPE_CHECKING:  # torch is behind it
+    from core.training.estimate import Estimates
 
 Updates = tuple[Any, ...]
 SKIP = gr.skip()
@@ -39,8 +42,14 @@ class TrainingEvents:
         self.shelf, self.data, self.models = shelves.encoders, shelves.data, shelves.models
         self.sessions = sessions
         self.uploads = ModelUploads(local=self.shelf.local)
-        self.estimates = Estimates(sessions.knows)
         self._running = RunningWork()
+
+    @functools.cached_property
+    def estimates(self) -> "Estimates":
+        """What says how long a run takes; it comes with torch, so on first use."""
+        from core.training.estimate import Estimates
+
+        return Estimates(self.sessions.knows)
 
     def start(
         self,
@@ -95,7 +104,8 @@ class TrainingEvents:
             dataset = self.data.get(ask.data(working))
             job = ask.job(dataset, choice)
             scenario = _check(job.strategy, encoder.layers, [t.name for t in dataset.tasks])
-            return self.estimates.in_words(encoder, scenario, job)
+            found = self.estimates.document(encoder, scenario, job.dataset, job.choice)
+            return estimate_in_words(found)
 
         try:
             return f'<p class="soft">{html.escape(Work(lambda *_: say()).result())}</p>'

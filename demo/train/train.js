@@ -39,7 +39,7 @@
     if (seen.state === "done") return [seen.summary ? seen.summary.lead : "Done.", ""];
     if (seen.state === "waiting") return ["Waiting.", ` Another run trains here: yours is number ${seen.place} of ${seen.waiting} in the queue.`];
     const step = run.last && run.plan ? ` Step ${run.last.step} of ${run.plan.steps}, epoch ${run.last.epoch} of ${run.plan.epochs}.` : "";
-    const left = run.last && seen.state === "running" && !run.done ? ` About ${Math.max(1, Math.round(run.last.left))} s left, ${Math.round(run.last.tokens).toLocaleString("en")} tokens a second.` : "";
+    const left = run.last && seen.state === "running" && !run.done ? ` About ${Math.max(1, Math.round(run.last.seconds_left))} s left, ${Math.round(run.last.tokens_per_second).toLocaleString("en")} tokens a second.` : "";
     return [`${STATES[seen.state]}.`, `${step}${left}${run.doing ? ` ${run.doing}` : ""}`];
   }
 

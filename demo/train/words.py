@@ -100,3 +100,23 @@ def _seen(experiment: str, log: Log, done: Mapping[str, Any]) -> str:
         f"is {100 * score:.0f} %, and the encoder's sense of similarity fell from "
         f"{similarity['before']:.2f} to {similarity['after']:.2f}. Low rates move less and keep it."
     )
+
+
+def estimate_in_words(estimate: Mapping[str, Any]) -> str:
+    """Say how long a run will take, and what makes the time.
+
+    Args:
+        estimate: What `core.training.estimate.Estimates.document` gave.
+    """
+    return (
+        f"About {duration(estimate['seconds'])} on this machine: {estimate['rows']:,} rows to "
+        f"learn from and {estimate['validation_rows']:,} to validate on, "
+        f"{estimate['steps_an_epoch']} steps an epoch."
+    )
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -24,7 +24,7 @@ from demo.train.run_map import RunMapTelling
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.data.dataset import Dataset
     from core.encoder.encoder import Encoder
-    from core.training.events import ChangeEvent, Event, PlanEvent, StepEvent
+    from core.training.events import Event
     from core.training.run import Run
     from core.training.steering import Change
 
@@ -118,7 +118,7 @@ def _train(telling: "_Telling", job: TrainingJob, folder: Path) -> None:
         if isinstance(event, SnapshotEvent):
             telling.say(moments.document(event))
             continue
-        for document in _documents(run, event, choice):
+        for document in _documents(run, event):
             telling.tell(document)
     telling.say({"event": "doing", "text": "Writing the model down…"})
     run.save(folder, command=_command(job))
@@ -264,65 +264,23 @@ class _Steering:
         return found
 
 
-def _documents(run: "Run", event: "Event", choice: TrainingChoice) -> list[Document]:
-    from core.training.events import ChangeEvent, PlanEvent, StepEvent, event_document
+def _documents(run: "Run", event: "Event") -> list[Document]:
+    from core.training.events import ChangeEvent, PlanEvent, event_document
+    from core.training.plan import model_facts, plan_document
+    from core.training.steering import change_in_words
 
-    if isinstance(event, StepEvent):
-        return [_step(event)]
-    document = event_document(event)
     if isinstance(event, PlanEvent):
+        plan = plan_document(run, event) | model_facts(run)
         frozen = {"event": "doing", "text": "Running what is frozen, once for each sentence…"}
-        return [_plan(run, event, choice), *([] if event.prefix is None else [frozen])]
+        return [plan, *([] if event.prefix is None else [frozen])]
+    document = event_document(event)
     if isinstance(event, ChangeEvent):
-        return [_change(document, event)]
-    return [document]
+        return [document | {"text": change_in_words(event.change, event.refused)}]
+    return [_brief(document) if document["event"] == "step" else document]
 
 
-def _step(event: "StepEvent") -> Document:
-    return {
-        "event": "step",
-        "step": event.step,
-        "epoch": event.epoch,
-        "loss": {name: round(loss, 5) for name, loss in event.loss.items()},
-        "gradient": {name: round(norm, 5) for name, norm in event.gradient.items()},
-        "rates": {name: float(f"{rate:.3g}") for name, rate in event.rates.items()},
-        "tokens": round(event.tokens_per_second),
-        "seconds": round(event.seconds, 2),
-        "left": round(event.seconds_left, 1),
-    }
-
-
-def _plan(run: "Run", event: "PlanEvent", choice: TrainingChoice) -> Document:
-    from core.training.plan import plan_document
-
-    document = plan_document(run, event)
-    tasks = [
-        {"name": task.name, "kind": task.kind, "labels": list(task.labels)}
-        for task in run.model.tasks
-    ]
-    return document | {
-        "tasks": tasks,
-        "layers": run.model.encoder.layers,
-        "top": run.model.highest_read,
-        "encoder_rate": choice.encoder_rate or run.scenario.strategy.encoder_rate,
-        "head_rate": choice.head_rate or run.scenario.strategy.head_rate,
-        "steps_an_epoch": -(-event.rows // choice.batch),
-        "pooling": run.model.encoder.pooling,
-    }
-
-
-def _change(document: Document, event: "ChangeEvent") -> Document:
-    return document | {"text": change_in_words(event.change, event.refused)}
-
-
-def change_in_words(change: Mapping[str, Any], refused: str = "") -> str:
-    """Say what was changed, or why it was not."""
-    said = []
-    for key, what in (("thawed", "thawed"), ("frozen", "frozen")):
-        if change.get(key):
-            said.append(f"{', '.join(change[key])} {what}")
-    for key, what in (("encoder_rate", "layers' rate"), ("head_rate", "heads' rate")):
-        if change.get(key):
-            said.append(f"{what} {change[key]:g}")
-    text = "; ".join(said)
-    return f"not changed ({text}): {refused}" if refused else text
+def _brief(value: Any) -> Any:  # noqa: ANN401 (a part of a document)
+    """Drop the digits that nobody reads: a step travels ten times a second."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return {key: _brief(each) for key, each in value.items()} if isinstance(value, dict) else value

@@ -31,7 +31,7 @@ from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.data.dataset import Dataset, read_dataset
 from core.encoder.encoder import load_encoder
 from core.strategy.scenario import parse_strategy
-from demo.train.estimate import Estimates
+from core.training.estimate import Estimates
 from demo.train.example import shipped_similarity
 from demo.train.sessions import DONE, OVER, Sessions
 from demo.train.worker import TrainingJob, serve_training
@@ -89,7 +89,7 @@ def live_runs(
             known_similarity=known,
         )
         scenario = parse_strategy(name, encoder.layers, [task.name for task in data.tasks])
-        said = estimates.seconds(encoder, scenario, job)
+        said = estimates.seconds(encoder, scenario, data, choice)
         if not place:
             train(job)  # a person starts seconds later, when all has been imported behind the page
         begun = time.perf_counter()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.comparison.folds import FOLDS, compared_data
+from core.comparison.folds import compared_data
+from core.config import FOLDS
 from core.data.dataset import Dataset
 from core.task import Example, Span, Task
 

@@ -4,13 +4,12 @@ import random
 import pytest
 import torch
 
-from core.config import DataChoice
+from core.config import FOLDS, DataChoice
 from core.data.corpus import load_corpus
 from core.data.dataset import read_dataset
 from core.encoder.encoder import CancelledError, Encoder
 from core.frozen.layer_states import compute_layer_states
 from core.knowledge.layer_profile import (
-    FOLDS,
     LayerProfile,
     LayerScore,
     best_in_words,

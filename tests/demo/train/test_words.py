@@ -4,12 +4,13 @@ import pytest
 
 from core.config import EncoderChoice
 from core.strategy.strategies import Lower
+from core.training.steering import change_in_words
 from demo.frame.views import View
 from demo.train.archive import zip_piece
 from demo.train.ask import MOST_ROWS, TrainingAsk
 from demo.train.example import shipped_run, shipped_similarity
 from demo.train.words import summary_of
-from demo.train.worker import TrainingJob, change_in_words
+from demo.train.worker import TrainingJob
 
 
 class Rows:

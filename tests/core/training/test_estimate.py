@@ -10,8 +10,7 @@ from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.data.dataset import read_dataset
 from core.encoder.encoder import load_encoder
 from core.strategy.scenario import parse_strategy
-from demo.train.estimate import MEASUREMENTS, Estimates, measured
-from demo.train.worker import TrainingJob
+from core.training.estimate import MEASUREMENTS, Estimates, measured
 
 
 @pytest.mark.parametrize("family", ["minilm", "distilbert", "mpnet", "stella-1.5b"])
@@ -39,13 +38,10 @@ def test_an_estimate_grows_with_what_trains_how_often_and_on_how_much(
     encoder, estimates = load_encoder(choice), Estimates()
 
     def seconds(strategy: str, epochs: int = 3, rows: int | None = None) -> float:
-        job = TrainingJob(
-            dataset=read_dataset(DataChoice(source=str(tmp_path / "rows.csv"), rows=rows)),
-            encoder=choice,
-            strategy=strategy,
-            choice=TrainingChoice(epochs=epochs, threads=1),
-        )
-        return estimates.seconds(encoder, parse_strategy(strategy, encoder.layers), job)
+        dataset = read_dataset(DataChoice(source=str(tmp_path / "rows.csv"), rows=rows))
+        training = TrainingChoice(epochs=epochs, threads=1)
+        scenario = parse_strategy(strategy, encoder.layers)
+        return estimates.seconds(encoder, scenario, dataset, training)
 
     for _ in range(MEASUREMENTS):  # then it is measured no more, and sums alone differ
         first = seconds("full")
@@ -54,3 +50,8 @@ def test_an_estimate_grows_with_what_trains_how_often_and_on_how_much(
     assert seconds("bitfit") < seconds("full"), "of its layers only the biases have a gradient"
     assert seconds("full", epochs=3) < seconds("full", epochs=6)
     assert seconds("full", rows=30) < seconds("full")
+    dataset = read_dataset(DataChoice(source=str(tmp_path / "rows.csv")))
+    told = estimates.document(
+        encoder, parse_strategy("heads", 3), dataset, TrainingChoice(batch=8, threads=1)
+    )
+    assert (told["rows"], told["validation_rows"], told["steps_an_epoch"]) == (51, 9, 7)

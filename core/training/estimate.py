@@ -4,13 +4,19 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from demo.train.worker import TrainingJob
+import torch
+from torch import nn
 
-if TYPE_CHECKING:  # torch is behind it
-    from core.encoder.encoder import Encoder
-    from core.strategy.scenario import Scenario
+from core.config import TrainingChoice
+from core.data.dataset import Dataset
+from core.data.dealing import HELD_OUT
+from core.encoder.encoder import Encoder, pad
+from core.knowledge.probe import load_probe
+from core.strategy.scenario import Scenario
+from core.strategy.strategy import Strategy, frozen_depth, layers_run
+from core.system.machine import torch_threads, usable_cores
 
 MEASURED_SENTENCES = 16
 MEASURED_LAYERS = 2
@@ -20,15 +26,12 @@ MEASURED_TIMES = 3
 MEASUREMENTS = 3
 """How often a machine is measured anew: what was asked first may have met a busy moment."""
 
-LEARNED = 0.85
-"""Of the rows; the rest validates."""
-
 STEP_SECONDS = 0.008
 START_SECONDS = 0.6
 """A process of its own, the encoder loaded, the rows dealt, and the model written at the end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TokenCosts:
     """What a token costs in a layer of an encoder.
 
@@ -53,51 +56,60 @@ class Estimates:
         self._of: dict[str, list[TokenCosts]] = {}  # by fingerprint
         self._knows = knows
 
-    def seconds(self, encoder: "Encoder", scenario: "Scenario", job: TrainingJob) -> float:
+    def document(
+        self, encoder: Encoder, scenario: Scenario, dataset: Dataset, choice: TrainingChoice
+    ) -> dict[str, Any]:
+        """Estimate a run: `{seconds, rows, validation_rows, steps_an_epoch}`.
+
+        Args:
+            encoder: What it trains on top of.
+            scenario: Its strategy.
+            dataset: Its rows.
+            choice: Epochs, batch and threads.
+        """
+        rows = len(dataset.examples)
+        held = round(HELD_OUT * rows)
+        return {
+            "seconds": self.seconds(encoder, scenario, dataset, choice),
+            "rows": rows - held,
+            "validation_rows": held,
+            "steps_an_epoch": -(-(rows - held) // choice.batch),
+        }
+
+    def seconds(
+        self, encoder: Encoder, scenario: Scenario, dataset: Dataset, choice: TrainingChoice
+    ) -> float:
         """Estimate the seconds of a run, from its start to its model.
 
         Args:
             encoder: What it trains on top of.
             scenario: Its strategy.
-            job: Its rows and settings.
+            dataset: Its rows.
+            choice: Epochs, batch and threads.
         """
-        from core.strategy.strategy import Strategy, frozen_depth
-
-        texts = [example.text for example in job.dataset.examples]
+        texts = [example.text for example in dataset.examples]
         some = texts[:: max(1, len(texts) // 50)]
         tokens = _tokens(encoder, some) / len(some) * len(texts)
         top = scenario.read if isinstance(scenario.read, int) else encoder.layers
-        epochs = job.choice.epochs
-        steps = epochs * -(-round(LEARNED * len(texts)) // job.choice.batch)
-        depth = frozen_depth(scenario.strategy, encoder.layers)
-        cost = self._costs(encoder, texts, job.choice.threads)
-        forward, trained = _passes(scenario, encoder.layers, top, epochs)
+        steps = choice.epochs * -(-round((1 - HELD_OUT) * len(texts)) // choice.batch)
+        cost = self._costs(encoder, texts, choice.threads)
+        every = layers_run(scenario.strategy, encoder.layers, top, choice.epochs)
+        forward = sum(every) * HELD_OUT + top - min(every)  # what is frozen runs once
+        trained = sum(every) * (1 - HELD_OUT)
         gradient = (1 + scenario.strategy.gradient) / (1 + Strategy.gradient)
         total = tokens * (forward * cost.forward + trained * gradient * cost.trained)
+        depth = frozen_depth(scenario.strategy, encoder.layers)
         if depth is None or depth < top:
             total += self._forgotten(encoder) * cost.forward
         return START_SECONDS + total + steps * STEP_SECONDS
 
-    def in_words(self, encoder: "Encoder", scenario: "Scenario", job: TrainingJob) -> str:
-        """Say how long a run will take, and what makes the time."""
-        rows, batch = len(job.dataset.examples), job.choice.batch
-        learned = rows - round((1 - LEARNED) * rows)
-        each = -(-learned // batch)
-        took = in_words(self.seconds(encoder, scenario, job))
-        return (
-            f"About {took} on this machine: {learned:,} rows to learn from and {rows - learned:,} "
-            f"to validate on, {each} steps an epoch."
-        )
-
-    def _forgotten(self, encoder: "Encoder") -> float:
+    def _forgotten(self, encoder: Encoder) -> float:
         """Count what is run to see what was forgotten, in tokens times layers."""
-        from core.knowledge.probe import load_probe
-
         sides = [side for pair in load_probe().pairs for side in pair]
         times = 1 if self._knows(encoder.fingerprint()) else 2
         return times * _tokens(encoder, sides) * encoder.layers
 
-    def _costs(self, encoder: "Encoder", texts: list[str], threads: int | None) -> TokenCosts:
+    def _costs(self, encoder: Encoder, texts: list[str], threads: int | None) -> TokenCosts:
         found = self._of.setdefault(encoder.fingerprint(), [])
         if len(found) < MEASUREMENTS:
             found.append(measured(encoder, texts[:MEASURED_SENTENCES], threads))
@@ -107,7 +119,7 @@ class Estimates:
         )
 
 
-def measured(encoder: "Encoder", texts: Sequence[str], threads: int | None) -> TokenCosts:
+def measured(encoder: Encoder, texts: Sequence[str], threads: int | None) -> TokenCosts:
     """Measure what a token costs in a layer, without and with its gradient.
 
     Args:
@@ -115,12 +127,6 @@ def measured(encoder: "Encoder", texts: Sequence[str], threads: int | None) -> T
         texts: Some, as they are learned from.
         threads: Of the run; None is the usable cores.
     """
-    import torch
-    from torch import nn
-
-    from core.encoder.encoder import pad
-    from core.system.machine import torch_threads, usable_cores
-
     backbone = encoder.backbone
     shared: dict[int, object] = {id(w): nn.Parameter(w.detach()) for w in backbone.parameters()}
     learning = copy.deepcopy(backbone, shared).train()
@@ -155,26 +161,5 @@ def _quickest(work: Callable[[], object]) -> float:
     return min(found)
 
 
-def _passes(scenario: "Scenario", layers: int, top: int, epochs: int) -> tuple[float, float]:
-    """Count how often a token runs through a layer, without and with its gradient."""
-    from core.strategy.strategy import Moment, frozen_depth
-
-    forward, trained, deepest = 0.0, 0.0, 0
-    for epoch in range(epochs):
-        depth = frozen_depth(scenario.strategy, layers, Moment(epoch=epoch, epochs=epochs, top=top))
-        frozen = 0 if depth is None else min(depth, top)
-        deepest = max(deepest, frozen)
-        forward += (top - frozen) * (1 - LEARNED)
-        trained += (top - frozen) * LEARNED
-    return forward + deepest, trained  # what is frozen runs once
-
-
-def _tokens(encoder: "Encoder", texts: list[str]) -> int:
+def _tokens(encoder: Encoder, texts: list[str]) -> int:
     return sum(len(each.ids) for each in encoder.tokenizer.encode(texts))
-
-
-def in_words(seconds: float) -> str:
-    """Write a time as people say it."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
