@@ -246,7 +246,8 @@ ROOMS = (
     Room(
         "demo.train",
         modules=(
-            "run_map worker ask notes choosing words archive charts example sessions form events tab"
+            "run_map worker ask notes choosing words archive charts example sessions form events "
+            "tab"
         ),
         inner="run_map worker ask notes choosing words archive charts example form events",
         may_import=(
