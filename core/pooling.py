@@ -64,6 +64,22 @@ class Mean(WeightedSum):
         return shares(mask.to(dtype))
 
 
+class MeanSqrt(WeightedSum):
+    """The sum of the real tokens by the square root of how many they are.
+
+    Source:
+        Cer et al. 2018, Universal Sentence Encoder, section 3 (arXiv:1803.11175).
+    """
+
+    name = "mean-sqrt"
+    theirs = "mean_sqrt_len_tokens"
+    flag = "pooling_mode_mean_sqrt_len_tokens"
+
+    def weights(self, mask: "Tensor", dtype: "torch.dtype") -> "Tensor":
+        real = mask.to(dtype)  # (batch, tokens)
+        return real / real.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+
+
 class Cls(Pooling):
     """The state of the first real token.
 
@@ -138,10 +154,7 @@ class Last(Pooling):
         return _take(tokens, (mask.to(torch.int64) * positions).argmax(dim=1))
 
 
-EVERY: tuple[Pooling, ...] = (Mean(), Cls(), Max(), WeightedMean(), Last())
-
-NOT_RUN = {"pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens"}
-"""What sentence-transformers has beside them: its flag in a folder, and its name."""
+EVERY: tuple[Pooling, ...] = (Mean(), Cls(), Max(), WeightedMean(), Last(), MeanSqrt())
 
 
 def pooling_named(name: str) -> Pooling:
@@ -189,8 +202,7 @@ def declared_pooling(config: Mapping[str, Any]) -> str:
     """
     known, declared = {each.theirs: each.name for each in EVERY}, config.get("pooling_mode")
     if declared is None:
-        flags = {each.flag: each.theirs for each in EVERY} | NOT_RUN
-        declared = [mode for flag, mode in flags.items() if config.get(flag)] or [Mean.theirs]
+        declared = [each.theirs for each in EVERY if config.get(each.flag)] or [Mean.theirs]
     modes = [declared] if isinstance(declared, str) else list(declared)
     if len(modes) != 1 or modes[0] not in known:
         raise ValueError(f"pooling is {'+'.join(modes)}, must be one of: {', '.join(known)}")
@@ -199,7 +211,7 @@ def declared_pooling(config: Mapping[str, Any]) -> str:
 
 def flags_of(name: str) -> dict[str, bool]:
     """Declare a pooling as sentence-transformers 2 to 5 do, which its version 6 reads too."""
-    return {each.flag: each.name == name for each in EVERY} | dict.fromkeys(NOT_RUN, False)
+    return {each.flag: each.name == name for each in EVERY}
 
 
 def shares(weights: "Tensor") -> "Tensor":

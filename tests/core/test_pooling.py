@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sentence_transformers.sentence_transformer.modules import Pooling as Theirs
 
 from core.config import POOLINGS
-from core.pooling import EVERY, NOT_RUN, Pooling, WeightedSum, declared_pooling, flags_of, pool
+from core.pooling import EVERY, Pooling, WeightedSum, declared_pooling, flags_of, pool
 
 TOKENS = torch.tensor([[[1.0, -4.0], [3.0, 2.0], [9.0, 9.0]]])
 MASK = torch.tensor([[1, 1, 0]])
@@ -15,6 +15,7 @@ BY_HAND = {
     "max": [3.0, 2.0],
     "weighted-mean": [(1 * 1 + 2 * 3) / 3, (1 * -4 + 2 * 2) / 3],
     "last": [3.0, 2.0],
+    "mean-sqrt": [4 / 2**0.5, -2 / 2**0.5],
 }
 
 
@@ -66,14 +67,19 @@ def test_a_folder_declares_it_by_flag_or_name_and_is_read_the_same(pooling: Pool
     assert declared_pooling({"pooling_mode": [pooling.theirs]}) == pooling.name
 
 
-def test_every_pooling_of_sentence_transformers_is_run_or_known_not_to_be() -> None:
-    known = {*(pooling.theirs for pooling in EVERY), *NOT_RUN.values()}
-    assert known == set(Theirs.POOLING_MODES)
-    for flag, theirs in NOT_RUN.items():
-        with pytest.raises(ValueError, match=f"pooling is {theirs}, must be one of: mean, cls"):
-            declared_pooling({flag: True})
-    with pytest.raises(ValueError, match=r"pooling is mean\+cls"):
+def test_every_pooling_of_sentence_transformers_is_run_and_one_at_a_time() -> None:
+    assert {pooling.theirs for pooling in EVERY} == set(Theirs.POOLING_MODES)
+    with pytest.raises(ValueError, match=r"pooling is mean\+cls, must be one of: mean, cls"):
         declared_pooling({"pooling_mode": ["mean", "cls"]})
+
+
+@pytest.mark.parametrize("pooling", EVERY, ids=lambda pooling: pooling.name)
+def test_each_pooling_equals_sentence_transformers(pooling: Pooling) -> None:
+    tokens = torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(0))
+    mask = (torch.arange(7) < torch.tensor([[7], [4], [2], [1]])).long()  # (batch, tokens)
+    given = {"token_embeddings": tokens.clone(), "attention_mask": mask}
+    expected = Theirs(5, pooling_mode=pooling.theirs)(given)["sentence_embedding"]
+    torch.testing.assert_close(pooling(tokens, mask), expected)
 
 
 def test_an_unknown_pooling_is_refused_with_every_name_that_exists() -> None:
