@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.pooling import EVERY, pooling_named
+from core import nearness, pooling
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
-POOLINGS = tuple(each.name for each in EVERY)
+POOLINGS = tuple(each.name for each in pooling.EVERY)
 HEAD_POOLINGS = ("mean", "cls")
-METRICS = ("cosine", "dot", "euclidean", "manhattan")
+METRICS = tuple(each.name for each in nearness.EVERY)
 PRECISIONS = ("exact", "fast")
 SCHEDULES = ("linear", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
 SCORES = ("accuracy", "macro-f1")
 COSTS = ("seconds", "memory", "parameters", "forgetting", "inference")
 MAP_METHODS = ("umap", "pca")
-MAP_METRICS = ("cosine", "euclidean", "manhattan")
+MAP_METRICS = tuple(each.name for each in nearness.EVERY if each.on_maps)
 
 FOLDS = 3
 """Wherever rows are dealt into folds: more seeds are more repetitions, never more folds."""
@@ -66,7 +66,7 @@ class EncoderChoice:
 
     def __post_init__(self) -> None:
         if self.pooling is not None:
-            pooling_named(self.pooling)
+            check_choice("pooling", self.pooling, POOLINGS)
         check_choice("precision", self.precision, PRECISIONS)
         if not self.name.strip():
             raise ValueError(
@@ -237,10 +237,11 @@ class MapSettings:
     def __post_init__(self) -> None:
         check_choice("method", self.method, MAP_METHODS)
         check_choice("metric", self.metric, MAP_METRICS)
-        if self.method == "pca" and self.metric == "manhattan":
+        if self.method == "pca" and not nearness.metric_named(self.metric).kept_by_pca:
+            on_maps = [each for each in nearness.EVERY if each.on_maps and each.kept_by_pca]
+            kept = " or ".join(each.name for each in on_maps)
             raise ValueError(
-                "metric is 'manhattan', which pca cannot keep: give cosine or euclidean, or the "
-                "method umap"
+                f"metric is {self.metric!r}, which pca cannot keep: give {kept}, or the method umap"
             )
         if self.dimensions not in (2, 3):
             raise ValueError(f"dimensions is {self.dimensions}, must be 2 or 3")

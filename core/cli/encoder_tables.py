@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.cli.terminal import fits, output, plain_table, readable
+from core.nearness import metric_named
 
 MATRIX_SENTENCES = 12
 """A matrix of more than this is no longer read by eye; ranked pairs are."""
@@ -32,7 +33,7 @@ def show_similarity(document: dict[str, Any]) -> None:
             console.print(matrix)
             console.print()
     console.print(_pairs(document))
-    if document["metric"] in ("euclidean", "manhattan"):
+    if metric_named(document["metric"]).is_distance:
         console.print("a distance is negated: higher is more alike")
     hidden = len(document["pairs"]) - SHOWN_PAIRS
     if hidden > 0:

@@ -9,6 +9,7 @@ from torch import Tensor
 from core.encoder.encoder import Encoder
 from core.encoder.tokenizer import Pieces
 from core.measures.similarity import similarity_matrix
+from core.nearness import metric_named
 from core.pooling import WeightedSum, pooling_named
 
 
@@ -82,7 +83,7 @@ def token_table(encoder: Encoder, a: str, b: str, metric: str = "cosine") -> Tok
     else:
         terms_a, terms_b = sum_terms(encoder, states_a), sum_terms(encoder, states_b)
         table = terms_a @ terms_b.T  # (pieces of a, pieces of b)
-        if metric == "cosine" or encoder.normalized:
+        if metric_named(metric).by_direction or encoder.normalized:
             lengths = terms_a.sum(dim=0).norm() * terms_b.sum(dim=0).norm()
             table = table / lengths.clamp(min=1e-12)
     return _labelled(pieces_a, pieces_b, table, score, reason)
@@ -95,7 +96,7 @@ def why_not_exact(encoder: Encoder, metric: str = "cosine") -> str:
         return f"{encoder.pooling} pooling {why}, so {cells}"
     if not all(projection.is_linear for projection in encoder.projections):
         return f"the encoder ends in a dense layer that is not linear, so {cells}"
-    if metric not in ("cosine", "dot"):
+    if metric_named(metric).is_distance:
         return f"{metric} distance is no sum over pairs of tokens, so {cells}"
     return ""
 

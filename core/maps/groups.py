@@ -35,7 +35,7 @@ def k_means_groups(
         )
     from sklearn.cluster import KMeans
 
-    given = prepared(vectors, "cosine" if metric == "cosine" else "euclidean")
+    given = prepared(vectors, metric)
     different = len(np.unique(given, axis=0))
     found = KMeans(n_clusters=min(groups, different), n_init=3, random_state=seed).fit(given)
     return by_size(np.asarray(found.labels_, dtype=np.int64))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import MAP_METRICS, check_choice
+from core.nearness import metric_named
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -39,24 +40,12 @@ def prepared(vectors: Floats, metric: str) -> Floats:
         ValueError: If the metric is unknown.
     """
     check_choice("metric", metric, MAP_METRICS)
-    if metric != "cosine":
-        return np.ascontiguousarray(vectors, dtype=np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (points, 1)
-    # A zero vector stays one: its cosine with anything is 0.
-    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+    return metric_named(metric).prepared(vectors)
 
 
 def distances(some: Floats, all_of_them: Floats, metric: str) -> Floats:
     """Return the distances of some vectors to all, (some, all); both as `prepared` gives them."""
-    if metric == "manhattan":
-        from scipy.spatial.distance import cdist
-
-        return cdist(some, all_of_them, "cityblock").astype(np.float32)
-    products = some @ all_of_them.T  # (some, all)
-    if metric == "cosine":
-        return np.maximum(1 - products, 0, out=products)
-    squares = (some**2).sum(axis=1)[:, None] + (all_of_them**2).sum(axis=1)  # (some, all)
-    return np.sqrt(np.maximum(squares - 2 * products, 0))  # (some, all)
+    return metric_named(metric).distances(some, all_of_them)
 
 
 def blocks(count: int, width: int) -> Iterator[slice]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.config import METRICS, check_choice
+from core.nearness import metric_named
 
 SCORES_AT_ONCE = 4_000_000
 """Search holds at most this many scores (16 MB) at a time, whatever the length of the list."""
@@ -50,15 +50,7 @@ def similarity_matrix(a: Tensor, b: Tensor | None = None, metric: str = "cosine"
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         given = f"{tuple(a.shape)} and {tuple(b.shape)}"
         raise ValueError(f"embeddings are {given}, must be two matrices of one dimension")
-    if metric == "cosine":
-        return F.normalize(a, dim=1) @ F.normalize(b, dim=1).T  # (sentences, others)
-    if metric == "dot":
-        return a @ b.T  # (sentences, others)
-    if metric == "manhattan":
-        return -torch.cdist(a, b, p=1.0)  # (sentences, others)
-    # Without the matrix-product shortcut, whose rounding puts identical rows a little apart.
-    exact = "donot_use_mm_for_euclid_dist"
-    return -torch.cdist(a, b, p=2.0, compute_mode=exact)  # (sentences, others)
+    return metric_named(metric).scores(a, b)  # (sentences, others)
 
 
 def ranked_pairs(matrix: Tensor) -> list[Pair]:

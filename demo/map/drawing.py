@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice, MapSettings
+from core.nearness import metric_named
 from demo.frame.sentences import read_sentences
 from demo.frame.spoken import as_page_says
 from demo.map.examples import same_sentences, shipped_map
@@ -138,8 +139,8 @@ def lay_out(
 
     settings = prepared.question.settings
     if at_once and settings.method == "umap":
-        metric = "cosine" if settings.metric == "cosine" else "euclidean"
-        settings = replace(settings, method="pca", metric=metric)
+        kept = metric_named(settings.metric).kept_by_pca
+        settings = replace(settings, method="pca", metric=settings.metric if kept else "euclidean")
     both = prepared.after is not None
 
     def part(start: int, end: int) -> dict[str, Any]:

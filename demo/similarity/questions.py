@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
+from core.nearness import metric_named
 from core.sentences import clean
 from demo.frame import views as charts
 from demo.frame.asking import MOST_IN_A_LINK, Asked, Report
@@ -96,7 +97,8 @@ def compare(
         view,
         document(beside),
         label=name_of(question.second),
-        comparable=question.metric == "cosine" or (encoder.normalized and beside.normalized),
+        comparable=metric_named(question.metric).by_direction
+        or (encoder.normalized and beside.normalized),
     )
 
 

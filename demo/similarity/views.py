@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.measures.drift import spearman
+from core.nearness import metric_named
 from demo.frame.views import DIGITS, View, milliseconds, shorten, signed, truncation_notes
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 
 Matrix = Sequence[Sequence[float]]
-
-
-DISTANCES = {"euclidean": "Euclidean distance", "manhattan": "Manhattan distance"}
 
 
 def compare_view(document: View, *, label: str, seconds: float, notes: Sequence[str] = ()) -> View:
@@ -28,18 +26,18 @@ def compare_view(document: View, *, label: str, seconds: float, notes: Sequence[
         notes: What else to say under the answer.
     """
     count, metric = len(document["sentences"]), document["metric"]
-    best = document["pairs"][0]
+    best, note = document["pairs"][0], metric_named(metric).note
     took = f"{count} sentences, {label}, {metric}, {milliseconds(seconds)}"
     return {
         "metric": metric,
-        "scale": "cosine" if metric == "cosine" else "range",
+        "scale": "cosine" if metric_named(metric).by_direction else "range",
         "label": label,
         "sentences": [shorten(text) for text in document["sentences"]],
         "truncated": document["truncated"],
         "matrix": rounded(document["matrix"]),
         "answer": {
             **answer_in_words(document),
-            "notes": [*notes, took + distance_note(metric)],
+            "notes": [*notes, took + (f" ({note})" if note else "")],
             "warnings": truncation_notes(document["truncated"]),
         },
         "pick": [best["a"], best["b"]],
@@ -82,7 +80,7 @@ def answer_in_words(document: View) -> dict[str, str]:
     best, worst = document["pairs"][0], document["pairs"][-1]
     if len(document["pairs"]) == 1:
         score = signed(best["score"])
-        if document["metric"] in DISTANCES:
+        if metric_named(document["metric"]).is_distance:
             return {"lead": f"1 and 2 score {score}.", "rest": ""}
         return {"lead": f"1 and 2 are {score} alike.", "rest": ""}
     return {
@@ -192,13 +190,6 @@ def search_view(document: View, *, searched: int, seconds: float) -> View:
         "rest": f"Best {len(hits)} of {searched:,}, {milliseconds(seconds)}.{note}",
         "hits": [{**hit, "text": shorten(hit["text"])} for hit in hits],
     }
-
-
-def distance_note(metric: str) -> str:
-    """Say how to read a distance."""
-    if metric not in DISTANCES:
-        return ""
-    return f" ({DISTANCES[metric]}, negated: nearer to 0 is more alike)"
 
 
 def rounded(matrix: Matrix) -> list[list[float]]:
