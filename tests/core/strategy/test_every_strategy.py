@@ -54,6 +54,13 @@ def weights(model: MultiTaskModel) -> dict[str, Tensor]:
     return {name: each.detach().clone() for name, each in model.state_dict().items()}
 
 
+def assert_same_weights(one: MultiTaskModel, other: MultiTaskModel) -> None:
+    ours, theirs = weights(one), weights(other)
+    assert ours.keys() == theirs.keys()
+    for name, weight in ours.items():
+        assert torch.equal(weight, theirs[name]), name
+
+
 def told(events: Sequence[Event]) -> dict[tuple[str, int], object]:
     """List what steps and evaluations said, by step; times and rates of work are left out.
 
@@ -159,10 +166,9 @@ def test_a_run_that_is_resumed_ends_bit_for_bit_as_one_never_stopped(
         last = max(step for step in (*range(0, stop + 1, 3), stop // 4 * 4) if step <= stop)
         assert again[0] <= last + 1, "only the steps since the last checkpoint are repeated"
         assert again[-1] == steps[-1]
-        after = told(rest)
-        assert after == {place: told(events)[place] for place in after}
-        for name, weight in weights(straight).items():
-            assert torch.equal(weight, weights(resumed)[name]), name
+        after, before = told(rest), told(events)
+        assert after == {place: before[place] for place in after}
+        assert_same_weights(straight, resumed)
         assert straight.calibration == resumed.calibration
 
 
@@ -193,7 +199,7 @@ def test_the_best_epoch_and_the_patience_come_back_with_a_checkpoint(
     assert after == {place: told(first)[place] for place in after}
     assert ("evaluation", 12) in after
     assert max(place[1] for place in after) == 12, "it stops where the other did"
-    assert all(torch.equal(w, weights(resumed)[name]) for name, w in weights(straight).items())
+    assert_same_weights(straight, resumed)
 
 
 @pytest.mark.parametrize("balance", ["uncertainty", "dwa", "kind=2+mood=0.5"])
@@ -211,7 +217,7 @@ def test_balances_come_back_with_a_checkpoint(
     running.close()
     after = told(events_of(resumed, "lower:1", choice, folder=tmp_path, resume=True))
     assert after == {place: before[place] for place in after}
-    assert all(torch.equal(w, weights(resumed)[name]) for name, w in weights(straight).items())
+    assert_same_weights(straight, resumed)
 
 
 def test_steps_in_parts_train_as_whole_ones_do(family_folder: Folder) -> None:
@@ -289,7 +295,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(
     assert any(isinstance(event, CheckpointEvent) for event in rest)
     after = told(rest)
     assert after == {place: before[place] for place in after}
-    assert all(torch.equal(w, weights(resumed)[name]) for name, w in weights(straight).items())
+    assert_same_weights(straight, resumed)
 
 
 def test_the_plan_counts_what_really_trains(family_folder: Folder) -> None:
