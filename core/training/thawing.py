@@ -26,19 +26,19 @@ def part_parameters(model: MultiTaskModel, part: Part) -> dict[str, nn.Parameter
     if part.layer is None:
         return dict(model.heads[part.task].named_parameters(prefix=f"heads.{part.task}"))
     backbone = model.encoder.backbone
-    layers = backbone.layers()
+    layers, every = backbone.layers(), list(backbone.named_parameters())
     if part.layer > 0:
         own = {id(weight) for weight in layers[part.layer - 1].parameters()}
     else:
         inside = {id(weight) for layer in layers for weight in layer.parameters()}
-        own = {id(weight) for weight in backbone.parameters()} - inside
+        own = {id(weight) for _, weight in every} - inside
     last = {
         id(weight)
-        for name, weight in backbone.named_parameters()
+        for name, weight in every
         if name.removeprefix("model.").partition(".")[0] in LAST_NORMS
     }
     own = own - last if part.layer == 0 else own | (last if part.layer == len(layers) else set())
-    return {name: each for name, each in backbone.named_parameters() if id(each) in own}
+    return {name: each for name, each in every if id(each) in own}
 
 
 def model_parts(model: MultiTaskModel) -> list[Part]:
