@@ -181,7 +181,7 @@ ROOMS = (
     Room(
         "demo.shelves",
         modules=(
-            "models model_uploads encoders working_data comparison best comparisons "
+            "shelf models model_uploads encoders working_data comparison best comparisons "
             "kept_comparisons shelves"
         ),
         may_import="core.system core.encoder core.data core.model core.comparison",

@@ -9,6 +9,7 @@ from demo.frame.spoken import as_sentence
 from demo.frame.views import View, shorten
 from demo.freeze.examples import shipped
 from demo.shelves.encoders import EncoderShelf
+from demo.shelves.shelf import Bounds, Shelf
 from demo.shelves.shelves import Shelves
 from demo.shelves.working_data import DataShelf, WorkingData
 from demo.strategies.strip import Network
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_PROFILED = 400
 """Rows of a visitor's own data that are profiled: more would take longer than a few seconds."""
+
+MOST_KEPT = 40
+"""Profiles that are kept; each is small."""
 
 MOST_TASKS = 8
 """Tasks whose profile is drawn."""
@@ -38,7 +42,9 @@ class ProfileShelf:
     def __init__(self, encoders: EncoderShelf, data: DataShelf) -> None:
         self.encoders = encoders
         self.data = data
-        self._known: dict[tuple[str, WorkingData], Mapping[str, Any]] = {}
+        self._known: Shelf[tuple[str, WorkingData], Mapping[str, Any]] = Shelf(
+            Bounds(most=MOST_KEPT)
+        )
 
     @classmethod
     def of(cls, shelves: Shelves) -> "ProfileShelf":
@@ -49,7 +55,7 @@ class ProfileShelf:
         """Return the profile's document if it is at hand."""
         if data.is_corpus and choice.name == EncoderChoice().name:
             return shipped()["profile"]
-        return self._known.get((choice.name, data))
+        return self._known.find((choice.name, data))
 
     def network(self, data: WorkingData, choice: EncoderChoice) -> Network:
         """Return what a strategy would train, with the profile if it is at hand.
@@ -85,9 +91,7 @@ class ProfileShelf:
         dataset = self._sample(data)
         encoder = self.encoders.get(exact(choice))
         document = profile_document(encoder, dataset, progress=progress, cancelled=cancelled)
-        while len(self._known) > 40:
-            self._known.pop(next(iter(self._known)))
-        self._known[choice.name, data] = document
+        self._known.put((choice.name, data), document)
         return document
 
     def _sample(self, data: WorkingData) -> "Dataset":

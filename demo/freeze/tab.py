@@ -52,7 +52,7 @@ TAB = Tab(
     files=beside(
         __file__,
         *("findings.js", "freeze.js", "comparison.js"),
-        *("freeze.css", "comparison.css"),
+        *("comparison.css", "freeze.css"),
     ),
 )
 

@@ -2,7 +2,6 @@
 
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from core.config import EncoderChoice, MapSettings
 from demo.map.examples import SETTINGS, same_sentences, shipped_map
 from demo.shelves.encoders import EncoderShelf, name_of
 from demo.shelves.models import OWN_MODEL, ModelShelf, WorkingModel
+from demo.shelves.shelf import Bounds, Shelf
 from demo.shelves.shelves import Shelves
 from demo.shelves.working_data import DataShelf, WorkingData
 
@@ -155,7 +155,9 @@ class MapShelf:
         self.encoders, self.models, self.data = encoders, models, data
         # Whoever waits for the one process that draws must not keep others from comparing.
         self.threads = ThreadPoolExecutor(max_workers=WAITING, thread_name_prefix="thaw-map")
-        self._held: OrderedDict[str, _Kept] = OrderedDict()
+        self._held: Shelf[str, _Kept] = Shelf(
+            Bounds(most=MOST_MAPS, most_bytes=MOST_BYTES, size_of=lambda kept: kept.drawn.size)
+        )
         self._lock = threading.RLock()
         self._worker: MapWorker | None = None
         self._shipped: DrawnMap | None = None
@@ -186,13 +188,7 @@ class MapShelf:
     def keep(self, drawn: DrawnMap, visitor: str) -> str:
         """Keep a map for the page that shows it, and return a key that cannot be guessed."""
         key = secrets.token_urlsafe(16)
-        with self._lock:
-            self._held[key] = _Kept(drawn, visitor)
-            while len(self._held) > 1 and (
-                len(self._held) > MOST_MAPS
-                or sum(each.drawn.size for each in self._held.values()) > MOST_BYTES
-            ):
-                self._held.popitem(last=False)
+        self._held.put(key, _Kept(drawn, visitor))
         return key
 
     def get(self, key: str) -> DrawnMap:
@@ -203,19 +199,15 @@ class MapShelf:
         """
         if key == SHIPPED:
             return self.shipped()
-        with self._lock:
-            kept = self._held.get(key)
-            if kept is None:
-                raise ValueError("this map is not kept here any more: draw it again")
-            self._held.move_to_end(key)
-            return kept.drawn
+        kept = self._held.find(key)
+        if kept is None:
+            raise ValueError("this map is not kept here any more: draw it again")
+        return kept.drawn
 
     def forget(self, visitor: str, *but: str) -> None:
         """Remove a visitor's maps, except some."""
-        with self._lock:
-            for key, kept in list(self._held.items()):
-                if kept.visitor == visitor and key not in but:
-                    del self._held[key]
+        own = {key for key, kept in self._held.items() if kept.visitor == visitor}
+        self._held.drop((own - set(but)).__contains__)
 
     def shipped(self) -> DrawnMap:
         """Return the map of the corpus that ships with the page."""

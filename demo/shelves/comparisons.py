@@ -3,18 +3,15 @@
 import contextlib
 import secrets
 import shutil
-import tempfile
 import threading
 import time
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.system.scratch import own_prefix
 from demo.shelves.best import BEST, PREFIX, follow_best
 from demo.shelves.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Asked, Comparison
+from demo.shelves.shelf import Bounds, OwnFolder, Shelf
 
 if TYPE_CHECKING:  # torch is behind them
     from core.comparison.events import ComparisonEvent
@@ -40,8 +37,12 @@ class ComparisonShelf:
     def __init__(self, runs: Path | None = None, *, most_bytes: int = MOST_BYTES) -> None:
         self.runs = None if runs is None else runs.resolve()  # each is known by its name, also "."
         self.most_bytes = most_bytes
-        self._folder: Path | None = None
-        self._all: OrderedDict[str, Comparison] = OrderedDict()
+        self._folder = OwnFolder(PREFIX)
+        self._all: Shelf[str, Comparison] = Shelf(
+            Bounds(most=MOST_COMPARISONS),
+            stays=lambda _, comparison: comparison.going,
+            dropped=lambda _, comparison: _remove(comparison),
+        )
         self._waiting: list[Comparison] = []
         self._lock = threading.RLock()
         self._turn = threading.Lock()
@@ -60,15 +61,14 @@ class ComparisonShelf:
         """
         with self._lock:
             self._check_none_goes(visitor)
-            found = self._all.get(before)
+            found = self._all.find(before)
             if found is None or found.visitor != visitor or found.same != asked.same:
                 name = secrets.token_urlsafe(16)
-                folder = self._own_folder() / name
+                folder = self._folder.path / name
                 found = Comparison(
                     id=name, visitor=visitor, folder=folder, name=asked.name, same=asked.same
                 )
-                self._all[name] = found
-                self._put_away()
+                self._all.put(name, found)
             found.asked = asked
             self._begin(found, self._follow)
         return found
@@ -85,7 +85,7 @@ class ComparisonShelf:
         """
         with self._lock:
             self._check_none_goes(visitor)
-            found = self._all.get(name)
+            found = self._all.find(name)
             if found is None or found.visitor != visitor or found.asked is None:
                 raise ValueError(
                     "this comparison was not made here: python -m core compare --train-best DIR "
@@ -97,7 +97,7 @@ class ComparisonShelf:
         return found
 
     def _check_none_goes(self, visitor: str) -> None:
-        if any(c.visitor == visitor and c.going for c in self._all.values()):
+        if any(c.visitor == visitor and c.going for c in self._all.things()):
             raise ValueError("your comparison is still going: stop it first, or let it end")
 
     def _begin(self, found: Comparison, work: "Following") -> None:
@@ -117,13 +117,13 @@ class ComparisonShelf:
         with self._lock:
             if comparison not in self._waiting:
                 return 0
-            runs = any(other.state == RUNNING for other in self._all.values())
+            runs = any(other.state == RUNNING for other in self._all.things())
             return self._waiting.index(comparison) + runs
 
     def find(self, name: str, visitor: str | None = None) -> Comparison | None:
         """Find a comparison by its id; with a visitor, that page watches it from now on."""
         with self._lock:
-            found = self._all.get(name)
+            found = self._all.find(name)
             if found is not None and visitor is not None:
                 found.visitor, found.unwatched = visitor, None
             return found
@@ -131,7 +131,8 @@ class ComparisonShelf:
     def of(self, visitor: str) -> list[Comparison]:
         """List a visitor's comparisons, the newest first."""
         with self._lock:
-            return [c for c in reversed(self._all.values()) if c.visitor == visitor]
+            own = [c for c in self._all.things() if c.visitor == visitor]
+            return sorted(own, key=lambda comparison: comparison.begun, reverse=True)
 
     def delete(self, name: str, visitor: str) -> None:
         """Stop and remove a visitor's comparison.
@@ -140,40 +141,23 @@ class ComparisonShelf:
             ValueError: If they have no such.
         """
         with self._lock:
-            found = self._all.get(name)
+            found = self._all.find(name)
             if found is None or found.visitor != visitor:
                 raise ValueError("this comparison is not here any more")
-            self._remove(found)
+            self._all.drop(lambda each: each == name)
 
     def leave(self, visitor: str) -> None:
         """Take note that a visitor's page was closed: what is going goes on for a while."""
         with self._lock:
-            for comparison in self._all.values():
+            for comparison in self._all.things():
                 if comparison.visitor == visitor:
                     comparison.unwatched = time.monotonic()
 
     def close(self) -> None:
         """Stop all, as the server ends."""
         self._closing = True
-        for comparison in list(self._all.values()):
+        for comparison in self._all.things():
             comparison.stopping.set()
-
-    def _own_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        return self._folder
-
-    def _put_away(self) -> None:
-        ended = [c for c in self._all.values() if not c.going]
-        while len(self._all) > MOST_COMPARISONS and ended:
-            self._remove(ended.pop(0))
-
-    def _remove(self, comparison: Comparison) -> None:
-        comparison.stopping.set()
-        self._all.pop(comparison.id, None)
-        comparison.state = STOPPED
-        shutil.rmtree(comparison.folder, ignore_errors=True)
 
     def _cancelled(self, comparison: Comparison) -> bool:
         if comparison.stopping.is_set() or self._closing:
@@ -206,7 +190,7 @@ class ComparisonShelf:
                 run["state"] = run["state"] if run["state"] in ("done", "failed") else "left"
             comparison.progress = None
             comparison.changed()
-            if comparison.id not in self._all:  # it was deleted while it ran
+            if self._all.find(comparison.id) is None:  # it was deleted while it ran
                 shutil.rmtree(comparison.folder, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -254,7 +238,7 @@ class ComparisonShelf:
         from core.comparison.store import forget_models, read_run
 
         with self._lock:
-            folders = [c.folder for c in self._all.values()]
+            folders = [c.folder for c in self._all.things()]
         runs = sorted(
             (path.parent for folder in folders for path in folder.glob("runs/*/seed-*/run.json")),
             key=lambda path: path.stat().st_mtime,
@@ -270,6 +254,12 @@ class ComparisonShelf:
 
 Following = Callable[[Comparison, Callable[[], bool]], None]
 """Work for a comparison: it tells the comparison how far it is, and asks whether to stop."""
+
+
+def _remove(comparison: Comparison) -> None:
+    comparison.stopping.set()
+    comparison.state = STOPPED
+    shutil.rmtree(comparison.folder, ignore_errors=True)
 
 
 def take(comparison: Comparison, event: "ComparisonEvent") -> None:

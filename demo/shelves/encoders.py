@@ -1,15 +1,14 @@
 """The encoders that the page has loaded, shared by all visitors."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.config import EncoderChoice
 from core.encoder.catalogue import CATALOGUE, EncoderSpec, find_spec
 from demo.shelves.models import ModelShelf, WorkingModel
+from demo.shelves.shelf import Bounds, Shelf
 
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.encoder.encoder import Encoder
@@ -38,8 +37,9 @@ class EncoderShelf:
         self.visited = threading.Event()  # somebody's page is drawn
         self.failure = ""  # why the default encoder is not there
         self.models: ModelShelf | None = None  # whose models' encoders may be asked for
-        self._held: OrderedDict[tuple[str, str], Future[Encoder]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._held: Shelf[tuple[str, str], Encoder] = Shelf(
+            Bounds(most=PLACES), stays=lambda key, _: key[0] == default.name
+        )
 
     def get(self, choice: EncoderChoice) -> "Encoder":
         """Return the encoder of a choice, loading it if it is not here; thread-safe.
@@ -62,28 +62,10 @@ class EncoderShelf:
 
     def is_ready(self, choice: EncoderChoice) -> bool:
         """Say whether `get` would answer at once."""
-        held = self._held.get((choice.name, choice.precision))
-        return held is not None and held.done() and held.exception() is None
+        return self._held.is_ready((choice.name, choice.precision))
 
     def _loaded(self, name: str, precision: str) -> "Encoder":
-        key = (name, precision)
-        with self._lock:
-            held = self._held.get(key)
-            mine = held is None
-            if held is None:
-                held = self._held[key] = Future()
-            self._held.move_to_end(key)
-        if not mine:
-            return held.result()
-        try:
-            held.set_result(self._load(name, precision))
-        except BaseException as error:
-            with self._lock:
-                del self._held[key]  # so that the next one tries again
-            held.set_exception(error)
-            raise
-        self._put_away()
-        return held.result()
+        return self._held.get((name, precision), lambda: self._load(name, precision))
 
     def _load(self, name: str, precision: str) -> "Encoder":
         if precision == "fast":
@@ -101,14 +83,6 @@ class EncoderShelf:
                 "start Thaw on your own machine, where any encoder will do"
             )
         return load_encoder(EncoderChoice(name=name, device=self.default.device))
-
-    def _put_away(self) -> None:
-        with self._lock:
-            for key in list(self._held):
-                if len(self._held) <= PLACES:
-                    return
-                if key[0] != self.default.name and self._held[key].done():
-                    del self._held[key]
 
 
 def facts_of_spec(spec: EncoderSpec) -> list[tuple[str, str]]:

@@ -4,17 +4,13 @@ import base64
 import binascii
 import secrets
 import shutil
-import tempfile
 import threading
-import time
-import weakref
 import zipfile
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.encoder.catalogue import find_spec
-from core.system.scratch import own_prefix
+from demo.shelves.shelf import Bounds, OwnFolder, Shelf
 
 MOST_BYTES = 120_000_000
 """Of a zip file, and of what is in it: the largest catalogue encoder's changes are not taken."""
@@ -33,7 +29,6 @@ NAMES = ("thaw.json", "heads.safetensors", "encoder.safetensors", "README.md")
 class _Upload:
     path: Path
     size: int
-    seen: float = field(default_factory=time.monotonic)
 
 
 class ModelUploads:
@@ -41,14 +36,19 @@ class ModelUploads:
 
     Args:
         local: Whether a model may lie on any encoder; else on one of the catalogue alone.
+        idle_seconds: How long a file is waited for whose next piece does not come.
     """
 
-    def __init__(self, *, local: bool) -> None:
+    def __init__(self, *, local: bool, idle_seconds: float = IDLE_SECONDS) -> None:
         self.local = local
-        self._uploads: dict[str, _Upload] = {}
-        self._kept: OrderedDict[str, Path] = OrderedDict()
+        self._uploads: Shelf[str, _Upload] = Shelf(
+            Bounds(seconds=idle_seconds), dropped=lambda _, each: each.path.unlink(missing_ok=True)
+        )
+        self._kept: Shelf[str, Path] = Shelf(
+            Bounds(most=MOST_KEPT), dropped=lambda _, folder: _remove(folder)
+        )
         self._lock = threading.RLock()
-        self._root: Path | None = None
+        self._folder = OwnFolder(PREFIX)
 
     def put(self, upload: str, size: int, piece: str) -> tuple[str, bool]:
         """Take the next piece of a file.
@@ -69,18 +69,17 @@ class ModelUploads:
         except (binascii.Error, ValueError) as error:
             raise ValueError("a piece of the file is broken: open it again") from error
         with self._lock:
-            self._put_away()
+            self._uploads.tidy()
             if not upload:
                 upload = self._begin(size)
-            found = self._uploads.get(upload)
+            found = self._uploads.find(upload)
             if found is None:
                 raise ValueError("this file is not being opened any more: open it again")
-            found.seen = time.monotonic()
             with found.path.open("ab") as file:
                 file.write(data)
             there = found.path.stat().st_size
             if there > found.size:
-                self._remove(upload)
+                self._uploads.drop(lambda name: name == upload)
                 raise ValueError("the file is longer than was said: open it again")
             return upload, there == found.size
 
@@ -93,8 +92,7 @@ class ModelUploads:
         Raises:
             ValueError: If it is no zip of a model folder, or holds anything else.
         """
-        with self._lock:
-            found = self._uploads.pop(upload, None)
+        found = self._uploads.take(upload)
         if found is None:
             raise ValueError("this file is not being opened any more: open it again")
         folder = found.path.with_suffix("")
@@ -106,10 +104,7 @@ class ModelUploads:
             raise
         finally:
             found.path.unlink(missing_ok=True)
-        with self._lock:
-            self._kept[upload] = folder
-            while len(self._kept) > MOST_KEPT:
-                shutil.rmtree(self._kept.popitem(last=False)[1], ignore_errors=True)
+        self._kept.put(upload, folder)
         return folder
 
     def _check(self, folder: Path) -> None:
@@ -130,25 +125,15 @@ class ModelUploads:
             raise ValueError(
                 f"the file has {size / 1e6:,.0f} MB, must have at most {MOST_BYTES / 1e6:,.0f}"
             )
-        if len(self._uploads) >= MOST_AT_ONCE:
+        if len(self._uploads.items()) >= MOST_AT_ONCE:
             raise ValueError("others are opening models just now: try again in a minute")
         name = secrets.token_urlsafe(16)
-        self._uploads[name] = _Upload(path=self._own_folder() / f"{name}.zip", size=size)
+        self._uploads.put(name, _Upload(path=self._folder.path / f"{name}.zip", size=size))
         return name
 
-    def _own_folder(self) -> Path:
-        if self._root is None:
-            self._root = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
-            weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
-        return self._root
 
-    def _put_away(self) -> None:
-        now = time.monotonic()
-        for name in [n for n, each in self._uploads.items() if now - each.seen > IDLE_SECONDS]:
-            self._remove(name)
-
-    def _remove(self, name: str) -> None:
-        self._uploads.pop(name).path.unlink(missing_ok=True)
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -1,18 +1,17 @@
 """The models that the page predicts with: the shipped one, and runs that visitors opened."""
 
 import secrets
-import threading
-from collections import OrderedDict
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from demo.shelves.shelf import Bounds, Shelf
+
 if TYPE_CHECKING:  # torch is behind it, and the page is on screen before torch
     from core.model.model import MultiTaskModel
 
-PLACES = 3
-"""How many opened runs stay in memory; the one unused for longest goes first."""
+PLACES = 4
+"""How many models stay in memory, the page's own among them."""
 
 MOST_OFFERED = 500
 
@@ -43,9 +42,10 @@ class ModelShelf:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
-        self._held: OrderedDict[str, Future[MultiTaskModel]] = OrderedDict()
-        self._offered: OrderedDict[str, Path] = OrderedDict()
-        self._lock = threading.RLock()
+        self._held: Shelf[str, MultiTaskModel] = Shelf(
+            Bounds(most=PLACES), stays=lambda name, _: not name
+        )
+        self._offered: Shelf[str, Path] = Shelf(Bounds(most=MOST_OFFERED))
 
     def offer(self, folder: Path, name: str) -> WorkingModel:
         """Let a visitor work with the model in a folder.
@@ -54,11 +54,8 @@ class ModelShelf:
             folder: A model folder.
             name: What people call it.
         """
-        with self._lock:
-            found = secrets.token_urlsafe(16)
-            self._offered[found] = folder
-            while len(self._offered) > MOST_OFFERED:
-                self._offered.popitem(last=False)
+        found = secrets.token_urlsafe(16)
+        self._offered.put(found, folder)
         return WorkingModel(id=found, name=name)
 
     def get(self, model: WorkingModel = OWN_MODEL) -> "MultiTaskModel":
@@ -68,28 +65,11 @@ class ModelShelf:
             ValueError: If the folder holds no model, or its encoder cannot be had.
             RuntimeError: If a download breaks midway.
         """
-        with self._lock:
-            held = self._held.get(model.id)
-            mine = held is None
-            if held is None:
-                held = self._held[model.id] = Future()
-            self._held.move_to_end(model.id)
-        if not mine:
-            return held.result()
-        try:
-            held.set_result(self._load(model))
-        except BaseException as error:
-            with self._lock:
-                self._held.pop(model.id, None)  # so that the next one tries again
-            held.set_exception(error)
-            raise
-        self._put_away()
-        return held.result()
+        return self._held.get(model.id, lambda: self._load(model))
 
     def is_ready(self, model: WorkingModel = OWN_MODEL) -> bool:
         """Say whether `get` would answer at once."""
-        held = self._held.get(model.id)
-        return held is not None and held.done() and held.exception() is None
+        return self._held.is_ready(model.id)
 
     def warm_up(self) -> None:
         """Load the page's own model and run it once, so that the first click is a warm one.
@@ -108,7 +88,7 @@ class ModelShelf:
 
         if not model.id:
             return load_model(self.folder)
-        folder = self._offered.get(model.id)
+        folder = self._offered.find(model.id)
         if folder is None or not folder.is_dir():
             raise ValueError(
                 f"the model {model.name[:80]} is not kept here any more: open another one, or go "
@@ -117,9 +97,3 @@ class ModelShelf:
         loaded = load_model(folder)
         loaded.name = model.name
         return loaded
-
-    def _put_away(self) -> None:
-        with self._lock:
-            runs = [each for each in self._held if each and self._held[each].done()]
-            for each in runs[: max(0, len(runs) - PLACES)]:
-                del self._held[each]

@@ -4,18 +4,14 @@ import contextlib
 import secrets
 import shutil
 import sys
-import tempfile
 import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import DataChoice
-from core.system.scratch import own_prefix
+from demo.shelves.shelf import Bounds, OwnFolder, Shelf
 
 if TYPE_CHECKING:  # the page is on screen before data is read
     from core.data.dataset import Dataset
@@ -89,10 +85,15 @@ class DataShelf:
     """
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._files: OrderedDict[str, _File] = OrderedDict()
-        self._held: OrderedDict[tuple[str, WorkingData], tuple[Future[Any], int]] = OrderedDict()
-        self._lock = threading.RLock()
+        self._folder = OwnFolder(PREFIX)
+        self._files: Shelf[str, _File] = Shelf(
+            Bounds(most=MOST_FILES, most_bytes=MOST_FILE_BYTES, size_of=lambda file: file.size),
+            dropped=self._remove,
+        )
+        self._held: Shelf[tuple[str, WorkingData], Any] = Shelf(
+            Bounds(most=MOST_HELD, most_bytes=MOST_HELD_BYTES, size_of=_size_of),
+            stays=lambda key, _: key[1].is_corpus,
+        )
         self._reading = threading.BoundedSemaphore(READING_AT_ONCE)
 
     def take(self, upload: str, visitor: str) -> WorkingData:
@@ -109,15 +110,13 @@ class DataShelf:
         if not source.is_file():
             raise ValueError("the file is no longer here: upload it again")
         size, name = source.stat().st_size, secrets.token_urlsafe(16)
-        with self._lock:
-            folder = self._own_folder() / name
-            folder.mkdir()
-            path = folder / source.name
-            shutil.move(source, path)
-            with contextlib.suppress(OSError):  # another upload of the same content is in it
-                source.parent.rmdir()
-            self._files[name] = _File(path=path, visitor=visitor, size=size)
-            self._put_files_away()
+        folder = self._folder.path / name
+        folder.mkdir()
+        path = folder / source.name
+        shutil.move(source, path)
+        with contextlib.suppress(OSError):  # another upload of the same content is in it
+            source.parent.rmdir()
+        self._files.put(name, _File(path=path, visitor=visitor, size=size))
         return WorkingData(id=name, choice=DataChoice(source=str(path)))
 
     def get(self, data: WorkingData) -> "Dataset":
@@ -164,38 +163,14 @@ class DataShelf:
         Raises:
             ValueError: If the file is not kept any more.
         """
-        key = (what, data)
-        with self._lock:
-            self._check_kept(data)
-            held, size = self._held.get(key, (None, 0))
-            mine = held is None
-            if held is None:
-                held = Future()
-            self._held[key] = (held, size)
-            self._held.move_to_end(key)
-        if not mine:
-            return held.result()
-        try:
-            made = make()
-        except BaseException as error:
-            with self._lock:
-                self._held.pop(key, None)  # so that the next one tries again
-            held.set_exception(error)
-            raise
-        held.set_result(made)
-        with self._lock:
-            if key in self._held:
-                self._held[key] = (held, _size_of(made))
-                self._put_held_away()
-        return made
+        self._check_kept(data)
+        return self._held.get((what, data), make)
 
     def keep_only(self, visitor: str, *wanted: WorkingData) -> None:
         """Remove a visitor's files but those that are still wanted; none are when a page closes."""
         kept = {data.id for data in wanted}
-        with self._lock:
-            for name, file in list(self._files.items()):
-                if file.visitor == visitor and name not in kept:
-                    self._remove(name)
+        gone = {n for n, file in self._files.items() if file.visitor == visitor and n not in kept}
+        self._files.drop(gone.__contains__)
 
     def folder_of(self, data: WorkingData) -> Path:
         """Return the folder of a visitor's file, where something may be written for a moment.
@@ -203,48 +178,25 @@ class DataShelf:
         Raises:
             ValueError: If it is the corpus, or the file is not kept any more.
         """
-        with self._lock:
-            self._check_kept(data)
-            if data.is_corpus:
-                raise ValueError("the corpus ships with Thaw and is no file: upload one of yours")
-            return self._files[data.id].path.parent
-
-    def _own_folder(self) -> Path:
-        if self._folder is None:
-            # For this user alone.
-            self._folder = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        return self._folder
+        if data.is_corpus:
+            raise ValueError("the corpus ships with Thaw and is no file: upload one of yours")
+        return self._kept(data).path.parent
 
     def _check_kept(self, data: WorkingData) -> None:
-        if data.is_corpus:
-            return
-        if data.id not in self._files:
+        if not data.is_corpus:
+            self._kept(data)
+
+    def _kept(self, data: WorkingData) -> _File:
+        found = self._files.find(data.id)
+        if found is None:
             raise ValueError(
                 f"{data.name} is not kept here any more, as others have uploaded since: upload it "
                 "again under Data"
             )
-        self._files.move_to_end(data.id)
+        return found
 
-    def _put_files_away(self) -> None:
-        while len(self._files) > 1 and (
-            len(self._files) > MOST_FILES
-            or sum(file.size for file in self._files.values()) > MOST_FILE_BYTES
-        ):
-            self._remove(next(iter(self._files)))
-
-    def _put_held_away(self) -> None:
-        for key, (held, _) in list(self._held.items())[:-1]:
-            sizes = [size for _, size in self._held.values()]
-            if len(sizes) <= MOST_HELD and sum(sizes) <= MOST_HELD_BYTES:
-                return
-            if held.done() and not key[1].is_corpus:
-                del self._held[key]
-
-    def _remove(self, name: str) -> None:
-        file = self._files.pop(name)
-        for key in [key for key in self._held if key[1].id == name]:
-            del self._held[key]
+    def _remove(self, name: str, file: _File) -> None:
+        self._held.drop(lambda key: key[1].id == name)
         shutil.rmtree(file.path.parent, ignore_errors=True)
 
 

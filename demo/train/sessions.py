@@ -7,16 +7,14 @@ soon as somebody else waits, and is removed when nobody came back.
 import contextlib
 import secrets
 import shutil
-import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.system.scratch import own_prefix
+from demo.shelves.shelf import OwnFolder
 from demo.shelves.shelves import Shelves
 from demo.train.example import shipped_similarity
 from demo.train.worker import TrainingJob, serve_training
@@ -106,7 +104,7 @@ class Sessions:
         self._known_similarity = dict(known or {})  # by encoder's fingerprint
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._root: Path | None = None
+        self._folder = OwnFolder(PREFIX)
         self._closed = self._warm = False
 
     @classmethod
@@ -149,7 +147,7 @@ class Sessions:
                     "minutes, or run Thaw on your own machine"
                 )
             token = secrets.token_urlsafe(24)
-            folder = self._own_folder() / secrets.token_hex(8)
+            folder = self._folder.path / secrets.token_hex(8)
             folder.mkdir()
             self._sessions[token] = Session(token=token, job=job, folder=folder)
             self._follow()
@@ -250,14 +248,7 @@ class Sessions:
             for session in self._sessions.values():
                 self._remove(session)
             self._sessions.clear()
-            if self._root is not None:
-                shutil.rmtree(self._root, ignore_errors=True)
-
-    def _own_folder(self) -> Path:
-        if self._root is None:
-            self._root = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX)))
-            weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
-        return self._root
+            self._folder.remove()
 
     def _queue(self) -> list[Session]:
         return [each for each in self._sessions.values() if each.state == WAITING]

@@ -392,7 +392,7 @@ def test_stop_leaves_what_was_shown_and_removes_the_file(
     path.write_text(as_csv(planted()))
     steps = events.upload(str(path), CORPUS_DATA, CORPUS_DATA, ENCODER, REQUEST)
     assert "Reading hotel.csv" in next(steps)[3]
-    kept = next(file.path for file in events.shelf._files.values())
+    kept = next(file.path for file in events.shelf._files.things())
     events.stop(REQUEST)
     last = list(steps)[-1]
     held.set()

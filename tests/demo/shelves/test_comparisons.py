@@ -327,7 +327,7 @@ def test_a_page_that_is_closed_gives_its_turn_to_who_waits(
     from demo.shelves import comparisons
 
     comparison = Comparison(id="x", visitor="ann", folder=Path("nowhere"), name="")
-    shelf._all["x"] = comparison
+    shelf._all.put("x", comparison)
     shelf.leave("ann")
     assert not shelf._cancelled(comparison), "it goes on while nobody waits"
     shelf._waiting.append(Comparison(id="y", visitor="bob", folder=Path("nowhere"), name=""))

@@ -62,8 +62,7 @@ def test_a_zip_with_anything_else_in_it_is_refused_whole(name: str) -> None:
     uploads = ModelUploads(local=True)
     with pytest.raises(ValueError, match=r"must hold nothing but: thaw\.json"):
         bring(uploads, zipped({**shipped(), name: b"x"}))
-    assert uploads._root is not None
-    assert list(uploads._root.iterdir()) == [], "nothing of it is left"
+    assert list(uploads._folder.path.iterdir()) == [], "nothing of it is left"
 
 
 def test_names_with_folders_never_leave_the_folder() -> None:
@@ -97,15 +96,16 @@ def test_what_is_too_large_too_many_or_broken_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setattr(model_uploads, "MOST_BYTES", 1_000)
     with pytest.raises(ValueError, match="holds more than"):
         model_uploads.unpack(_written(uploads, bomb), Path("nowhere"))
-    for _ in range(model_uploads.MOST_AT_ONCE - len(uploads._uploads)):
+    for _ in range(model_uploads.MOST_AT_ONCE - len(uploads._uploads.items())):
         uploads.put("", 5, "")
     with pytest.raises(ValueError, match="others are opening models"):
         uploads.put("", 5, "")
-    monkeypatch.setattr(model_uploads, "IDLE_SECONDS", -1.0)
-    assert uploads.put("", 5, "")[0], "those that nobody went on with have made room"
+    hasty = ModelUploads(local=True, idle_seconds=-1.0)
+    for _ in range(model_uploads.MOST_AT_ONCE + 1):
+        assert hasty.put("", 5, "")[0], "those that nobody went on with have made room"
 
 
 def _written(uploads: ModelUploads, data: bytes) -> Path:
-    path = uploads._own_folder() / "bomb.zip"
+    path = uploads._folder.path / "bomb.zip"
     path.write_bytes(data)
     return path

@@ -210,9 +210,8 @@ def test_tokens_cannot_be_guessed_and_closing_leaves_nothing(jobs: Jobs) -> None
     assert len(set(tokens)) == 3
     assert min(map(len, tokens)) >= 32
     wait(sessions, tokens[0], "running")
-    process, root = process_of(sessions, tokens[0]), sessions._root
+    process, root = process_of(sessions, tokens[0]), sessions._folder.path
     sessions.close()
-    assert root is not None
     assert not root.exists()
     assert not lives(process)
     with pytest.raises(ValueError, match="being closed"):
