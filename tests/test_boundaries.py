@@ -232,11 +232,8 @@ ROOMS = (
     ),
     Room(
         "demo.freeze",
-        modules=(
-            "views examples comparison_examples profiles events form comparison_events "
-            "comparison_layout tab"
-        ),
-        inner="views examples comparison_examples events comparison_events comparison_layout",
+        modules=("views examples profiles events form comparison_events comparison_layout tab"),
+        inner="views examples events comparison_events comparison_layout",
         may_import=(
             "core.system core.measures core.encoder core.data core.strategy core.knowledge "
             "core.comparison core.export core.report demo.frame demo.shelves demo.strategies "

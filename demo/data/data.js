@@ -1,10 +1,7 @@
 /* Data at a glance: what it is, what the doctor says, which column is what, counts and splits. */
 (() => {
-  const { h, words, title } = window.thaw;
+  const { h, words, count, plural, capital, title } = window.thaw;
   const SEVERITIES = { error: ["✕", "Error"], warning: ["!", "Warning"], note: ["i", "Note"] };
-  const count = (n) => n.toLocaleString("en");
-  const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
-  const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   /* Asks the table of rows below for some of them, and goes there. */
   function ask(query) {
@@ -34,7 +31,6 @@
       h("div", { class: "answer-side" }, !unread && use,
         !view.corpus && h("button", { type: "button", class: "link", onclick: on.back }, "Back to the corpus")));
   }
-  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   /* ---- what the doctor found */
   function doctor(view, on) {
@@ -191,8 +187,7 @@
       task.more > 0 && h("p", { class: "soft fine" }, `and ${plural(task.more, "more label")}`))));
   }
 
-  function draw(host, given, on) {
-    const view = JSON.parse(JSON.stringify(given));  // reading Gradio's own value is slow
+  function draw(host, view, on) {
     host.replaceChildren(...[answer(view, on), columns(view, on), doctor(view, on), counts(view), splits(view)].filter(Boolean));
   }
 
@@ -200,5 +195,5 @@
     window.thaw.keep(element, props, watch, (host, view) => draw(host, view, on));
   }
 
-  Object.assign(window.thaw, { data, askRows: ask, calm });
+  window.thaw.data = data;
 })();

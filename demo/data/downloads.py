@@ -1,16 +1,16 @@
 """What the Data tab lets be downloaded: a cleaned copy of a file, and what the doctor found."""
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.tables.json_lines import JsonLines
-from core.tables.separated import Csv
 from demo.frame.files import as_csv, as_json
+from demo.frame.widgets import MEDIA
 from demo.shelves.working_data import DataShelf, WorkingData
 
-COPY_KINDS = {"csv": Csv.media, "jsonl": JsonLines.media}
-FINDING_KINDS = {"csv": Csv.media, "json": "application/json"}
+COPY_KINDS = ("csv", "jsonl")
+FINDING_KINDS = ("csv", "json")
 
 
 def cleaned_copy(shelf: DataShelf, data: WorkingData, kind: str) -> dict[str, str]:
@@ -37,7 +37,7 @@ def cleaned_copy(shelf: DataShelf, data: WorkingData, kind: str) -> dict[str, st
         target.unlink(missing_ok=True)
     mark = "\ufeff" if kind == "csv" else ""  # makes Excel read it as UTF-8
     name = f"{Path(data.name).stem}-cleaned.{kind}"
-    return {"name": name, "kind": COPY_KINDS[kind], "text": mark + text}
+    return {"name": name, "kind": MEDIA[kind], "text": mark + text}
 
 
 def findings_as(document: dict[str, Any], kind: str) -> dict[str, str]:
@@ -56,9 +56,9 @@ def findings_as(document: dict[str, Any], kind: str) -> dict[str, str]:
             for f in found
         )
         text = as_csv(("severity", "kind", "task", "message", f"{document['unit']}s"), rows)
-    return {"name": f"findings.{kind}", "kind": FINDING_KINDS[kind], "text": text}
+    return {"name": f"findings.{kind}", "kind": MEDIA[kind], "text": text}
 
 
-def _check_kind(kind: str, allowed: dict[str, str]) -> None:
+def _check_kind(kind: str, allowed: Sequence[str]) -> None:
     if kind not in allowed:
         raise ValueError(f"the kind is {kind[:20]!r}, must be one of: {', '.join(allowed)}")

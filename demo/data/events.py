@@ -1,7 +1,6 @@
 """What the events of the Data tab do: plain values in, plain values out."""
 
 import contextlib
-import html
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,16 +16,14 @@ from demo.data.views import look_over, unread
 from demo.frame.spoken import as_page_says, field_of
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
-from demo.frame.work import RunningWork, Work, progress_line
+from demo.frame.widgets import SKIP, STOPPED, Updates, answered, given_by, hidden, told, warning
+from demo.frame.widgets import shown as stoppable
+from demo.frame.work import RunningWork, Work, progress_line, visitor_of
 from demo.shelves.working_data import DataShelf, TooMuchError, WorkingData
 from demo.sidebar.sidebar import data_line
 
-Updates = tuple[Any, ...]
-
-SKIP = gr.skip()
 CORPUS_DATA = WorkingData()
 NO_ROWS: View = {"rows": []}
-STOPPED = '<p class="progress">Stopped; what was there before is still there.</p>'
 AFFECTS = "Whatever learns from labels uses it now; Compare and Predict keep their sentences."
 
 
@@ -89,7 +86,7 @@ class DataEvents:
         if path is None:
             yield (SKIP,) * 5
             return
-        visitor, data = request.session_hash or "", WorkingData()
+        visitor, data = visitor_of(request), WorkingData()
         try:
             data = self.shelf.take(path, visitor)
             for updates in self._show(data, working, choice, request):
@@ -99,7 +96,7 @@ class DataEvents:
             said = as_page_says(str(error), data.choice.source)
             said = said.replace(f"{field_of('label_columns')} names one; ", "")  # it is not shown
             said = f"{said}. The page keeps what it showed before."
-            yield SKIP, SKIP, SKIP, refused(said), hidden()
+            yield SKIP, SKIP, SKIP, warning(said[:1].upper() + said[1:1_000]), hidden()
         finally:
             self.shelf.keep_only(visitor, shown, working)
 
@@ -112,7 +109,7 @@ class DataEvents:
         request: gr.Request,
     ) -> Iterator[Updates]:
         """Read the same file with other columns or labels; what is refused is told in a toast."""
-        form: dict[str, Any] = given._data or {}
+        form = given_by(given)
         with as_toast():
             try:
                 changed = Work(lambda *_: self._changed(shown, form)).result()
@@ -124,7 +121,7 @@ class DataEvents:
     def rows(self, shown: WorkingData, choice: EncoderChoice, given: gr.EventData) -> View:
         """Show the rows that were asked for: searched, filtered, of a finding, another page."""
         with as_toast():
-            query = read_query(given._data or {})
+            query = read_query(given_by(given))
 
             def page() -> View:
                 looked = look_over(self.shelf, shown, choice.name)
@@ -134,26 +131,26 @@ class DataEvents:
 
     def use(self, shown: WorkingData, choice: EncoderChoice, request: gr.Request) -> Updates:
         """Make what is shown the working data: returns working, its line, overview, status."""
-        with as_toast():
-            looked = Work(lambda *_: look_over(self.shelf, shown, choice.name)).result()
-            self.shelf.keep_only(request.session_hash or "", shown)
-            view = {**looked.view, "inUse": True}
-            return shown, data_line(shown, looked.document), view, told(shown, AFFECTS)
+        looked = answered(lambda: look_over(self.shelf, shown, choice.name))
+        self.shelf.keep_only(visitor_of(request), shown)
+        name = "The corpus" if shown.is_corpus else shown.name[:80]
+        line, view = data_line(shown, looked.document), {**looked.view, "inUse": True}
+        return shown, line, view, told(name, AFFECTS)
 
     def back(self, choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
         """Go back to the corpus, here and in every tab: yields working, its line, then as usual.
 
         The visitor's file is removed.
         """
-        self.shelf.keep_only(request.session_hash or "")
+        self.shelf.keep_only(visitor_of(request))
         with as_toast():
             for updates in self._show(CORPUS_DATA, CORPUS_DATA, choice, request):
                 yield SKIP, SKIP, *updates
-        yield CORPUS_DATA, data_line(CORPUS_DATA), *[SKIP] * 3, told(CORPUS_DATA, AFFECTS), SKIP
+        yield CORPUS_DATA, data_line(CORPUS_DATA), *[SKIP] * 3, told("The corpus", AFFECTS), SKIP
 
     def save(self, shown: WorkingData, choice: EncoderChoice, given: gr.EventData) -> str:
         """Write a download, `{name, kind, text}` as JSON: the cleaned copy, or the findings."""
-        asked: dict[str, Any] = given._data or {}
+        asked = given_by(given)
         what, kind = str(asked.get("what")), str(asked.get("kind"))
 
         def write() -> str:
@@ -162,12 +159,11 @@ class DataEvents:
                 return json.dumps(cleaned_copy(self.shelf, shown, kind))
             return json.dumps(findings_as(looked.document, kind))
 
-        with as_toast():
-            return Work(lambda *_: write()).result()
+        return answered(write)
 
     def close(self, request: gr.Request) -> None:
         """Remove what the visitor of a page that was closed left behind."""
-        self.shelf.keep_only(request.session_hash or "")
+        self.shelf.keep_only(visitor_of(request))
 
     def _show(
         self,
@@ -186,7 +182,7 @@ class DataEvents:
         work = Work(lambda *_: self._looked(data, choice.name, guess=guess))
         for step in self._running.steps(work, request):
             line = progress_line(f"Reading {data.name} and looking it over…", step)
-            yield SKIP, SKIP, SKIP, line, shown_button()
+            yield SKIP, SKIP, SKIP, line, stoppable()
         if work.stopped:
             yield SKIP, SKIP, SKIP, STOPPED, hidden()
             return
@@ -217,25 +213,3 @@ class DataEvents:
             plain = shown.reading(replace(before, renames=()))
             return shown.reading(with_rename(form, before, self.shelf.get(plain).tasks))
         return shown.reading(choice_from(form, before))
-
-
-def told(data: WorkingData, what: str) -> str:
-    """Say what is used now, and what that changes."""
-    name = "The corpus" if data.is_corpus else data.name[:80]
-    return f'<p class="soft"><b>{html.escape(name)}.</b> {html.escape(what)}</p>'
-
-
-def refused(said: str) -> str:
-    """Say why a file was not taken."""
-    text = html.escape(said[:1_000])
-    return f'<p class="warn" role="alert">{text[:1].upper()}{text[1:]}</p>'
-
-
-def shown_button() -> dict[str, Any]:
-    """Make the Stop button appear."""
-    return gr.update(visible=True)
-
-
-def hidden() -> dict[str, Any]:
-    """Make the Stop button go."""
-    return gr.update(visible=False)

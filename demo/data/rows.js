@@ -1,12 +1,10 @@
 /* The rows of labelled data: Python finds them, a page at a time; this asks and draws. */
 (() => {
-  const { h, words, title, calm } = window.thaw;
+  const { h, words, count, title, look, calm } = window.thaw;
   const MOST_CHIPS = 12;
   const SIZES = [10, 25, 100];
   const NONE = -1;
   const PAUSE = 220;
-  const count = (n) => n.toLocaleString("en");
-  const look = (k) => `look-${k % 6}`;
 
   const NOTHING = { search: "", labels: {}, facet: {}, split: "", finding: null, sort: "place", down: false, page: 0 };
 
@@ -154,7 +152,7 @@
       const { finding = null, labels = {}, facet = {} } = event.detail;
       onAsk({ ...NOTHING, size: view.size, finding, labels, facets: facet });
     });
-    window.thaw.keep(element, props, watch, (_, given) => { view = JSON.parse(JSON.stringify(given)); draw(); });
+    window.thaw.keep(element, props, watch, (_, given) => { view = given; draw(); });
   }
 
   window.thaw.rows = rows;

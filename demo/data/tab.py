@@ -7,13 +7,11 @@ import gradio as gr
 from core.tables.formats import FORMATS, suffixes_of
 from demo.data.events import DataEvents
 from demo.frame.theme import beside
-from demo.frame.widgets import PRIVATE, SEVERAL, picture
+from demo.frame.widgets import LATEST, PRIVATE, SAVE_WRITTEN, SEVERAL, picture, status_row
 from demo.shelves.working_data import WorkingData
 from demo.sidebar.tabs import Page, Tab, WorkingSet
 
 FILE_TYPES = suffixes_of(FORMATS)
-
-SAVE_JS = "(written) => { const it = JSON.parse(written); thaw.save(it.name, it.kind, it.text); }"
 
 
 class Parts(NamedTuple):
@@ -63,9 +61,7 @@ def _lay_out() -> Parts:
             "for each task, or CoNLL. Columns are guessed, and you can correct them.</p>",
             elem_classes="try",
         )
-        with gr.Row(elem_classes="status-row"):
-            status = gr.HTML("", elem_classes="status", elem_id="data-status")
-            stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+        status, stop = status_row("data-status")
     overview = picture(
         "data-overview",
         "thaw.data(element, props, watch, {recolumn: (form) => trigger('recolumn', form), "
@@ -92,19 +88,16 @@ def _wire(events: DataEvents, parts: Parts, working: WorkingSet) -> None:
     uploaded = parts.file.upload(events.upload, [parts.file, *seen], parts.looked, **SEVERAL)
     uploaded.then(lambda: None, None, parts.file, queue=False, **PRIVATE)  # it is read: the next
     parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
-    parts.overview.recolumn(
-        events.change, seen, parts.looked, trigger_mode="always_last", **SEVERAL
-    )
+    parts.overview.recolumn(events.change, seen, parts.looked, **LATEST)
     used = [data, working.data_line, parts.overview, parts.status]
     parts.overview.use(events.use, [parts.shown, choice], used, **SEVERAL)
     parts.overview.back(events.back, choice, [*used[:2], *parts.looked], **SEVERAL)
     parts.overview.save(events.save, [parts.shown, choice], parts.written, **SEVERAL).success(
-        None, parts.written, None, js=SAVE_JS
+        None, parts.written, None, js=SAVE_WRITTEN
     )
     parts.rows.ask(
         events.rows,
         [parts.shown, choice],
         parts.rows,
-        trigger_mode="always_last",
-        **SEVERAL,
+        **LATEST,
     )

@@ -6,7 +6,8 @@ window.thaw = (() => {
     for (const [name, value] of Object.entries(attributes || {})) {
       if (value === false || value === null || value === undefined) continue;
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-      else if (name === "style") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
+      else if (name === "style")
+        for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
       else node.setAttribute(name, value === true ? "" : value);
     }
     for (const child of children.flat(Infinity)) {
@@ -30,13 +31,23 @@ window.thaw = (() => {
   /* .87 where room is short; a whole part is never dropped. */
   const short = (text) => text.replace(/^([+−]?)0\./, "$1.");
 
+  const count = (n) => n.toLocaleString("en");
+  const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+  const percent = (value) => `${number(100 * value, 1)} %`;
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+  const title = (name) => capital(name).replaceAll("_", " ");
+  const look = (k) => `look-${Math.max(0, k) % 6}`;
+  const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const warn = (...told) =>
+    h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), ...told);
+
   /* Draws now, and again whenever Python sends another value; a failed drawing says so. */
   function keep(element, props, watch, draw) {
     const host = element.querySelector(".thaw-picture");
     const go = () => {
       const value = props.value;
       if (!value) return;
-      draw(host, value);
+      draw(host, JSON.parse(JSON.stringify(value)));  // reading Gradio's own value is slow
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     };
     watch("value", go);
@@ -45,7 +56,8 @@ window.thaw = (() => {
   }
 
   function save(name, kind, text) {
-    const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: kind })), download: name });
+    const href = URL.createObjectURL(new Blob([text], { type: kind }));
+    const link = h("a", { href, download: name });
     document.body.append(link);
     link.click();
     link.remove();
@@ -62,5 +74,6 @@ window.thaw = (() => {
     window.history.replaceState(null, "", url);
   }
 
-  return { h, svg, words, number, short, keep, save, share };
+  return { h, svg, words, number, short, count, plural, percent, capital, title, look, calm, warn,
+           keep, save, share };
 })();

@@ -12,6 +12,8 @@ from typing import Any
 
 import gradio as gr
 
+from demo.frame.work import visitor_of
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -60,7 +62,7 @@ class Uploads:
         self._put(request, None)
 
     def _put(self, request: gr.Request, path: Path | None) -> None:
-        visitor = request.session_hash or ""
+        visitor = visitor_of(request)
         with self._lock:
             before = self._of.pop(visitor, None)
             if path is not None:

@@ -26,6 +26,8 @@ def as_toast(words: Callable[[str], str] = as_page_says) -> Iterator[None]:
         yield
     except (ValueError, RuntimeError) as error:
         raise toast(words(str(error))) from error
+    except gr.Error:
+        raise  # it is one already
     except Exception as error:
         LOG.exception("a callback failed")
         raise gr.Error(

@@ -110,6 +110,11 @@ class Work(Generic[Result]):
         return self._future.result()
 
 
+def visitor_of(request: gr.Request) -> str:
+    """Name the open page that asks; nobody else knows the name."""
+    return request.session_hash or ""
+
+
 class RunningWork:
     """What each open page is waiting for, so that its Stop button finds it.
 
@@ -122,7 +127,7 @@ class RunningWork:
 
     def steps(self, work: Work[Any], request: gr.Request) -> Iterator[Waiting]:
         """Yield what `work.waiting` does, with the work in reach of `stop` meanwhile."""
-        visitor = request.session_hash or ""
+        visitor = visitor_of(request)
         self._of[visitor] = work
         try:
             yield from work.waiting()
@@ -132,7 +137,7 @@ class RunningWork:
 
     def stop(self, request: gr.Request) -> None:
         """Stop what the visitor's page is waiting for, if anything."""
-        work = self._of.get(request.session_hash or "")
+        work = self._of.get(visitor_of(request))
         if work is not None:
             work.stop()
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import html
 import json
 import tempfile
 import time
@@ -15,8 +14,19 @@ import gradio as gr
 
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
-from demo.frame.work import RunningWork, Work, progress_line
-from demo.freeze.comparison_examples import EXAMPLE, shipped_comparison
+from demo.frame.widgets import (
+    MEDIA,
+    SKIP,
+    Updates,
+    answered,
+    followed,
+    given_by,
+    hidden,
+    soft,
+    told,
+)
+from demo.frame.work import RunningWork, Work, visitor_of
+from demo.freeze.examples import EXAMPLE, shipped_comparison
 from demo.freeze.form import (
     MOST_ROWS,
     Order,
@@ -34,9 +44,6 @@ from demo.shelves.kept_comparisons import kept_comparisons, kept_report, kept_ru
 from demo.shelves.models import ModelShelf
 from demo.shelves.working_data import WorkingData
 
-Updates = tuple[Any, ...]
-
-SKIP = gr.skip()
 NOTHING: View = {"said": "", "runs": [], "state": "", "going": False}
 
 KEPT = "kept-"
@@ -70,8 +77,7 @@ class ComparingEvents:
                 gr.update(maximum=most, value=min(300, most)),
             )
 
-        with as_toast():
-            return Work(lambda *_: look()).result()
+        return answered(look)
 
     def warm_up(self) -> None:
         """Start the server of worker processes, so that a first comparison need not wait for it."""
@@ -92,14 +98,14 @@ class ComparingEvents:
         """Compare: yields current, going, advice, result, list, Stop as it goes on."""
         with as_toast():
             asked = asked_by(order, self.profiles)
-            comparison = self.shelf.start(asked, request.session_hash or "", current)
+            comparison = self.shelf.start(asked, visitor_of(request), current)
         async for updates in self._watch(comparison, request):
             yield updates
 
     async def train_best(self, current: str, request: gr.Request) -> AsyncIterator[Updates]:
         """Train what is advised on all rows: yields as `start`."""
         with as_toast():
-            comparison = self.shelf.train_best(current, request.session_hash or "")
+            comparison = self.shelf.train_best(current, visitor_of(request))
         async for updates in self._watch(comparison, request):
             yield updates
 
@@ -114,31 +120,32 @@ class ComparingEvents:
         """
         with as_toast():
             asked = asked_by(order, self.profiles)
-            work = Work(lambda _, cancelled: planned(asked, cancelled))
-            for step in self._estimating.steps(work, request):
-                yield progress_line("Measuring steps on this machine…", step), shown()
-            if work.failed:
-                yield "", hidden()
-            if work.stopped:
-                return
-            plan = work.result()
-        yield f'<p class="soft">{html.escape(estimate_in_words(plan))}</p>', hidden()
+        work = Work(lambda _, cancelled: planned(asked, cancelled))
+        plan = yield from followed(
+            self._estimating,
+            work,
+            request,
+            lambda _: "Measuring steps on this machine…",
+            stopped="",
+        )
+        if plan is not None:
+            yield soft(estimate_in_words(plan)), hidden()
 
     def stop(self, current: str, request: gr.Request) -> None:
         """Stop what the page waits for: an estimate, or its comparison; finished runs are kept."""
         self._estimating.stop(request)
-        for comparison in self.shelf.of(request.session_hash or ""):
+        for comparison in self.shelf.of(visitor_of(request)):
             if comparison.going:
                 comparison.stopping.set()
         del current
 
     async def resume(self, asked: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
         """Find the comparisons that a reloaded page had, and watch one that is still going."""
-        ids = (asked._data or {}).get("ids")
+        ids = given_by(asked).get("ids")
         found = [
             each
             for name in (ids if isinstance(ids, list) else [])[:20]
-            if isinstance(name, str) and (each := self.shelf.find(name, request.session_hash or ""))
+            if isinstance(name, str) and (each := self.shelf.find(name, visitor_of(request)))
         ]
         if not found:
             yield (SKIP,) * 6
@@ -149,7 +156,7 @@ class ComparingEvents:
 
     def open(self, asked: gr.EventData, request: gr.Request) -> Updates:
         """Show another comparison: returns current, going, advice, result, list, Stop."""
-        name = str((asked._data or {}).get("name"))
+        name = str(given_by(asked).get("name"))
         with as_toast():
             view = self._view_of(name, request)
             comparison = self.shelf.find(name)
@@ -158,12 +165,12 @@ class ComparingEvents:
 
     def remove(self, current: str, asked: gr.EventData, request: gr.Request) -> Updates:
         """Delete a comparison; returns as `open`, of the shipped one if it was shown."""
-        name = str((asked._data or {}).get("name"))
+        name = str(given_by(asked).get("name"))
         with as_toast():
             if name.startswith(KEPT):
                 self._remove_kept(name)
             else:
-                self.shelf.delete(name, request.session_hash or "")
+                self.shelf.delete(name, visitor_of(request))
             if name != current:
                 return *[SKIP] * 4, self.listing(current, request), SKIP
             view = self._view_of(EXAMPLE, request)
@@ -171,7 +178,7 @@ class ComparingEvents:
 
     def use(self, current: str, asked: gr.EventData, request: gr.Request) -> Updates:
         """Open a run as the working model: returns it, and what to say of it."""
-        given: dict[str, Any] = asked._data or {}
+        given = given_by(asked)
         with as_toast():
             folder, report = self._opened(current, request)
             strategy, seed = str(given.get("strategy")), given.get("seed")
@@ -192,11 +199,12 @@ class ComparingEvents:
     def _offer(self, folder: Path, name: str) -> Updates:
         opened = self.models.offer(folder, name)
         Work(lambda *_: self.models.get(opened)).result()
-        return opened, used(name)
+        where = "Predict now uses it, and Compare can lay its encoder beside another"
+        return opened, told(name[:200], f"{where}; the sidebar leads back.")
 
     def save(self, current: str, asked: gr.EventData, request: gr.Request) -> str:
         """Write the report for a download: `{name, kind, text}` as JSON."""
-        given: dict[str, Any] = asked._data or {}
+        given = given_by(asked)
         kind = str(given.get("kind"))
         with as_toast():
             document = self._document(current, request)
@@ -212,19 +220,19 @@ class ComparingEvents:
                     from core.report.page import report_html
 
                     text = report_html(comparison_report(document))
-                    return {"name": "comparison.html", "kind": "text/html", "text": text}
+                    return {"name": "comparison.html", "kind": MEDIA["html"], "text": text}
                 text = json.dumps(document, ensure_ascii=False, indent=1)
-                return {"name": "comparison.json", "kind": "application/json", "text": text}
+                return {"name": "comparison.json", "kind": MEDIA["json"], "text": text}
 
             return json.dumps(Work(lambda *_: write()).result())
 
     def close(self, request: gr.Request) -> None:
         """Take note that a page was closed."""
-        self.shelf.leave(request.session_hash or "")
+        self.shelf.leave(visitor_of(request))
 
     def listing(self, current: str, request: gr.Request) -> View:
         """List the comparisons that a page may open."""
-        own = self.shelf.of(request.session_hash or "")
+        own = self.shelf.of(visitor_of(request))
         return {**self._listing(current, own), "ids": [each.id for each in own]}
 
     def _listing(self, current: str, own: Sequence[Comparison]) -> View:
@@ -332,7 +340,7 @@ class ComparingEvents:
                 if f"{KEPT}{folder.name}" == name:
                     return folder, kept_report(folder)
         comparison = self.shelf.find(name)
-        if comparison is None or comparison.visitor != (request.session_hash or ""):
+        if comparison is None or comparison.visitor != visitor_of(request):
             raise ValueError("this comparison's runs are not here: run one of your own")
         if comparison.report is None:
             raise ValueError("no run of this comparison has finished")
@@ -441,20 +449,3 @@ def kept_how_long(most_bytes: int) -> str:
 def clock(at: float) -> str:
     """Write a moment: 2026-11-21 19:03."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-
-
-def used(name: str) -> str:
-    """Say which model is used now, and where."""
-    text = html.escape(name[:200])
-    where = "Predict now uses it, and Compare can lay its encoder beside another"
-    return f'<p class="soft"><b>{text}.</b> {where}; the sidebar leads back.</p>'
-
-
-def shown() -> dict[str, Any]:
-    """Make the Stop button appear."""
-    return gr.update(visible=True)
-
-
-def hidden() -> dict[str, Any]:
-    """Make the Stop button go."""
-    return gr.update(visible=False)

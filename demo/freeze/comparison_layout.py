@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from core.config import COSTS, SCORES, AdviceChoice
-from demo.frame.widgets import PRIVATE, SEVERAL, picture
+from demo.frame.widgets import PRIVATE, SAVE_WRITTEN, SEVERAL, picture, status_row
 from demo.freeze.comparison_events import NOTHING, ComparingEvents
 from demo.freeze.form import (
     BUDGETS,
@@ -22,7 +22,6 @@ from demo.freeze.form import (
 )
 from demo.sidebar.tabs import Page
 
-SAVE_JS = "(written) => { const it = JSON.parse(written); thaw.save(it.name, it.kind, it.text); }"
 CORPUS_TASKS = ("topic", "sentiment", "entities")
 
 
@@ -75,16 +74,7 @@ def lay_out_comparison(advice: gr.HTML, current: gr.State, events: ComparingEven
     with gr.Column(elem_classes="card ask"):
         gr.HTML("<h3>Compare them</h3>", elem_classes="try")
         fields, compare, estimate = _ask()
-        with gr.Row(elem_classes="status-row"):
-            status = gr.HTML("", elem_classes="status", elem_id="compare-strategies-status")
-            stop = gr.Button(
-                "Stop",
-                variant="stop",
-                size="sm",
-                scale=0,
-                visible=False,
-                elem_id="compare-strategies-stop",
-            )
+        status, stop = status_row("compare-strategies-status", stop="compare-strategies-stop")
     going = picture("freeze-going", "thaw.comparisonGoing(element, props, watch)", NOTHING)
     on = "{use: (run) => trigger('use', run), save: (what) => trigger('save', what)}"
     script = f"thaw.comparisonResult(element, props, watch, {on})"
@@ -198,6 +188,6 @@ def wire_comparison(page: Page, events: ComparingEvents, parts: Compared, chosen
     for place in (parts.advice, parts.result):
         place.use(events.use, parts.current, opened, **SEVERAL)
     parts.result.save(events.save, parts.current, parts.written, **SEVERAL).success(
-        None, parts.written, None, js=SAVE_JS
+        None, parts.written, None, js=SAVE_WRITTEN
     )
     page.app.unload(events.close)

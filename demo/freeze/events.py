@@ -1,6 +1,5 @@
 """What the events of the Freeze tab do with the strip and the cards: plain values in and out."""
 
-import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +7,9 @@ import gradio as gr
 
 from core.config import EncoderChoice
 from demo.frame.spoken import as_page_says
-from demo.frame.toasts import as_toast
 from demo.frame.views import View
+from demo.frame.widgets import SKIP, Updates, answered, followed, given_by, hidden, warning
+from demo.frame.widgets import shown as stoppable
 from demo.frame.work import RunningWork, Work, progress_line
 from demo.freeze.examples import shipped
 from demo.freeze.profiles import ProfileShelf, profile_view
@@ -21,9 +21,6 @@ from demo.strategies.strip import Network, strip_view
 if TYPE_CHECKING:  # torch is behind it
     from core.strategy.scenario import Scenario
 
-Updates = tuple[Any, ...]
-
-SKIP = gr.skip()
 CORPUS_DATA = WorkingData()
 STOPPED = '<p class="progress">Stopped; the strip works without a profile.</p>'
 
@@ -65,14 +62,17 @@ class FreezingEvents:
             view = self._view(network, network.parse(drawn), names, working, choice)
             return wanted, drawn, tuple(names), view, cards_view(network, names)
 
-        with as_toast():
-            work = Work(lambda *_: begin())
-            for step in self._running.steps(work, request):
-                yield *[SKIP] * 5, progress_line(f"Reading {working.name}…", step), shown_button()
-            if work.failed:
-                yield *[SKIP] * 5, "", hidden()
-            if not work.stopped:
-                yield *work.result(), "", hidden()
+        work = Work(lambda *_: begin())
+        found = yield from followed(
+            self._running,
+            work,
+            request,
+            lambda _: f"Reading {working.name}…",
+            around=(5, 0),
+            stopped="",
+        )
+        if found is not None:
+            yield *found, "", hidden()
 
     def profile(
         self, working: WorkingData, choice: EncoderChoice, request: gr.Request
@@ -88,7 +88,7 @@ class FreezingEvents:
                 what += f"{step.done:,} of {step.total:,} sentences read"
             else:
                 what += "trying what can be read off each"
-            yield progress_line(what, step), shown_button()
+            yield progress_line(what, step), stoppable()
         if work.stopped:
             yield STOPPED, hidden()
             return
@@ -103,8 +103,7 @@ class FreezingEvents:
         self, drawn: str, chosen: Sequence[str], working: WorkingData, choice: EncoderChoice
     ) -> View:
         """Draw the same again, with what is known by now."""
-        with as_toast():
-            return Work(lambda *_: self._drawn(drawn, chosen, working, choice, {})[1]).result()
+        return answered(lambda: self._drawn(drawn, chosen, working, choice, {})[1])
 
     def draw(
         self,
@@ -119,15 +118,18 @@ class FreezingEvents:
 
         Yields drawn, strip, status, Stop. What cannot be is said under the strip, which stays.
         """
-        given: dict[str, Any] = asked._data or {}
-        with as_toast():
-            work = Work(lambda *_: self._drawn(drawn, chosen, working, choice, given))
-            for step in self._running.steps(work, request):
-                yield SKIP, SKIP, progress_line("Loading the encoder…", step), shown_button()
-            if work.failed:
-                yield SKIP, SKIP, "", hidden()
-            if not work.stopped:
-                yield *work.result(), "", hidden()
+        given = given_by(asked)
+        work = Work(lambda *_: self._drawn(drawn, chosen, working, choice, given))
+        found = yield from followed(
+            self._running,
+            work,
+            request,
+            lambda _: "Loading the encoder…",
+            around=(2, 0),
+            stopped="",
+        )
+        if found is not None:
+            yield *found, "", hidden()
 
     def choose(
         self,
@@ -141,7 +143,7 @@ class FreezingEvents:
 
         Returns chosen, cards and strip.
         """
-        given: dict[str, Any] = asked._data or {}
+        given = given_by(asked)
 
         def change() -> Updates:
             network = self.profiles.network(working, choice)
@@ -149,8 +151,7 @@ class FreezingEvents:
             view = self._view(network, network.parse(drawn), names, working, choice)
             return tuple(names), cards_view(network, names), view
 
-        with as_toast():
-            return Work(lambda *_: change()).result()
+        return answered(change)
 
     def _chosen(self, network: Network, names: list[str], given: dict[str, Any]) -> list[str]:
         if given.get("reset"):
@@ -211,15 +212,4 @@ def first_view() -> View:
 
 def no_profile(why: str) -> str:
     """Say why there is no profile."""
-    text = html.escape(why[:1_000])
-    return f'<p class="warn" role="alert">No layer profile: {text}. The strip works without.</p>'
-
-
-def shown_button() -> dict[str, Any]:
-    """Make the Stop button appear."""
-    return gr.update(visible=True)
-
-
-def hidden() -> dict[str, Any]:
-    """Make the Stop button go."""
-    return gr.update(visible=False)
+    return warning(f"No layer profile: {why[:1_000]}. The strip works without.")

@@ -79,8 +79,7 @@
       h("p", { class: "soft fine" }, profile.notes.map((note) => [words(note), " "]), profile.more > 0 && `${profile.more} more tasks are not drawn.`));
   }
 
-  function drawStrip(host, given, on) {
-    const view = JSON.parse(JSON.stringify(given));
+  function drawStrip(host, view, on) {
     const open = host.querySelector("details")?.open, left = host.querySelector(".panels-scroll")?.scrollLeft;
     window.thaw.refocused(host, () => {
       host.replaceChildren(...[view.profile && profileAnswer(view.profile), stripCard(view, on)].filter(Boolean));
@@ -110,8 +109,7 @@
       h("button", { type: "button", class: "leave-out", "aria-label": `Leave out ${each.name}`, onclick: () => on.choose({ remove: each.name }) }, h("span", { "aria-hidden": "true" }, "×")))));
   }
 
-  function drawCards(host, given, on) {
-    const view = JSON.parse(JSON.stringify(given));
+  function drawCards(host, view, on) {
     const label = host.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     const names = view.chosen.map((each) => each.name);
     const open = host.querySelector("details")?.open;

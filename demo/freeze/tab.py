@@ -7,7 +7,7 @@ from gradio.events import Dependency
 
 from core.config import EncoderChoice
 from demo.frame.theme import beside
-from demo.frame.widgets import PRIVATE, SEVERAL, picture
+from demo.frame.widgets import LATEST, PRIVATE, SEVERAL, picture, status_row
 from demo.freeze.comparison_events import ComparingEvents
 from demo.freeze.comparison_layout import lay_out_advice, lay_out_comparison, wire_comparison
 from demo.freeze.events import CORPUS_DATA, FreezingEvents, first_view
@@ -58,9 +58,7 @@ TAB = Tab(
 
 
 def _lay_out(*, shipped_fits: bool) -> Parts:
-    with gr.Row(elem_classes="status-row freeze-status"):
-        status = gr.HTML("", elem_classes="status", elem_id="freeze-status")
-        stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+    status, stop = status_row("freeze-status", more="freeze-status")
     view, cards = (first_view(), shipped()["cards"]) if shipped_fits else (None, None)
     strip = picture("freeze-strip", f"thaw.freezeStrip(element, props, watch, {ON})", view)
     listed = picture("freeze-cards", f"thaw.strategies(element, props, watch, {ON})", cards)
@@ -81,7 +79,7 @@ def _wire(
     profiled.success(events.redraw, current, parts.strip, **SEVERAL)
     drawn = [parts.drawn, parts.strip, *told]
     for place in (parts.strip, parts.cards):
-        place.draw(events.draw, current, drawn, trigger_mode="always_last", **SEVERAL)
+        place.draw(events.draw, current, drawn, **LATEST)
         place.choose(
             events.choose,
             current,

@@ -11,7 +11,8 @@ from demo.frame.asking import number, whole_number
 from demo.frame.files import as_csv
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
-from demo.frame.work import RunningWork, Work, progress_line
+from demo.frame.widgets import SKIP, Updates, answered, followed, given_by, hidden
+from demo.frame.work import RunningWork, Waiting, Work, visitor_of
 from demo.map.drawing import (
     OWN,
     Asked,
@@ -28,9 +29,6 @@ from demo.map.views import Shown, column_view, map_view, point_view
 from demo.shelves.models import OWN_MODEL, WorkingModel
 from demo.shelves.working_data import WorkingData
 
-Updates = tuple[Any, ...]
-SKIP = gr.skip()
-STOPPED = '<p class="progress">Stopped; the map that was there still is.</p>'
 METHODS = {"UMAP": "umap", "PCA": "pca"}
 AXES = {"2-D": 2, "3-D": 3}
 FEW_POINTS = 300
@@ -64,7 +62,7 @@ class MapEvents:
             if self.shelf.has_shipped(choice):
                 drawn = self.shelf.shipped()
                 shown = Shown(key=SHIPPED, colour="topic")
-                yield map_view(drawn, shown), SHIPPED, "", _hidden()
+                yield map_view(drawn, shown), SHIPPED, "", hidden()
                 return
         fields = ("Corpus", "", "Pretrained", "UMAP", "2-D", 0, 1.0, "cosine", 0)
         yield from self.draw(*fields, "", choice, WorkingData(), OWN_MODEL, request)
@@ -118,7 +116,7 @@ class MapEvents:
             soon = "By PCA for now: UMAP is " + (
                 "laying it out." if self.shelf.is_ready() else "being made ready."
             )
-            kept = self.shelf.keep(first, _page(request))
+            kept = self.shelf.keep(first, visitor_of(request))
             shown = Shown(key=kept, notes=(soon,), final=settings.method == "pca")
             if settings.method == "pca":
                 shown = replace(shown, notes=())
@@ -132,9 +130,9 @@ class MapEvents:
             )
             if last is None:
                 return
-            key = self.shelf.keep(last, _page(request))
-            yield map_view(last, Shown(key=key)), key, "", _hidden()
-        self.shelf.forget(_page(request), key)
+            key = self.shelf.keep(last, visitor_of(request))
+            yield map_view(last, Shown(key=key)), key, "", hidden()
+        self.shelf.forget(visitor_of(request), key)
 
     def place(self, text: str, key: str, request: gr.Request) -> Iterator[Updates]:
         """Place sentences on the map that is shown: yields as `draw`."""
@@ -145,18 +143,18 @@ class MapEvents:
             lambda p, c: place_on(self.shelf, drawn, text, p, c), says, request
         )
         if found is not None:
-            kept = self.shelf.keep(found, _page(request))
+            kept = self.shelf.keep(found, visitor_of(request))
             count = f"{found.placed:,} sentence{'s' if found.placed > 1 else ''}"
             said = f"{count} placed on it, marked by a ring."
             shown = Shown(key=kept, notes=(said, *found.placed_notes))
-            yield map_view(found, shown), kept, "", _hidden()
-            self.shelf.forget(_page(request), kept)
+            yield map_view(found, shown), kept, "", hidden()
+            self.shelf.forget(visitor_of(request), kept)
 
     def colour(
         self, key: str, model: WorkingModel, asked: gr.EventData, request: gr.Request
     ) -> Iterator[Updates]:
         """Add columns that are computed when first wanted: yields columns, key, status, Stop."""
-        what = (asked._data or {}).get("what")
+        what = given_by(asked).get("what")
         with as_toast():
             drawn = self.shelf.get(key or SHIPPED)
             if what not in ("groups", "predictions"):
@@ -171,47 +169,47 @@ class MapEvents:
         found = yield from self._followed(task, says, request)
         if found is None:
             return
-        new = self.shelf.keep(found, _page(request))
+        new = self.shelf.keep(found, visitor_of(request))
         added = [column for column in found.columns if column not in drawn.columns]
         added = added or list(found.columns[-2:])  # the same as before
         view = {"key": new, "columns": [column_view(column) for column in added]}
-        yield view, new, "", _hidden()
-        self.shelf.forget(_page(request), new)
+        yield view, new, "", hidden()
+        self.shelf.forget(visitor_of(request), new)
 
     def pick(self, key: str, working: WorkingModel, asked: gr.EventData) -> View:
         """Tell of a point: text, labels, predictions, its nearest by true cosine."""
         with as_toast():
             drawn = self.shelf.get(key or SHIPPED)
-            point = whole_number((asked._data or {}).get("i"))
+            point = whole_number(given_by(asked).get("i"))
             if not 0 <= point < len(drawn.texts):
                 raise ValueError(f"there is no point {point}, must be 0 to {len(drawn.texts) - 1}")
 
-            def task(*_: object) -> View:
-                from core.model.documents import predict_document
+        def task() -> View:
+            from core.model.documents import predict_document
 
-                view, model = point_view(drawn, point), self.shelf.models.get(working)
-                known = {each["name"]: each["value"] for each in view["facts"]}
-                row = predict_document(model, [drawn.texts[point]])[0]
-                view["predictions"] = [
-                    {
-                        "name": task.name,
-                        "label": row[task.name]["label"],
-                        "confidence": row[task.name]["confidence"],
-                        "unsure": row[task.name]["unsure"],
-                        "true": known.get(task.name),
-                    }
-                    for task in model.tasks
-                    if task.of_kind.one_label
-                ]
-                return view
+            view, model = point_view(drawn, point), self.shelf.models.get(working)
+            known = {each["name"]: each["value"] for each in view["facts"]}
+            row = predict_document(model, [drawn.texts[point]])[0]
+            view["predictions"] = [
+                {
+                    "name": task.name,
+                    "label": row[task.name]["label"],
+                    "confidence": row[task.name]["confidence"],
+                    "unsure": row[task.name]["unsure"],
+                    "true": known.get(task.name),
+                }
+                for task in model.tasks
+                if task.of_kind.one_label
+            ]
+            return view
 
-            return Work(task).result()
+        return answered(task)
 
     def save(self, key: str, asked: gr.EventData) -> str:
         """Write some points of the map, or all, as CSV that a spreadsheet may open safely."""
         with as_toast():
             drawn = self.shelf.get(key or SHIPPED)
-            given = (asked._data or {}).get("points")
+            given = given_by(asked).get("points")
             points = range(len(drawn.texts)) if given is None else _points(given, drawn)
             axes = "xyz"[: drawn.settings.dimensions]
             after = [f"{axis}_after" for axis in axes] if drawn.after is not None else []
@@ -230,7 +228,7 @@ class MapEvents:
 
     def close(self, request: gr.Request) -> None:
         """Forget what a page that has closed had drawn."""
-        self.shelf.forget(_page(request))
+        self.shelf.forget(visitor_of(request))
 
     def _says(self, what: str, *, waits: bool = False) -> Callable[[int, int], str]:
         """Say what is being done; `waits`: by the process that draws, once all is embedded."""
@@ -262,21 +260,14 @@ class MapEvents:
 
         `here` is for what never waits for the process that draws.
         """
-        from core.maps.near import StoppedMapError
-
         work = Work(task, None if here else self.shelf.threads)
-        for step in self._running.steps(work, request):
-            yield SKIP, SKIP, progress_line(says(step.done, step.total), step), _shown()
-        if work.stopped or work.failed:
-            yield SKIP, SKIP, STOPPED if work.stopped else "", _hidden()
-        if work.stopped:
-            return None
-        with as_toast():
-            try:
-                found = work.result()
-            except StoppedMapError:
-                return None
-        yield SKIP, SKIP, "", _hidden()
+
+        def say(step: Waiting) -> str:
+            return says(step.done, step.total)
+
+        found = yield from followed(self._running, work, request, say, around=(2, 0))
+        if found is not None:
+            yield SKIP, SKIP, "", hidden()
         return found
 
 
@@ -300,18 +291,6 @@ def _points(given: object, drawn: DrawnMap) -> list[int]:
     if not all(0 <= each < len(drawn.texts) for each in found):
         raise ValueError(f"a point is out of range, must be 0 to {len(drawn.texts) - 1}")
     return found
-
-
-def _page(request: gr.Request) -> str:
-    return request.session_hash or ""
-
-
-def _shown() -> dict[str, Any]:
-    return gr.update(visible=True)
-
-
-def _hidden() -> dict[str, Any]:
-    return gr.update(visible=False)
 
 
 def box_needed(source: str) -> dict[str, Any]:

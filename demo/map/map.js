@@ -1,11 +1,9 @@
 /* The Map tab: the chart with its legend, search, lasso and list; before and after; one point. */
 (() => {
-  const { h, words, number } = window.thaw;
+  const { h, words, number, count } = window.thaw;
   const MOST_GROUPS = 24;
   const SIZE = 12;
   const MORE = [["groups", "groups found by k-means and HDBSCAN"], ["predictions", "predictions of the model"]];
-  const count = (n) => n.toLocaleString("en");
-  const copy = (value) => JSON.parse(JSON.stringify(value));  // Gradio's own value is slow to read
 
   /* Groups in the order of their size; those past the most are drawn as the rest. */
   function palette(column, points) {
@@ -197,8 +195,7 @@
 
     document.addEventListener("thaw:near", ({ detail }) => chart && view && detail.near.every((i) => i < view.texts.length) && chart.mark({ picked: detail.point, near: detail.near }));
     document.addEventListener("thaw:pick", ({ detail }) => chart && pick(detail));
-    window.thaw.keep(element, props, watch, (host, raw) => {
-      const given = copy(raw);
+    window.thaw.keep(element, props, watch, (host, given) => {
       if (!chart) frame(host);
       if (given.texts) whole_map(given); else if (view) columns(given);
       parts.canvas.dataset.points = String(view.texts.length);
@@ -209,8 +206,8 @@
 
   /* One point: its text, what is known and predicted of it, and its nearest. */
   function mapPoint(element, props, watch) {
-    window.thaw.keep(element, props, watch, (host, raw) => {
-      const view = copy(raw), near = view.near.map(({ i }) => i);
+    window.thaw.keep(element, props, watch, (host, view) => {
+      const near = view.near.map(({ i }) => i);
       const go = ({ i, text }) => h("button", { type: "button", class: "row-go", onclick: () => document.dispatchEvent(new CustomEvent("thaw:pick", { detail: i })) }, words(text));
       const nearest = (name, some) => h("div", {}, h("h4", {}, name), h("ol", { class: "near" }, some.map((each) => h("li", {}, h("span", { class: "score" }, number(each.score, 2)), go(each)))));
       const verdict = (given) => given.true === null ? "" : given.true === given.label ? ", right" : ", wrong";

@@ -7,7 +7,7 @@ import gradio as gr
 from core.config import MAP_METRICS, SPREADS
 from demo.frame.sentences import MAX_CHARACTERS
 from demo.frame.theme import beside
-from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
+from demo.frame.widgets import LATEST, PRIVATE, SEVERAL, picture, save_text, status_row
 from demo.map.drawing import CORPUS, ENCODERS, PRETRAINED, SOURCES
 from demo.map.events import AXES, METHODS, MapEvents, box_needed
 from demo.map.shelf import MapShelf
@@ -114,9 +114,7 @@ def _lay_out() -> Parts:
                     MAP_METRICS, value="cosine", label="Measure", elem_classes="segments"
                 )
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110)
-        with gr.Row(elem_classes="status-row"):
-            status = gr.HTML("", elem_classes="status", elem_id="map-status")
-            stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+        status, stop = status_row("map-status")
     drawn = picture("map", f"thaw.map(element, props, watch, {ON})", None)
     point = picture("map-point", "thaw.mapPoint(element, props, watch)", None)
     return Parts(
@@ -143,14 +141,12 @@ def _wire(tab: gr.Tab, events: MapEvents, parts: Parts, working: WorkingSet) -> 
     text = gr.Textbox(visible=False)
     asked = [*parts.fields, parts.key, working.choice, working.data, working.model]
     tab.select(events.open, [parts.key, working.choice], parts.drawn, **SEVERAL)
-    gr.on(
-        [parts.draw.click], events.draw, asked, parts.drawn, trigger_mode="always_last", **SEVERAL
-    )
+    parts.draw.click(events.draw, asked, parts.drawn, **LATEST)
     parts.place.click(events.place, [parts.box, parts.key], parts.drawn, **SEVERAL)
     parts.map.colour(events.colour, [parts.key, working.model], parts.drawn, **SEVERAL)
     parts.map.pick(events.pick, [parts.key, working.model], parts.point, **SEVERAL)
     parts.map.save(events.save, parts.key, text, **SEVERAL).success(
-        None, text, None, js=SAVE_JS.format(name="map.csv", kind="text/csv;charset=utf-8")
+        None, text, None, js=save_text("map", "csv")
     )
     parts.stop.click(events.stop, None, None, queue=False, **PRIVATE)
     parts.source.change(box_needed, parts.source, parts.box, queue=False, **PRIVATE)

@@ -1,7 +1,6 @@
 """What the events of the Predict tab do: plain values in, plain values out."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import gradio as gr
 
@@ -10,7 +9,8 @@ from demo.frame.files import Uploads
 from demo.frame.sentences import read_sentences
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
-from demo.frame.work import RunningWork, Work, progress_line
+from demo.frame.widgets import SKIP, Updates, answered, followed, given_by, hidden
+from demo.frame.work import RunningWork, Waiting, Work
 from demo.predict.examples import EXAMPLES, PredictExample, shipped_example
 from demo.predict.predictions import (
     Asked,
@@ -24,12 +24,9 @@ from demo.predict.predictions import (
 )
 from demo.shelves.models import OWN_MODEL, ModelShelf, WorkingModel
 
-Updates = tuple[Any, ...]
 Answer = tuple[View, View, Predicted]
 
-SKIP = gr.skip()
 NO_TABLE: View = {"rows": []}
-STOPPED = '<p class="progress">Stopped; what was there before is still there.</p>'
 
 OWN, ONE = "each task's own", "one for all"
 """Which threshold makes a prediction unsure."""
@@ -124,14 +121,13 @@ class PredictEvents:
         self, predicted: Predicted, picked: gr.EventData, model: WorkingModel = OWN_MODEL
     ) -> View:
         """Show all of the row that was picked in the table."""
-        data: dict[str, Any] = picked._data or {}
         with as_toast():
-            number = whole_number(data.get("row"))
+            number = whole_number(given_by(picked).get("row"))
             if not 0 <= number < len(predicted.texts):
                 raise ValueError(f"there is no row {number + 1:,}, must be of the table")
             text = predicted.texts[number]
-            view, _ = Work(lambda *_: predict_one(self.models.get(model), text)).result()
-            return {**view, "title": f"Sentence {number + 1:,}", "opened": True}
+        view, _ = answered(lambda: predict_one(self.models.get(model), text))
+        return {**view, "title": f"Sentence {number + 1:,}", "opened": True}
 
     def save(
         self,
@@ -143,28 +139,22 @@ class PredictEvents:
         kind: str,
     ) -> str:
         """Write the predictions as `csv` or `jsonl`, unsure as the page shows it."""
-        with as_toast():
-            below = percent / 100 if how == ONE else None
-            work = Work(lambda *_: predictions_as(self.models.get(model), predicted, kind, below))
-            return work.result()
+        below = percent / 100 if how == ONE else None
+        return answered(lambda: predictions_as(self.models.get(model), predicted, kind, below))
 
     def _predict(
         self, read: Callable[[], Given], request: gr.Request, model: WorkingModel
     ) -> Iterator[Updates]:
         work = Work(lambda progress, cancelled: self._answer(read(), model, progress, cancelled))
-        for step in self._running.steps(work, request):
+
+        def say(step: Waiting) -> str:
             if step.total:
-                what = f"{step.done:,} of {step.total:,} sentences"
-            else:
-                ready = self.models.is_ready(model)
-                what = "Reading the sentences…" if ready else "Loading the model…"
-            yield SKIP, SKIP, SKIP, progress_line(what, step), shown()
-        if work.failed:
-            yield SKIP, SKIP, SKIP, STOPPED if work.stopped else "", hidden()
-        if work.stopped:
-            return
-        with as_toast():
-            yield *work.result(), "", hidden()
+                return f"{step.done:,} of {step.total:,} sentences"
+            return "Reading the sentences…" if self.models.is_ready(model) else "Loading the model…"
+
+        answer = yield from followed(self._running, work, request, say, around=(3, 0))
+        if answer is not None:
+            yield *answer, "", hidden()
 
     def _answer(
         self, given: Given, which: WorkingModel, progress: Report, cancelled: Asked
@@ -186,13 +176,3 @@ def link_of(given: Given) -> dict[str, str]:
     """Return what a link to sentences holds; too much, or a file's, gives an empty dict."""
     joined = "\n".join(given.texts)
     return {"predict": joined} if given.shared and len(joined) <= MOST_IN_A_LINK else {}
-
-
-def shown() -> dict[str, Any]:
-    """Make the Stop button appear."""
-    return gr.update(visible=True)
-
-
-def hidden() -> dict[str, Any]:
-    """Make the Stop button go."""
-    return gr.update(visible=False)

@@ -1,6 +1,7 @@
 /* Many predictions: counts to filter by, and a table that sorts, searches and turns pages. */
 (() => {
-  const { h, words, title, about, percent, look, threshold, unsureMark } = window.thaw;
+  const { h, words, count, title, percent, warn } = window.thaw;
+  const { about, lookOf, threshold, unsureMark } = window.thaw;
   const MOST_CHIPS = 12;
   const SHOWN = 240;
   const SIZES = [10, 25, 100];
@@ -8,7 +9,6 @@
 
   const isToken = (task) => task.kind === "token";
   const isUnsure = (task, said) => isToken(task) ? said.some((e) => e[2] < threshold(task)) : said[1] < threshold(task);
-  const count = (n) => n.toLocaleString("en");
   const shorten = (text) => text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
 
   /* What a prediction is counted and filtered under: its labels, none, and unsure beside them. */
@@ -43,7 +43,7 @@
     return h("section", { class: "card answer", "aria-live": "polite" },
       h("p", { class: "big" }, h("b", {}, `${count(view.rows.length)} sentences.`), " ", parts),
       view.notes.map((note) => h("p", { class: "soft" }, note)),
-      view.warnings.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), note)));
+      view.warnings.map((note) => warn(note)));
   }
 
   /* ---- filters */
@@ -130,7 +130,7 @@
     return view.tasks.flatMap((task, t) => {
       const said = row.said[t];
       if (isToken(task)) return [h("td", { class: "spans" }, said.map(([text, label, sure]) =>
-        h("span", { class: `entity small ${look(task, task.labels[label])}${sure < threshold(task) ? " unsure" : ""}` }, words(shorten(text)),
+        h("span", { class: `entity small ${lookOf(task, task.labels[label])}${sure < threshold(task) ? " unsure" : ""}` }, words(shorten(text)),
           h("span", { class: "tag" }, " ", words(task.labels[label]), sure < threshold(task) && " ?"))))];
       const unsure = isUnsure(task, said);
       return [h("td", { class: unsure ? "label unsure" : "label" }, words(task.labels[said[0]]), unsure && [" ", unsureMark()]),

@@ -1,9 +1,8 @@
 /* What a model says of one sentence: the answer in words, entities in place, bars, which words. */
 (() => {
-  const { h, words, number } = window.thaw;
+  const { h, words, number, percent, title, look, calm, warn, keep } = window.thaw;
   const MOST_BARS = 8;
   const NUMBERED = 5;
-  const LOOKS = 6;
 
   /* Below which confidence all is unsure; null leaves it to each task's own threshold. */
   let below = null;
@@ -15,15 +14,12 @@
   /* `start` draws a new value and returns what draws it again when the threshold moves. */
   function keepUnsure(element, props, watch, start) {
     let again = () => {};
-    // A copy, as reading Gradio's own value is slow and writing to it would count as a change.
-    window.thaw.keep(element, props, watch, (host, view) => { again = start(host, JSON.parse(JSON.stringify(view))); });
+    keep(element, props, watch, (host, view) => { again = start(host, view); });
     document.addEventListener("thaw:threshold", () => again());
   }
 
-  const title = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
-  const percent = (value) => `${number(100 * value, 1)} %`;
   const about = (value) => value >= 0.995 ? "over 99 %" : value < 0.005 ? "under 1 %" : `${Math.round(100 * value)} %`;
-  const look = (task, label) => `look-${Math.max(0, task.labels.indexOf(label)) % LOOKS}`;
+  const lookOf = (task, label) => look(task.labels.indexOf(label));
   const unsureMark = () => h("span", { class: "unsure-mark" }, h("span", { "aria-hidden": "true" }, "? "), "unsure");
   const ranked = (task) => task.scores.map((score, k) => ({ label: task.labels[k], k, score }))
     .sort((a, b) => b.score - a.score);
@@ -50,7 +46,7 @@
       h("p", { class: "big" }, view.tasks.map((task) =>
         task.kind === "token" ? tokenAnswer(task) : sentenceAnswer(task))),
       view.notes.map((note) => h("p", { class: "soft" }, note)),
-      view.warnings.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), note)));
+      view.warnings.map((note) => warn(note)));
   }
 
   const heading = (task) => h("div", { class: "bar" }, h("h3", {}, title(task.name)), h("span", { class: "soft" }, task.read));
@@ -61,7 +57,7 @@
       h("p", { class: "marked" }, task.pieces.map((piece) => {
         if (!piece.label) return words(piece.text);
         const unsure = piece.confidence < threshold(task);
-        return h("span", { class: `entity ${look(task, piece.label)}${unsure ? " unsure" : ""}` }, words(piece.text),
+        return h("span", { class: `entity ${lookOf(task, piece.label)}${unsure ? " unsure" : ""}` }, words(piece.text),
           h("span", { class: "tag" }, " ", words(piece.label), ` ${unsure ? "? " : ""}${about(piece.confidence)}`,
             unsure && h("span", { class: "hidden-text" }, " unsure")));
       })),
@@ -177,9 +173,8 @@
 
   function bringUp(host) {
     if (host.getBoundingClientRect().top < window.innerHeight - 160) return;
-    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    host.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+    host.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: "start" });
   }
 
-  Object.assign(window.thaw, { prediction, unsureBelow, keepUnsure, threshold, title, about, percent, look, unsureMark });
+  Object.assign(window.thaw, { prediction, unsureBelow, keepUnsure, threshold, about, lookOf, unsureMark });
 })();

@@ -1,22 +1,18 @@
 """Predict: what the model says of a sentence and why, and a table of it for many."""
 
-from functools import partial
 from typing import NamedTuple
 
 import gradio as gr
 
 from core.tables.formats import LISTS, suffixes_of
-from core.tables.json_lines import JsonLines
-from core.tables.separated import Csv
 from demo.frame.sentences import MAX_CHARACTERS
 from demo.frame.theme import beside
-from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
+from demo.frame.widgets import LATEST, PRIVATE, SEVERAL, chips, downloads, picture, status_row
 from demo.predict.events import NO_TABLE, ONE, OWN, PredictEvents
 from demo.predict.examples import EXAMPLES, shipped_example
 from demo.predict.predictions import MOST_PREDICTED, Predicted
 from demo.sidebar.tabs import Page, Tab
 
-KINDS = {"csv": Csv.media, "jsonl": JsonLines.media}
 FILE_TYPES = suffixes_of(LISTS)
 
 
@@ -94,12 +90,7 @@ def _lay_out(*, shipped: bool) -> Parts:
                 elem_id="predict-column",
             )
             reread_now = gr.Button("Read it", scale=0, min_width=130)
-        with gr.Row(elem_classes="chips"):
-            gr.HTML("<span>Try</span>", elem_classes="try")
-            examples = [
-                gr.Button(each.title, size="sm", elem_classes="chip", scale=0, min_width=0)
-                for each in EXAMPLES
-            ]
+        examples = chips("Try", [each.title for each in EXAMPLES])
         with gr.Row(elem_classes="asking", equal_height=False):
             how = gr.Radio(
                 [OWN, ONE], value=OWN, label="Unsure below", elem_classes="segments", scale=2
@@ -108,9 +99,7 @@ def _lay_out(*, shipped: bool) -> Parts:
                 0, 100, value=70, step=1, label="Percent", visible=False, scale=2, min_width=170
             )
             predict = gr.Button("Predict", variant="primary", scale=0, min_width=130)
-        with gr.Row(elem_classes="status-row"):
-            status = gr.HTML("", elem_classes="status", elem_id="predict-status")
-            stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+        status, stop = status_row("predict-status")
     many = picture(
         "many", "thaw.predictions(element, props, watch, (row) => trigger('open', row))", NO_TABLE
     )
@@ -137,10 +126,10 @@ def _wire_questions(events: PredictEvents, parts: Parts, model: gr.State) -> Non
     """Wire what asks the model."""
     answers = _answers(parts)
     asked = [parts.predict.click, parts.box.submit]
-    gr.on(asked, events.predict, [parts.box, model], answers, trigger_mode="always_last", **SEVERAL)
+    gr.on(asked, events.predict, [parts.box, model], answers, **LATEST)
     read = [parts.file.upload, parts.file.clear, parts.column.submit, parts.reread_now.click]
     given = [parts.file, parts.column, model]
-    gr.on(read, events.upload, given, answers, trigger_mode="always_last", **SEVERAL)
+    gr.on(read, events.upload, given, answers, **LATEST)
     parts.file.change(
         lambda path: gr.update(visible=path is not None),
         parts.file,
@@ -165,14 +154,7 @@ def _wire_questions(events: PredictEvents, parts: Parts, model: gr.State) -> Non
 
 
 def _wire_downloads(events: PredictEvents, parts: Parts, model: gr.State) -> None:
-    """Send the text of a download through a hidden field to the browser, which saves it."""
-    text = gr.Textbox(visible=False)
     asked = [parts.predicted, parts.how, parts.percent, model]
     with gr.Row(elem_classes="downloads"):
         gr.HTML("<span>Download</span>", elem_classes="try")
-        for kind, media in KINDS.items():
-            label = f"Predictions, {kind.upper()}"
-            button = gr.Button(label, size="sm", scale=0, min_width=0)
-            button.click(partial(events.save, kind=kind), asked, text, **SEVERAL).success(
-                None, text, None, js=SAVE_JS.format(name=f"predictions.{kind}", kind=media)
-            )
+        downloads("predictions", "Predictions", ("csv", "jsonl"), events.save, asked)

@@ -12,6 +12,7 @@ from core.config import POOLINGS, EncoderChoice
 from core.encoder.catalogue import CATALOGUE, find_spec
 from demo.frame.spoken import as_sentence
 from demo.frame.toasts import as_toast
+from demo.frame.widgets import PRIVATE, SKIP, Updates, hidden, shown, soft, told, warning
 from demo.frame.work import RunningWork, StoppedError, Work, progress_line
 from demo.shelves.encoders import EncoderShelf, facts_of_encoder, facts_of_spec, name_of
 from demo.shelves.models import OWN_MODEL, WorkingModel
@@ -21,14 +22,7 @@ from demo.sidebar.tabs import WorkingSet
 OTHER = "other"
 OWN = "own"
 NORMALIZE = (("own", None), ("length 1", True), ("as it is", False))
-PRIVATE: dict[str, Any] = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "concurrency_limit": 8,
-}
-QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-Updates = tuple[Any, ...]
-SKIP = gr.skip()
+TURNS: dict[str, Any] = {**PRIVATE, "concurrency_limit": 8}
 
 
 class SidebarEvents:
@@ -56,23 +50,17 @@ class SidebarEvents:
         work = Work(lambda *_: (self.shelf.get(wanted), facts(self.shelf, wanted)))
         for step in self._running.steps(work, request):
             line = progress_line(f"Loading {name_of(wanted)}…", step)
-            yield SKIP, SKIP, line, gr.update(visible=True)
+            yield SKIP, SKIP, line, shown()
         try:
             _, found = work.result()
         except StoppedError:
-            yield SKIP, SKIP, told(choice, "Stopped; the page keeps it."), gr.update(visible=False)
+            yield SKIP, SKIP, told(name_of(choice), "Stopped; the page keeps it."), hidden()
             return
         except (ValueError, RuntimeError) as error:
             kept = f"{as_sentence(error)} The page keeps {name_of(choice)}."
-            warning = f'<p class="warn" role="alert">{html.escape(kept)}</p>'
-            yield SKIP, SKIP, warning, gr.update(visible=False)
+            yield SKIP, SKIP, warning(kept), hidden()
             return
-        yield (
-            wanted,
-            found,
-            told(wanted, "Compare and Search now use it."),
-            gr.update(visible=False),
-        )
+        yield wanted, found, told(name_of(wanted), "Compare and Search now use it."), hidden()
 
     def choose_listed(
         self, name: str, choice: EncoderChoice, request: gr.Request
@@ -133,26 +121,25 @@ class SidebarEvents:
         exact = replace(choice, precision="exact", pooling=None, normalize=None)
         work = Work(lambda *_: self.shelf.get(exact).fast_mode())
         for step in self._running.steps(work, request):
-            yield SKIP, progress_line("Measuring the fast mode…", step), gr.update(visible=True)
-        yield SKIP, told(choice, "Stopped." if work.stopped else ""), gr.update(visible=False)
+            yield SKIP, progress_line("Measuring the fast mode…", step), shown()
+        yield SKIP, told(name_of(choice), "Stopped." if work.stopped else ""), hidden()
         if work.stopped:
             return
         with as_toast():
             mode = work.result()
         verdict = "You may choose it now." if mode.offered else "Not worth having here."
         choices = ["exact", "fast"] if mode.offered else ["exact"]
-        text = html.escape(f"{mode}. {verdict}")
-        yield gr.update(choices=choices), f'<p class="soft">{text}</p>', SKIP
+        yield gr.update(choices=choices), soft(f"{mode}. {verdict}"), SKIP
 
     async def wait_until_ready(self, choice: EncoderChoice) -> AsyncIterator[str]:
         """Tell a page that has just opened when the encoder is there."""
         self.shelf.visited.set()
         for _ in range(1200):
             if self.shelf.is_ready(choice):
-                yield told(choice, "Ready.")
+                yield told(name_of(choice), "Ready.")
                 return
             if self.shelf.failure:
-                yield f'<p class="warn" role="alert">{html.escape(self.shelf.failure)}</p>'
+                yield warning(self.shelf.failure)
                 return
             await asyncio.sleep(0.1)
 
@@ -206,44 +193,42 @@ def build_sidebar(app: gr.Blocks, shelf: EncoderShelf) -> WorkingSet:
         )
         fast = gr.Button("Measure the fast mode", size="sm")
         status = gr.HTML(
-            f'<p class="soft">{html.escape(name_of(default))}: loading…</p>',
+            soft(f"{name_of(default)}: loading…"),
             elem_id="encoder-status",
             elem_classes="encoder-status",
         )
         stop = gr.Button("Stop", variant="stop", size="sm", visible=False)
-        shown = gr.HTML(facts_html(facts_of_spec(spec) if spec else []), elem_id="facts")
-    outputs = [choice, shown, status, stop]
+        facts_shown = gr.HTML(facts_html(facts_of_spec(spec) if spec else []), elem_id="facts")
+    outputs = [choice, facts_shown, status, stop]
     fields = [encoder, name, pooling, length, precision]
     encoder.input(
         lambda value: gr.update(visible=value == OTHER),
         encoder,
         name,
         queue=False,
-        **{key: PRIVATE[key] for key in ("show_progress", "api_visibility")},
+        **PRIVATE,
     )
     changes = [
-        encoder.input(events.choose_listed, [encoder, choice], outputs, **PRIVATE),
-        name.submit(events.choose_encoder, [name, choice], outputs, **PRIVATE),
-        pooling.input(events.choose_pooling, [pooling, choice], outputs, **PRIVATE),
-        length.input(events.choose_normalize, [length, choice], outputs, **PRIVATE),
-        precision.input(events.choose_precision, [precision, choice], outputs, **PRIVATE),
+        encoder.input(events.choose_listed, [encoder, choice], outputs, **TURNS),
+        name.submit(events.choose_encoder, [name, choice], outputs, **TURNS),
+        pooling.input(events.choose_pooling, [pooling, choice], outputs, **TURNS),
+        length.input(events.choose_normalize, [length, choice], outputs, **TURNS),
+        precision.input(events.choose_precision, [precision, choice], outputs, **TURNS),
     ]
-    changes[0].then(events.fields_unless_other, [encoder, choice], fields, **PRIVATE)
-    changes[1].then(events.fields_unless_refused, [name, choice], fields, **PRIVATE)
+    changes[0].then(events.fields_unless_other, [encoder, choice], fields, **TURNS)
+    changes[1].then(events.fields_unless_refused, [name, choice], fields, **TURNS)
     for change in changes[2:]:
-        change.then(events.fields_of, choice, fields, **PRIVATE)
-    fast.click(events.measure_fast, choice, [precision, status, stop], **PRIVATE)
-    stop.click(
-        events.stop, None, None, queue=False, show_progress="hidden", api_visibility="private"
-    )
+        change.then(events.fields_of, choice, fields, **TURNS)
+    fast.click(events.measure_fast, choice, [precision, status, stop], **TURNS)
+    stop.click(events.stop, None, None, queue=False, **PRIVATE)
     app.load(events.wait_until_ready, choice, status, **{**PRIVATE, "concurrency_limit": None})
-    own.click(lambda: OWN_MODEL, None, model, **QUICK)  # queued: else nobody hears it change
+    own.click(lambda: OWN_MODEL, None, model, **PRIVATE)  # queued: else nobody hears it change
     model.change(
         lambda now: (model_line(now), gr.update(visible=bool(now.id))),
         model,
         [model_shown, own],
         queue=False,
-        **QUICK,
+        **PRIVATE,
     )
     return WorkingSet(choice, data, line, model)
 
@@ -289,8 +274,3 @@ def _fact(row: tuple[str, str]) -> str:
         shown = value.removeprefix("https://huggingface.co/").replace("/", "/<wbr>")
         value = f'<a href="{value}" rel="noreferrer" target="_blank">{shown}</a>'
     return f"<div><dt>{term}</dt><dd>{value}</dd></div>"
-
-
-def told(choice: EncoderChoice, what: str) -> str:
-    """Say what is used now, and what that changes."""
-    return f'<p class="soft"><b>{html.escape(name_of(choice))}.</b> {html.escape(what)}</p>'

@@ -7,13 +7,12 @@ from typing import Any
 import gradio as gr
 
 from core.config import METRICS, EncoderChoice
-from demo.frame import files as downloads
 from demo.frame.asking import Asked, Report, whole_number
-from demo.frame.files import as_csv
+from demo.frame.files import as_csv, as_json
 from demo.frame.sentences import read_sentences
 from demo.frame.toasts import as_toast
-from demo.frame.widgets import SKIP, STOPPED, Updates, hidden, shown
-from demo.frame.work import RunningWork, Work, progress_line
+from demo.frame.widgets import SKIP, Updates, answered, followed, given_by, hidden
+from demo.frame.work import RunningWork, Waiting, Work
 from demo.shelves.encoders import EncoderShelf, name_of, with_second
 from demo.similarity import questions
 from demo.similarity.examples import EXAMPLES, Example, load_example
@@ -107,13 +106,11 @@ class CompareEvents:
 
     def explain(self, question: Question, pair: gr.EventData) -> Document:
         """Show the words of the pair that was picked in the matrix or the list."""
-        picked: dict[str, Any] = pair._data or {}
+        picked = given_by(pair)
         second = picked.get("side") == "second"
         with as_toast():
             a, b = whole_number(picked.get("a")), whole_number(picked.get("b"))
-            return Work(
-                lambda *_: questions.explain(self.shelf.get, question, a, b, second=second)
-            ).result()
+        return answered(lambda: questions.explain(self.shelf.get, question, a, b, second=second))
 
     def search(
         self,
@@ -137,14 +134,11 @@ class CompareEvents:
                 cancelled=cancelled,
             )
 
-        work = Work(task)
-        for line in self._waiting(work, choice, request):
-            yield SKIP, SKIP, line, shown()
-        yield SKIP, SKIP, STOPPED if work.stopped else "", hidden()
-        if work.stopped:
-            return
-        with as_toast():
-            yield *work.result(), SKIP, SKIP
+        found = yield from followed(
+            self._running, Work(task), request, self._says(choice), around=(2, 0)
+        )
+        if found is not None:
+            yield *found, "", hidden()
 
     def open_link(self, choice: EncoderChoice, request: gr.Request) -> Iterator[Updates]:
         """Compare what a shared link holds: yields text and metric, then as `compare`."""
@@ -162,18 +156,15 @@ class CompareEvents:
 
     def save_similarity(self, question: Question, kind: str) -> str:
         """Write what was compared as `csv` or `json`; the JSON is the command line's document."""
-        with as_toast():
-            work = Work(lambda *_: questions.document_of(self.shelf.get, question))
-            document = work.result()
-            as_csv = kind == "csv"
-            return (similarity_csv if as_csv else downloads.as_json)(document)
+        document = answered(lambda: questions.document_of(self.shelf.get, question))
+        return (similarity_csv if kind == "csv" else as_json)(document)
 
     def save_search(self, found: Document | None, kind: str) -> str:
         """Write what was found as `csv` or `json`."""
         with as_toast():
             if not found:
                 raise ValueError("nothing was searched for yet: write a query and press Search")
-            return (search_csv if kind == "csv" else downloads.as_json)(found)
+            return (search_csv if kind == "csv" else as_json)(found)
 
     def _compare(
         self,
@@ -186,33 +177,28 @@ class CompareEvents:
             question = ask()
             return question, questions.compare(self.shelf.get, question, progress, cancelled)
 
-        work = Work(task)
-        for line in self._waiting(work, choice, request):
-            yield SKIP, SKIP, SKIP, line, shown(), SKIP
-        if work.failed:
-            yield SKIP, SKIP, SKIP, STOPPED if work.stopped else "", hidden(), SKIP
-        if work.stopped:
+        compared = yield from followed(
+            self._running, Work(task), request, self._says(choice), around=(3, 1)
+        )
+        if compared is None:
             return
-        with as_toast():
-            question, view = work.result()
-            a, b = pick or view["pick"]
-            link = questions.link_of(question)
-            drawn = {**view, "pick": [a, b], "share": link}
-            yield drawn, SKIP, question, "", hidden(), SEARCH_AGAIN
-            words = Work(lambda *_: questions.explain(self.shelf.get, question, a, b))
-            yield SKIP, words.result(), SKIP, SKIP, SKIP, SKIP
+        question, view = compared
+        a, b = pick or view["pick"]
+        drawn = {**view, "pick": [a, b], "share": questions.link_of(question)}
+        yield drawn, SKIP, question, "", hidden(), SEARCH_AGAIN
+        words = answered(lambda: questions.explain(self.shelf.get, question, a, b))
+        yield SKIP, words, *[SKIP] * 4
 
-    def _waiting(
-        self, work: Work[Any], choice: EncoderChoice, request: gr.Request
-    ) -> Iterator[str]:
-        for step in self._running.steps(work, request):
+    def _says(self, choice: EncoderChoice) -> Callable[[Waiting], str]:
+        """Say how far reading is, or what it waits for."""
+
+        def say(step: Waiting) -> str:
             if step.total:
-                what = f"{step.done:,} of {step.total:,} sentences"
-            elif self.shelf.is_ready(choice):
-                what = "Reading the sentences…"
-            else:
-                what = f"Loading {name_of(choice)}…"
-            yield progress_line(what, step)
+                return f"{step.done:,} of {step.total:,} sentences"
+            ready = self.shelf.is_ready(choice)
+            return "Reading the sentences…" if ready else f"Loading {name_of(choice)}…"
+
+        return say
 
 
 def similarity_csv(document: dict[str, Any]) -> str:

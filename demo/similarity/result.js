@@ -1,6 +1,6 @@
 /* The answer of Compare: one sentence, the matrix (or two and their difference), ranked pairs, hits. */
 (() => {
-  const { h, words, number, keep } = window.thaw;
+  const { h, words, number, count, warn, keep } = window.thaw;
   const PAIRS_AT_FIRST = 8;
   const PAIRS_MORE = 100;
 
@@ -8,7 +8,7 @@
     return h("section", { class: "card answer", "aria-live": "polite" },
       h("p", { class: "big" }, h("b", {}, view.answer.lead), " ", view.answer.rest),
       view.answer.notes.map((note) => h("p", { class: "soft" }, note)),
-      view.answer.warnings.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), note)));
+      view.answer.warnings.map((note) => warn(note)));
   }
 
   function pairsOf(view) {
@@ -41,9 +41,9 @@
 
   function pairList(view, onPick) {
     const pairs = pairsOf(view);
-    let order = "most", count = PAIRS_AT_FIRST;
+    let order = "most", listed = PAIRS_AT_FIRST;
     const body = h("tbody", {});
-    const more = h("button", { type: "button", class: "link", onclick: () => { count += PAIRS_MORE; draw(); } });
+    const more = h("button", { type: "button", class: "link", onclick: () => { listed += PAIRS_MORE; draw(); } });
     const ways = ["most", "least", ...(view.second ? ["changed"] : [])].map((way) =>
       h("button", { type: "button", "data-way": way, onclick: () => { order = way; draw(); } },
         way === "changed" ? "Most changed" : `${way === "most" ? "Most" : "Least"} alike`));
@@ -52,10 +52,10 @@
       const rank = new Map(pairs.map((pair, k) => [pair, k + 1]));
       const sorted = order === "least" ? [...pairs].reverse()
         : order === "changed" ? [...pairs].sort((a, b) => change(b) - change(a)) : pairs;
-      body.replaceChildren(...sorted.slice(0, count).map((p) => pairRow(view, p, rank.get(p), onPick)));
-      const left = pairs.length - count;
+      body.replaceChildren(...sorted.slice(0, listed).map((p) => pairRow(view, p, rank.get(p), onPick)));
+      const left = pairs.length - listed;
       more.hidden = left <= 0;
-      more.textContent = `Show ${Math.min(left, PAIRS_MORE).toLocaleString("en")} more of ${pairs.length.toLocaleString("en")}`;
+      more.textContent = `Show ${count(Math.min(left, PAIRS_MORE))} more of ${count(pairs.length)}`;
       for (const way of ways) way.setAttribute("aria-pressed", String(way.dataset.way === order));
     }
     draw();

@@ -1,6 +1,5 @@
 """Compare: sentences side by side, which words make their similarity, two encoders, search."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -9,7 +8,7 @@ from core.config import METRICS, POOLINGS, EncoderChoice
 from core.encoder.catalogue import CATALOGUE
 from demo.frame.sentences import MAX_CHARACTERS
 from demo.frame.theme import beside
-from demo.frame.widgets import PRIVATE, SAVE_JS, SEVERAL, picture
+from demo.frame.widgets import LATEST, PRIVATE, SEVERAL, chips, downloads, picture, status_row
 from demo.shelves.encoders import second_of
 from demo.shelves.models import WorkingModel
 from demo.sidebar.tabs import Page, Tab
@@ -22,8 +21,6 @@ SECOND = (  # what the matrix can be laid beside: label, value
     *((f"{pooling} pooling, same encoder", f"pooling:{pooling}") for pooling in POOLINGS),
     *((spec.label, spec.name) for spec in CATALOGUE),
 )
-
-KINDS = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
 
 
 class Parts(NamedTuple):
@@ -75,7 +72,7 @@ def build_compare_tab(page: Page) -> None:
         on_map = _wire_downloads(events, parts)
         fields = [parts.box, parts.metric, parts.second, choice]
         model.change(seconds_for, model, parts.second, queue=False, **PRIVATE).then(
-            events.compare, fields, parts.compared, trigger_mode="always_last", **SEVERAL
+            events.compare, fields, parts.compared, **LATEST
         )
         opened = [parts.box, parts.metric, *parts.compared]
         page.app.load(events.open_link, choice, opened, **SEVERAL)
@@ -106,12 +103,7 @@ def _lay_out(default: EncoderChoice) -> Parts:
             rtl=False,
             elem_id="sentences",
         )
-        with gr.Row(elem_classes="chips"):
-            gr.HTML("<span id='try'>Try</span>", elem_classes="try")
-            examples = [
-                gr.Button(each.title, size="sm", elem_classes="chip", scale=0, min_width=0)
-                for each in EXAMPLES
-            ]
+        examples = chips("Try", [each.title for each in EXAMPLES])
         with gr.Row(elem_classes="asking", equal_height=False):
             metric = gr.Radio(
                 METRICS, value="cosine", label="Measure", elem_classes="segments", scale=3
@@ -125,9 +117,7 @@ def _lay_out(default: EncoderChoice) -> Parts:
                 filterable=False,
             )
             compare = gr.Button("Compare", variant="primary", scale=0, min_width=130)
-        with gr.Row(elem_classes="status-row"):
-            status = gr.HTML("", elem_classes="status", elem_id="status")
-            stop = gr.Button("Stop", variant="stop", size="sm", scale=0, visible=False)
+        status, stop = status_row("status")
     result = picture(
         "result",
         "thaw.result(element, props, watch, (pair) => trigger('pick', pair))",
@@ -184,7 +174,7 @@ def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> No
     searched = [parts.search.click, parts.query.submit]
     searching = [parts.query, parts.box, parts.top, parts.metric, choice]
     found = [parts.hits, parts.found, parts.status, parts.stop]
-    gr.on(asked, events.compare, fields, parts.compared, trigger_mode="always_last", **SEVERAL)
+    gr.on(asked, events.compare, fields, parts.compared, **LATEST)
     gr.on(searched, events.search, searching, found, **SEVERAL)
     choice.change(events.again, [parts.shown, choice], parts.compared, **SEVERAL)
     shows = [*parts.compared, parts.found]
@@ -196,22 +186,10 @@ def _wire_questions(events: CompareEvents, parts: Parts, choice: gr.State) -> No
 
 
 def _wire_downloads(events: CompareEvents, parts: Parts) -> gr.Button:
-    """Send the text of a download through a hidden field to the browser, which saves it.
-
-    No file is ever written on the server, so none has to be guarded or removed. Returns the
-    button beside them that shows the sentences on the map.
-    """
-    text = gr.Textbox(visible=False)
-    sources = (
-        ("similarity", "Pairs", events.save_similarity, parts.shown),
-        ("search", "Hits", events.save_search, parts.found),
-    )
+    """Lay out the downloads; return the button beside them that shows the sentences on the map."""
+    kinds = ("csv", "json")
     with gr.Row(elem_classes="downloads"):
         gr.HTML("<span>Download</span>", elem_classes="try")
-        for name, what, write, state in sources:
-            for kind, media in KINDS.items():
-                button = gr.Button(f"{what}, {kind.upper()}", size="sm", scale=0, min_width=0)
-                button.click(partial(write, kind=kind), state, text, **SEVERAL).success(
-                    None, text, None, js=SAVE_JS.format(name=f"{name}.{kind}", kind=media)
-                )
+        downloads("similarity", "Pairs", kinds, events.save_similarity, [parts.shown])
+        downloads("search", "Hits", kinds, events.save_search, [parts.found])
         return gr.Button("Show these on the map", size="sm", scale=0, min_width=0)

@@ -15,9 +15,8 @@
       h("p", { class: "soft fine" }, card.source)));
   }
 
-  const plain = (value) => JSON.parse(JSON.stringify(value));
   Object.assign(window.thaw, {
-    choosingStrip: (element, props, watch, on) => window.thaw.keep(element, props, watch, (host, view) => drawStrip(host, plain(view), on)),
-    choosingCard: (element, props, watch) => window.thaw.keep(element, props, watch, (host, view) => drawCard(host, plain(view))),
+    choosingStrip: (element, props, watch, on) => window.thaw.keep(element, props, watch, (host, view) => drawStrip(host, view, on)),
+    choosingCard: (element, props, watch) => window.thaw.keep(element, props, watch, (host, view) => drawCard(host, view)),
   });
 })();

@@ -8,9 +8,8 @@ import gradio as gr
 
 from core.config import EncoderChoice
 from demo.frame.spoken import as_sentence
-from demo.frame.toasts import as_toast
 from demo.frame.views import View
-from demo.frame.work import Work
+from demo.frame.widgets import SKIP, Updates, answered, given_by
 from demo.freeze.profiles import ProfileShelf
 from demo.shelves.working_data import WorkingData
 from demo.strategies.cards import small_picture
@@ -23,8 +22,6 @@ from demo.train.notes import Controls, notes
 if TYPE_CHECKING:  # torch is behind it
     from core.strategy.scenario import Scenario
 
-Updates = tuple[Any, ...]
-SKIP = gr.skip()
 
 FIRST_LAYERS = 6
 """The depth of the built-in encoder, for which the strategy's list is laid out at first."""
@@ -100,8 +97,7 @@ class ChoosingEvents:
             scenario, said = _read(network, name, drawn.name)
             return chosen.drawn(scenario, network), *_views(network, scenario, chosen, said), field
 
-        with as_toast():
-            return Work(lambda *_: draw()).result()
+        return answered(draw)
 
     def follow(self, drawn: Drawn, *given: Any) -> Updates:  # noqa: ANN401 (as `open`)
         """Draw anew, as `open`, once the tab was opened; before that nothing is loaded for it."""
@@ -109,7 +105,7 @@ class ChoosingEvents:
 
     def click(self, drawn: Drawn, asked: gr.EventData, *given: Any) -> Updates:  # noqa: ANN401
         """Change what is drawn as a click on the strip asks: returns as `open`."""
-        what: dict[str, Any] = asked._data or {}
+        what = given_by(asked)
 
         def draw() -> Updates:
             chosen = Chosen(*given)
@@ -119,8 +115,7 @@ class ChoosingEvents:
             views = _views(network, scenario, chosen, said)
             return chosen.drawn(scenario, network), *views, gr.update(value=scenario.name)
 
-        with as_toast():
-            return Work(lambda *_: draw()).result()
+        return answered(draw)
 
     def notes(self, drawn: Drawn, *fields: Any) -> Updates:  # noqa: ANN401 (the fields)
         """Say a sentence beside each control, of the value chosen.
@@ -149,7 +144,7 @@ class ChoosingEvents:
                 )
             )
 
-        return tuple(gr.update(info=text) for text in Work(lambda *_: say()).result().values())
+        return tuple(gr.update(info=text) for text in answered(say).values())
 
     def _network(self, chosen: "Chosen") -> Network:
         """Return what would be trained: heads of the tasks ticked, of all where none is."""

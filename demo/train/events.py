@@ -11,6 +11,7 @@ from core.config import EncoderChoice
 from demo.frame.spoken import as_sentence
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
+from demo.frame.widgets import SKIP, Updates, answered, given_by, soft
 from demo.frame.work import RunningWork, Work, progress_line
 from demo.shelves.encoders import name_of
 from demo.shelves.model_uploads import ModelUploads
@@ -25,9 +26,6 @@ from demo.train.words import estimate_in_words, summary_of
 
 if TYPE_CHECKING:  # torch is behind it
     from core.training.estimate import Estimates
-
-Updates = tuple[Any, ...]
-SKIP = gr.skip()
 
 
 class TrainingEvents:
@@ -108,7 +106,7 @@ class TrainingEvents:
             return estimate_in_words(found)
 
         try:
-            return f'<p class="soft">{html.escape(Work(lambda *_: say()).result())}</p>'
+            return soft(Work(lambda *_: say()).result())
         except (ValueError, RuntimeError) as error:
             return f'<p class="warn">{html.escape(as_sentence(error))}</p>'
         finally:
@@ -141,7 +139,7 @@ class TrainingEvents:
 
     def use(self, asked: gr.EventData) -> Updates:
         """Make a run's model the working model: returns it, status."""
-        given: dict[str, Any] = asked._data or {}
+        given = given_by(asked)
 
         def load() -> WorkingModel:
             token = _token(given)
@@ -150,10 +148,8 @@ class TrainingEvents:
             self.models.get(model)
             return model
 
-        with as_toast():
-            model = Work(lambda *_: load()).result()
         said = "Predict uses this model now, and Compare lays its encoder beside the other one."
-        return model, f"<p class='soft'>{said}</p>"
+        return answered(load), soft(said)
 
     def put(self, asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
         """Take a piece of a model's zip: `{upload, whole}`, or `{refused}`."""
@@ -170,7 +166,7 @@ class TrainingEvents:
 
     def opened(self, asked: gr.EventData) -> Updates:
         """Make a model that was brought back the working model: returns it, status."""
-        given: dict[str, Any] = asked._data or {}
+        given = given_by(asked)
 
         def load() -> WorkingModel:
             folder = self.uploads.open(str(given.get("upload", ""))[:100])
@@ -178,9 +174,7 @@ class TrainingEvents:
             self.models.get(model)
             return model
 
-        with as_toast():
-            model = Work(lambda *_: load()).result()
-        return model, "<p class='soft'>It is the working model now: Predict uses it.</p>"
+        return answered(load), soft("It is the working model now: Predict uses it.")
 
     def piece(self, asked: Any) -> View:  # noqa: ANN401 (whatever a browser sent)
         """Give a piece of a model folder as a zip file: `{piece, size}`, or `{refused}`."""
@@ -202,8 +196,7 @@ class TrainingEvents:
                 task.name for task in dataset.tasks
             ]
 
-        with as_toast():
-            line, names = Work(lambda *_: read()).result()
+        line, names = answered(read)
         return line, gr.update(choices=names, value=names)
 
 
@@ -216,7 +209,7 @@ def _check(strategy: str, layers: int, tasks: list[str]) -> Any:  # noqa: ANN401
 def _data_line(working: WorkingData, rows: int, choice: EncoderChoice) -> str:
     name = "the corpus" if working.is_corpus else working.name[:80]
     said = f"{name[:1].upper()}{name[1:]}, {rows:,} rows, on {name_of(choice)}"
-    return f"<p class='soft'>{html.escape(said)}. Another under Data and in the sidebar.</p>"
+    return soft(f"{said}. Another under Data and in the sidebar.")
 
 
 def _token(asked: object) -> str:

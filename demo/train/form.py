@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from demo.frame.widgets import SEVERAL, picture
+from demo.frame.widgets import LATEST, picture
 from demo.sidebar.tabs import WorkingSet
 from demo.strategies.words import choices
 from demo.train.ask import (
@@ -158,20 +158,19 @@ def wire_form(tab: gr.Tab, form: Form, events: ChoosingEvents, working: WorkingS
     chosen: list[Any] = [fields.strategy, fields.tasks, fields.epochs]
     asked = [form.drawn, *chosen, working.data, working.choice]
     shown = [form.drawn, form.strip, form.card, fields.strategy]
-    latest: dict[str, Any] = {"trigger_mode": "always_last", **SEVERAL}
-    tab.select(events.open, asked, shown, **latest)
+    tab.select(events.open, asked, shown, **LATEST)
     gr.on(
         [*(field.change for field in chosen), working.choice.change, working.data.change],
         events.follow,
         asked,
         shown,
-        **latest,
+        **LATEST,
     )
-    form.strip.draw(events.click, asked, shown, **latest)
+    form.strip.draw(events.click, asked, shown, **LATEST)
     gr.on(
         [form.drawn.change, *(field.change for field in fields)],
         events.notes,
         [form.drawn, *fields],
         fields.noted,
-        **latest,
+        **LATEST,
     )

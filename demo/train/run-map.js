@@ -1,8 +1,7 @@
 /* The map of a run: the same sentences at each moment of it, on a canvas of their own. */
 (() => {
-  const { h, words } = window.thaw;
+  const { h, words, calm } = window.thaw;
   const HEIGHT = 420, REST = 850, MOVE = 650, REACH = 14, SIGN = 5.6;
-  const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const css = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
   const smooth = (t) => t < 0.5 ? 4 * t ** 3 : 1 - (2 - 2 * t) ** 3 / 2;
   const clip = (text, most) => [...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text;

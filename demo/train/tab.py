@@ -6,7 +6,7 @@ import gradio as gr
 
 from demo.frame.theme import beside
 from demo.frame.views import View
-from demo.frame.widgets import PRIVATE, SEVERAL
+from demo.frame.widgets import LATEST, PRIVATE, SEVERAL, chips, soft
 from demo.freeze.profiles import ProfileShelf
 from demo.sidebar.tabs import Page, Tab
 from demo.train.ask import EXPERIMENTS
@@ -48,8 +48,7 @@ def build_training_tab(page: Page) -> None:
         events.estimate,
         asked,
         parts.estimate,
-        trigger_mode="always_last",
-        **SEVERAL,
+        **LATEST,
     )
     gr.on(
         [working.choice.change, working.data.change],
@@ -74,14 +73,9 @@ TAB = Tab(
 
 def _lay_out(events: TrainingEvents) -> Parts:
     with gr.Column(elem_classes="card ask"):
-        with gr.Row(elem_classes="chips"):
-            gr.HTML("<span>See it happen, in seconds</span>", elem_classes="try")
-            experiments = [
-                gr.Button(each.title, size="sm", elem_classes="chip", scale=0, min_width=0)
-                for each in EXPERIMENTS
-            ]
+        experiments = chips("See it happen, in seconds", [each.title for each in EXPERIMENTS])
         line = gr.HTML(
-            "<p class='soft'>The corpus. Another under Data and in the sidebar.</p>",
+            soft("The corpus. Another under Data and in the sidebar."),
             elem_classes="try",
         )
         form = lay_out_form()

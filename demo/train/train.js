@@ -1,11 +1,10 @@
 /* A live run: it is asked about ten times a second, and only what is new of it travels. */
 (() => {
-  const { h, words, number } = window.thaw;
+  const { h, words, number, count, title } = window.thaw;
   const KEY = "thaw-run";
   const OFTEN = 100, SELDOM = 600, RARELY = 15000;
   const OVER = ["done", "stopped", "failed"];
   const STATES = { waiting: "Waiting", starting: "Getting ready", running: "Training", pausing: "Pausing at the end of this step", paused: "Paused" };
-  const title = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
   const kept = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
   const keep = (token) => { try { if (token) localStorage.setItem(KEY, token); else localStorage.removeItem(KEY); } catch { /* a browser that keeps nothing */ } };
 
@@ -39,7 +38,7 @@
     if (seen.state === "done") return [seen.summary ? seen.summary.lead : "Done.", ""];
     if (seen.state === "waiting") return ["Waiting.", ` Another run trains here: yours is number ${seen.place} of ${seen.waiting} in the queue.`];
     const step = run.last && run.plan ? ` Step ${run.last.step} of ${run.plan.steps}, epoch ${run.last.epoch} of ${run.plan.epochs}.` : "";
-    const left = run.last && seen.state === "running" && !run.done ? ` About ${Math.max(1, Math.round(run.last.seconds_left))} s left, ${Math.round(run.last.tokens_per_second).toLocaleString("en")} tokens a second.` : "";
+    const left = run.last && seen.state === "running" && !run.done ? ` About ${Math.max(1, Math.round(run.last.seconds_left))} s left, ${count(Math.round(run.last.tokens_per_second))} tokens a second.` : "";
     return [`${STATES[seen.state]}.`, `${step}${left}${run.doing ? ` ${run.doing}` : ""}`];
   }
 

@@ -16,7 +16,7 @@ from core.comparison.folds import compared_data
 from core.config import AdviceChoice, DataChoice, EncoderChoice
 from core.data.dataset import Dataset, read_dataset
 from core.strategy.scenario import parse_strategy
-from demo.freeze import comparison_examples
+from demo.freeze import examples
 from demo.freeze.comparison_events import KEPT, ComparingEvents, example_view
 from demo.freeze.form import Form, Order, asked_by, command_line
 from demo.freeze.profiles import ProfileShelf
@@ -151,10 +151,10 @@ def check_the_further_runs_of(comparison: Comparison) -> None:
 
 def check_an_example_made_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the tab opens with is a report with its date and machine, without its runs."""
-    monkeypatch.setattr(comparison_examples, "PATH", folder.parent / "shipped.json")
-    comparison_examples.shipped_comparison.cache_clear()
+    monkeypatch.setattr(examples, "COMPARISON", folder.parent / "shipped.json")
+    examples.shipped_comparison.cache_clear()
     try:
-        comparison_examples.main(str(folder / "report.json"))
+        examples.main(str(folder / "report.json"))
         view = example_view()
         report = kept_report(folder)
         assert re.match(r"Computed on \d{4}-\d\d-\d\d on ", view["made"])
@@ -162,15 +162,15 @@ def check_an_example_made_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert not view["usable"], "its runs are not shipped"
         assert [each["name"] for each in view["strategies"]] == ["heads", "lower:1"]
     finally:
-        comparison_examples.shipped_comparison.cache_clear()
+        examples.shipped_comparison.cache_clear()
 
 
 def test_what_is_shipped_is_laid_out_as_the_page_draws_it_now() -> None:
-    shipped = comparison_examples.shipped_comparison()
+    shipped = examples.shipped_comparison()
     assert shipped is not None
     view = result_view(shipped["document"], name=example_view()["name"], made=shipped["made"])
     assert example_view() == json.loads(json.dumps(view)), (
-        "python -m demo.freeze.comparison_examples"
+        "python -m demo.freeze.examples --keep-profile"
     )
 
 
@@ -458,7 +458,7 @@ def test_the_page_s_order_has_its_command() -> None:
 
 
 def test_further_tables_labels_of_spans_and_what_a_status_means_are_drawn() -> None:
-    shipped = comparison_examples.shipped_comparison()
+    shipped = examples.shipped_comparison()
     assert shipped is not None
     document = shipped["document"]
     name = document["strategies"][0]["name"]
@@ -484,12 +484,12 @@ def test_further_tables_labels_of_spans_and_what_a_status_means_are_drawn() -> N
 
 
 def test_the_shipped_comparison_is_of_the_corpus_and_strategies_as_they_are() -> None:
-    shipped = comparison_examples.shipped_comparison()
+    shipped = examples.shipped_comparison()
     assert shipped is not None
     document = shipped["document"]
     data = compared_data(read_dataset(DataChoice(source="corpus", rows=document["rows"]))).dataset
     assert document["data_fingerprint"] == data.fingerprint, (
-        "make it anew: demo/comparison_examples"
+        "make it anew: python -m demo.freeze.examples report.json"
     )
     layers = document["encoder"]["layers"]
     names = [each.name for each in default_strategies(layers)]
