@@ -176,7 +176,7 @@ ROOMS = (
     Room(
         "demo.frame",
         modules="theme views spoken toasts work files sentences widgets asking",
-        may_import="core.report",
+        may_import="core.tables core.report",
     ),
     Room(
         "demo.shelves",
