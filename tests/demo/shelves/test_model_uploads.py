@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -100,9 +101,11 @@ def test_what_is_too_large_too_many_or_broken_is_refused(monkeypatch: pytest.Mon
         uploads.put("", 5, "")
     with pytest.raises(ValueError, match="others are opening models"):
         uploads.put("", 5, "")
-    hasty = ModelUploads(local=True, idle_seconds=-1.0)
-    for _ in range(model_uploads.MOST_AT_ONCE + 1):
-        assert hasty.put("", 5, "")[0], "those that nobody went on with have made room"
+    hasty = ModelUploads(local=True, idle_seconds=0.2)
+    for _ in range(model_uploads.MOST_AT_ONCE):
+        hasty.put("", 5, "")
+    time.sleep(0.25)
+    assert hasty.put("", 5, "")[0], "those that nobody went on with have made room"
 
 
 def _written(uploads: ModelUploads, data: bytes) -> Path:
