@@ -1,17 +1,22 @@
 """Pictures of the tour notebook: SVG by hand, a few kB each, which no network is needed to see."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 
-from core.report.drawing import ICE, INK, LINE, PAPER, SOFT
+from core.report.drawing import AMBER, ICE, INK, LINE, PAPER, SOFT, Figure, Spec
 from core.sentences import clean
 
-AMBER, UNUSED = "#c77700", "#c3ccd4"
-"""What trains and what is not used, as on the page."""
+UNUSED = "#c3ccd4"
 
 COLOURS = ("#2a7ab0", "#c77700", "#1c7a4b", "#8a4fa3", "#b3372f", "#5b6670")
 MOST_CHARACTERS = 44
+_DASHES = {
+    "dash": ' stroke-dasharray="7 4"',
+    "dot": ' stroke-dasharray="2 3"',
+    "dashdot": ' stroke-dasharray="7 3 2 3"',
+}
 _CELL, _BLOCK, _WIDTH, _HEIGHT, _MARGIN = 46, 112, 660, 300, 46
 
 
@@ -104,22 +109,101 @@ def strips(plans: Mapping[str, Sequence[tuple[str, str]]]) -> Picture:
     return _picture(max(left + _BLOCK * widest + 8, 420), 40 * len(plans) + 30, lines)
 
 
-def curves(lines_by_name: Mapping[str, Sequence[tuple[float, float]]], across: str) -> Picture:
-    """Draw lines in one frame.
+def chart(figure: Figure) -> Picture:
+    """Draw a figure of lines and marks without Plotly, which a notebook's file has no room for.
 
     Args:
-        lines_by_name: By name, points of (x, y), from left to right.
-        across: What the x axis counts.
+        figure: One of `core.report.figures` or `run_figures`, but no confusion.
+
+    Raises:
+        ValueError: If it has no point.
     """
-    every = [point for line in lines_by_name.values() for point in line]
-    x, y = _axes(every)
-    drawn = [*_grid(every, x, y, across)]
-    for place, line in enumerate(lines_by_name.values()):
-        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in line)
-        colour = COLOURS[place % len(COLOURS)]
-        drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    names = [(name, COLOURS[i % len(COLOURS)]) for i, name in enumerate(lines_by_name)]
-    return _picture(_WIDTH, _HEIGHT + 26, [*drawn, *_legend(names, _HEIGHT)])
+    data, look = figure.plotly["data"], figure.plotly["layout"]
+    log = look["xaxis"].get("type") == "log"
+    lines = [(trace, _points_of(trace, log=log)) for trace in data]
+    every = [point for trace, points in lines for point in [*points, *_ends_of(trace, points)]]
+    floors = [shape["y0"] for shape in look.get("shapes", ())]
+    wide = look["xaxis"].get("range", []) if every else []
+    edges = [(at, every[0][1]) for at in wide] + [(every[0][0], floor) for floor in floors]
+    x, y = _axes([*every, *edges])
+    drawn = [*_grid(look, x, y)]
+    for trace, points in lines:
+        drawn += _trace(trace, [(x(a), y(b)) for a, b in points], y)
+    for floor, note in zip(floors, look.get("annotations", ()), strict=True):
+        ends = f'x1="{_MARGIN}" x2="{_WIDTH - 20}" y1="{y(floor):.1f}" y2="{y(floor):.1f}"'
+        drawn.append(f'<line {ends} stroke="{SOFT}" stroke-dasharray="2 3"/>')
+        drawn.append(_written(_WIDTH - 20, y(floor) - 4, note["text"], "end", SOFT))
+    legend, rows = _names([trace for trace in data if trace.get("showlegend", True)])
+    return _picture(_WIDTH, _HEIGHT + 6 + 20 * rows, [*drawn, *legend])
+
+
+def _points_of(trace: Spec, *, log: bool) -> list[tuple[float, float]]:
+    xs = [math.log10(a) if log else a for a in trace["x"]]
+    return [*zip(xs, trace["y"], strict=True)]
+
+
+def _ends_of(trace: Spec, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """List where the intervals of a trace end, above and below each point."""
+    bars = trace.get("error_y")
+    if bars is None:
+        return []
+    ends = zip(points, bars["array"], bars["arrayminus"], strict=True)
+    return [(x, y + by) for (x, y), above, below in ends for by in (above, -below)]
+
+
+def _trace(trace: Spec, points: Sequence[tuple[float, float]], y: "_Scale") -> Iterator[str]:
+    """Draw a line, its marks, their intervals and names; points are places on paper."""
+    line, mark, bars = (trace.get(key, {}) for key in ("line", "marker", "error_y"))
+    colour = mark.get("color") or line.get("color")
+    if "lines" in trace["mode"] and len(points) > 1:
+        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+        dash = _DASHES.get(line["dash"], "")
+        thin = f'stroke-width="{line["width"]}" stroke-opacity="{trace.get("opacity", 1)}"'
+        yield f'<polyline points="{path}" fill="none" stroke="{colour}" {thin}{dash}/>'
+    tall = abs(y(1) - y(0))  # pixels of one
+    for k, (a, b) in enumerate(points if "markers" in trace["mode"] else ()):
+        if bars:
+            above, below = b - tall * bars["array"][k], b + tall * bars["arrayminus"][k]
+            ends = f'x1="{a:.1f}" x2="{a:.1f}" y1="{above:.1f}" y2="{below:.1f}"'
+            yield f'<line {ends} stroke="{colour}" stroke-opacity="0.6"/>'
+        yield _mark(mark["symbol"], a, b, colour)
+        if "text" in trace:
+            end = "end" if "left" in trace["textposition"][k] else "start"
+            lift = -7 if "top" in trace["textposition"][k] else 16
+            yield _written(a + (-8 if end == "end" else 8), b + lift, trace["text"][k], end, INK)
+
+
+def _mark(symbol: str, x: float, y: float, colour: str) -> str:
+    """Draw a mark: a ring, a square, or a circle, which has all others' place too."""
+    if symbol == "circle-open":
+        place = f'cx="{x:.1f}" cy="{y:.1f}" r="10"'
+        return f'<circle {place} fill="none" stroke="{colour}" stroke-width="1.6"/>'
+    if symbol == "square":
+        place = f'x="{x - 5:.1f}" y="{y - 5:.1f}"'
+        return f'<rect {place} width="10" height="10" fill="{colour}"/>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>'
+
+
+def _names(traces: Sequence[Spec]) -> tuple[list[str], int]:
+    """Lay out a legend, in as many rows as it takes."""
+    drawn, left, row = [], 20.0, 0
+    for trace in traces:
+        wide = 44 + 7 * len(unescape(trace["name"]))
+        if left > 20 and left + wide > _WIDTH:
+            left, row = 20.0, row + 1
+        top = _HEIGHT + 12 + 20 * row
+        line, mark = trace.get("line"), trace.get("marker", {})
+        if line is not None:
+            if "markers" in trace["mode"]:
+                drawn.append(_mark(mark["symbol"], left + 11, top, line["color"]))
+            ends = f'x1="{left}" x2="{left + 22}" y1="{top}" y2="{top}"'
+            dash = _DASHES.get(line["dash"], "")
+            drawn.append(f'<line {ends} stroke="{line["color"]}" stroke-width="2"{dash}/>')
+        elif mark:
+            drawn.append(_mark(mark["symbol"], left + 11, top, mark["color"]))
+        drawn.append(_written(left + 28, top + 4, trace["name"], "start", INK))
+        left += wide
+    return drawn, row + 1
 
 
 def map_picture(
@@ -167,23 +251,33 @@ def _axes(points: Sequence[tuple[float, float]]) -> tuple[_Scale, _Scale]:
     xs, ys = [point[0] for point in points], [point[1] for point in points]
     return (
         _Scale(min(xs), max(xs), _MARGIN, _WIDTH - 20),
-        _Scale(min(ys), max(ys), _HEIGHT - _MARGIN, 14),
+        _Scale(min(ys), max(ys), _HEIGHT - _MARGIN, 22),
     )
 
 
-def _grid(
-    points: Sequence[tuple[float, float]], x: _Scale, y: _Scale, across: str
-) -> Iterator[str]:
-    """Draw four lines with their numbers, the ends of the x axis, and what it counts."""
+def _grid(look: Spec, x: _Scale, y: _Scale) -> Iterator[str]:
+    """Draw four lines with their numbers, the numbers along the x axis, and what both count."""
+    form = "{:.0%}" if "%" in look["yaxis"].get("tickformat", "") else "{:.2f}"
     for part in range(4):
         value = y.low + (y.high - y.low) * part / 3
         at = y(value)
         ends = f'x1="{_MARGIN}" x2="{_WIDTH - 20}" y1="{at:.1f}" y2="{at:.1f}"'
         yield f'<line {ends} stroke="{LINE}"/>'
-        yield _text(_MARGIN - 8, at + 4, f"{value:.2f}", "end", SOFT)
-    for value in sorted({point[0] for point in points} & {x.low, x.high}):
-        yield _text(x(value), _HEIGHT - 26, f"{value:g}", "middle", SOFT)
-    yield _text(_WIDTH / 2, _HEIGHT - 26, across, "middle", SOFT)
+        yield _text(_MARGIN - 8, at + 4, form.format(value), "end", SOFT)
+    across = look["xaxis"]
+    named = zip(across.get("tickvals", ()), across.get("ticktext", ()), strict=True)
+    ticks = [(math.log10(value), text) for value, text in named]
+    for value, text in ticks or [(end, f"{end:g}") for end in sorted({x.low, x.high})]:
+        if x.low <= value <= x.high:
+            yield _text(x(value), _HEIGHT - 26, text, "middle", SOFT)
+    yield _text(_WIDTH / 2, _HEIGHT - 8, across["title"]["text"], "middle", SOFT)
+    yield _text(_MARGIN, 10, look["yaxis"]["title"]["text"], "start", SOFT)
+
+
+def _written(x: float, y: float, text: str, anchor: str, colour: str) -> str:
+    """Write a text of a figure, which is escaped already."""
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{colour}">{text}</text>'
 
 
 def _legend(names: Sequence[tuple[str, str]], top: float) -> Iterator[str]:

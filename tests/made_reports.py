@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from core.knowledge.layer_profile import LayerProfile, LayerScore
+from core.measures.metrics import Interval
+
 HOSTILE = '"><script>alert(1)</script>&\x1b[2J'
 
 TYPED = (
@@ -126,3 +129,15 @@ def report(
 
 
 TWO = (strategy("heads", 0.6, 1.0, 0.0), strategy(f"full {HOSTILE}", 0.8, 60.0, 0.02))
+
+
+def profile_of(means: list[float], name: str = "topic", metric: str = "accuracy") -> LayerProfile:
+    """Make up a profile of one task."""
+    scores = tuple(
+        LayerScore(
+            layer=layer,
+            scores={metric: Interval(mean=m, low=max(0.0, m - 0.03), high=min(1.0, m + 0.03))},
+        )
+        for layer, m in enumerate(means)
+    )
+    return LayerProfile(tasks={name: scores})

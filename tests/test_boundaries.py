@@ -149,10 +149,10 @@ ROOMS = (
     Room(
         "core.report",
         modules=(
-            "drawing figures run_figures layer_profile comparison_pictures blocks cells "
+            "drawing placing figures run_figures layer_profile blocks cells "
             "comparison_runs comparison templates page map_page"
         ),
-        inner="comparison_pictures cells comparison_runs templates",
+        inner="placing cells comparison_runs templates",
         may_import="core.measures core.strategy core.knowledge core.maps core.export",
     ),
     Room(

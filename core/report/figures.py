@@ -28,6 +28,7 @@ from core.report.drawing import (
     shortened,
     span,
 )
+from core.report.placing import room, sides_of
 from core.strategy.strategies import kind_called
 from core.task import kind_named
 
@@ -52,34 +53,14 @@ def cost_figure(document: Document, task: str | None = None) -> Figure | None:
     known = _scored(document, task)
     if not known:
         return None
-    what = _what(document, task)
+    what, floor = _what(document, task), _floor(document, task)
     places = [max(each["seconds"], 0.01) for each, _ in known]
     said = [f"{_seconds(each['seconds'])} a run" for each, _ in known]
-    data = _strategies(document, known, places, said)
-    order = sorted(range(len(known)), key=lambda k: (places[k], -known[k][1]["mean"]))
-    best, frontier = -math.inf, []
-    for k in order:
-        if known[k][1]["mean"] > best:
-            best = known[k][1]["mean"]
-            frontier.append(k)
-    joined = line("none cheaper is as good", SOFT, "dash")
-    joined |= {
-        "x": [rounded(places[k]) for k in frontier],
-        "y": [rounded(known[k][1]["mean"]) for k in frontier],
-        "mode": "lines",
-        "hoverinfo": "skip",
-    }
+    frontier = _frontier(places, [score["mean"] for _, score in known])
     across = axis("seconds of a run (log scale)", type="log")
-    across["range"] = list(_room([math.log10(place) for place in places]))
+    across["range"] = list(room([math.log10(place) for place in places]))
     across |= {"tickvals": list(DURATIONS), "ticktext": list(DURATIONS.values())}
-    floor = _floor(document, task)
     drawn = layout(f"Score against time, {as_typed(what)}", across, shares("score"))
-    if floor is not None:
-        drawn |= _floor_line(floor)
-    rows = tuple(
-        (*_row(each, score), f"{each['seconds']:.1f}", "yes" if k in frontier else "")
-        for k, (each, score) in enumerate(known)
-    )
     told = "; ".join(
         f"{shortened(each['name'])} {percent(score['mean'])} in {_seconds(each['seconds'])}"
         for each, score in known
@@ -87,10 +68,37 @@ def cost_figure(document: Document, task: str | None = None) -> Figure | None:
     return Figure(
         title=f"Score against time, {what}",
         told=f"{told}." + (f" Counting words: {percent(floor)}." if floor is not None else ""),
-        plotly={"data": [joined, *data], "layout": drawn},
+        plotly={
+            "data": [_joined(known, places, frontier), *_strategies(document, known, places, said)],
+            "layout": drawn | (_floor_line(floor) if floor is not None else {}),
+        },
         head=("Strategy", "Score, 95 %", "Encoder", "Seconds", "None cheaper is as good"),
-        rows=rows,
+        rows=tuple(
+            (*_row(each, score), f"{each['seconds']:.1f}", "yes" if k in frontier else "")
+            for k, (each, score) in enumerate(known)
+        ),
     )
+
+
+def _frontier(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """Pick those that none is both cheaper and better than, the cheapest first."""
+    best, found = -math.inf, []
+    for k in sorted(range(len(costs)), key=lambda k: (costs[k], -scores[k])):
+        if scores[k] > best:
+            best = scores[k]
+            found.append(k)
+    return found
+
+
+def _joined(
+    known: Sequence[tuple[Document, Document]], places: Sequence[float], frontier: Sequence[int]
+) -> Spec:
+    joined = line("none cheaper is as good", SOFT, "dash") | {"mode": "lines"}
+    return joined | {
+        "x": [rounded(places[k]) for k in frontier],
+        "y": [rounded(known[k][1]["mean"]) for k in frontier],
+        "hoverinfo": "skip",
+    }
 
 
 def forgetting_figure(document: Document, task: str | None = None) -> Figure | None:
@@ -113,8 +121,8 @@ def forgetting_figure(document: Document, task: str | None = None) -> Figure | N
     across = axis("forgotten: Spearman lost on the probe", tickformat=".3~f")
     ends = [far[end] for far in lost for end in ("low", "high")]
     across["range"] = [
-        min(_room([far["mean"] for far in lost])[0], min(ends)),
-        max(_room([far["mean"] for far in lost])[1], max(ends)),
+        min(room([far["mean"] for far in lost])[0], min(ends)),
+        max(room([far["mean"] for far in lost])[1], max(ends)),
     ]
     drawn = layout(f"Score against forgetting, {as_typed(what)}", across, shares("score"))
     return Figure(
@@ -258,106 +266,61 @@ def _strategies(
     said: Sequence[str],
     spans: Sequence[Document] | None = None,
 ) -> list[Spec]:
-    """Draw strategies as marks with intervals and names: circles are frozen, squares train."""
+    """Draw strategies as marks with intervals and names: circles are frozen, squares train.
+
+    Args:
+        document: The report, which says the advised one: it has a ring.
+        known: Each strategy with its score.
+        places: Where each lies along the x axis; on a scale of multiples without `spans`.
+        said: What pointing at each tells of that.
+        spans: The intervals along the x axis, if it has any.
+    """
     advised = (document["advice"] or {}).get("strategy")
     named = [shortened(each["name"]) for each, _ in known]
     scaled = [math.log10(place) if spans is None else place for place in places]
-    sides = _sides(named, scaled, [score for _, score in known])
+    sides = sides_of(named, scaled, [score for _, score in known])
     data = []
     for frozen, colour, symbol in ((True, ICE, "circle"), (False, AMBER, "square")):
         some = [k for k, (each, _) in enumerate(known) if is_frozen(each["name"]) == frozen]
-        if not some:
-            continue
-        names = [known[k][0]["name"] for k in some]
-        hover = [
-            f"<b>{as_typed(name)}</b><br>{span(known[k][1])}<br>{said[k]}"
-            + ("<br>advised" if name == advised else "")
-            for k, name in zip(some, names, strict=True)
-        ]
-        mark: Spec = {
-            "name": "the encoder is frozen" if frozen else "the encoder trains",
-            "type": "scatter",
-            "mode": "markers+text",
-            "x": [rounded(places[k]) for k in some],
-            "y": [rounded(known[k][1]["mean"]) for k in some],
-            "error_y": bars([known[k][1] for k in some]),
-            "text": [as_typed(name) for name in names],
-            "textposition": [sides[k] for k in some],
-            "textfont": {"color": INK},
-            "cliponaxis": False,
-            "marker": {"symbol": symbol, "size": 12, "color": colour},
-            "selected": {"marker": {"size": 18}},
-            "unselected": {"marker": {"opacity": 1}, "textfont": {"color": INK}},
-            "customdata": names,
-            "hovertext": hover,
-            "hovertemplate": "%{hovertext}<extra></extra>",
-        }
-        if spans is not None:
-            mark["error_x"] = bars([spans[k] for k in some])
-        data.append(mark)
+        if some:
+            marks = _marks([known[k] for k in some], [places[k] for k in some])
+            marks["name"] = f"the encoder {'is frozen' if frozen else 'trains'}"
+            marks["marker"] = {"symbol": symbol, "size": 12, "color": colour}
+            marks["textposition"] = [sides[k] for k in some]
+            marks["hovertext"] = [
+                f"<b>{as_typed(known[k][0]['name'])}</b><br>{span(known[k][1])}<br>{said[k]}"
+                + ("<br>advised" if known[k][0]["name"] == advised else "")
+                for k in some
+            ]
+            more = {} if spans is None else {"error_x": bars([spans[k] for k in some])}
+            data.append(marks | more)
     ringed = [k for k, (each, _) in enumerate(known) if each["name"] == advised]
-    if ringed:
-        ring = {"symbol": "circle-open", "size": 24, "color": INK, "line": {"width": 1.6}}
-        place = {"x": [rounded(places[k]) for k in ringed]}
-        place["y"] = [rounded(known[k][1]["mean"]) for k in ringed]
-        more = {"type": "scatter", "mode": "markers", "marker": ring, "hoverinfo": "skip"}
-        data.append({"name": "advised", **place, **more})
-    return data
+    return data + [_ring(places[k], known[k][1]["mean"]) for k in ringed]
 
 
-def _room(places: Sequence[float]) -> tuple[float, float]:
-    """Leave room beside marks for their names: on a scale of multiples give the logarithms."""
-    low, high = min(places), max(places)
-    wide = (high - low) or abs(high) * 0.1 or 0.1
-    return low - 0.12 * wide, high + 0.32 * wide
+def _marks(known: Sequence[tuple[Document, Document]], places: Sequence[float]) -> Spec:
+    """Begin the marks of some strategies; one that is selected is larger."""
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [rounded(place) for place in places],
+        "y": [rounded(score["mean"]) for _, score in known],
+        "error_y": bars([score for _, score in known]),
+        "text": [as_typed(each["name"]) for each, _ in known],
+        "textfont": {"color": INK},
+        "cliponaxis": False,
+        "selected": {"marker": {"size": 18}},
+        "unselected": {"marker": {"opacity": 1}, "textfont": {"color": INK}},
+        "customdata": [each["name"] for each, _ in known],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
 
 
-_CHART_PIXELS, _LETTER_PIXELS, _LINE_PIXELS = (260.0, 180.0), 6.6, 15.0
-"""How much room there is on a phone, and how much a letter and a line take."""
-
-_SIDES = {
-    "top right": (7.0, 13.0),
-    "bottom right": (7.0, -13.0),
-    "top left": (-7.0, 13.0),
-    "bottom left": (-7.0, -13.0),
-}
-"""Where a name may stand, beside the bars, and how far from the middle of its mark, pixels."""
-
-
-def _sides(names: Sequence[str], xs: Sequence[float], scores: Sequence[Document]) -> list[str]:
-    """Choose for each name the side of its mark where it covers least.
-
-    Args:
-        names: As they are shown.
-        xs: Where the marks lie, logarithms on a scale of multiples.
-        scores: How high they lie, `{mean, low, high}`.
-    """
-    left, right = _room(xs)
-    lowest, highest = min(s["low"] for s in scores), max(s["high"] for s in scores)
-    across, high = _CHART_PIXELS
-    at = [
-        (
-            across * (x - left) / (right - left),
-            high * (s["mean"] - lowest) / ((highest - lowest) or 1.0),
-        )
-        for x, s in zip(xs, scores, strict=True)
-    ]
-    taken = [(x - 10, x + 10, y) for x, y in at]  # from, to, middle: first the marks themselves
-    sides = []
-    for name, (x, y) in zip(names, at, strict=True):
-        wide, best = _LETTER_PIXELS * len(name), (math.inf, "", (0.0, 0.0, 0.0))
-        for place, (side, (dx, dy)) in enumerate(_SIDES.items()):
-            start = x + dx - (wide if "left" in side else 0)
-            own = (start, start + wide, y + dy)
-            met = sum(
-                own[0] < to and begin < own[1] and abs(own[2] - middle) < _LINE_PIXELS
-                for begin, to, middle in taken
-            )
-            cost = met + 0.01 * place + 2 * (own[0] < 0 or own[1] > across)
-            best = min(best, (cost, side, own))
-        sides.append(best[1])
-        taken.append(best[2])
-    return sides
+def _ring(x: float, y: float) -> Spec:
+    ring = {"symbol": "circle-open", "size": 24, "color": INK, "line": {"width": 1.6}}
+    place = {"x": [rounded(x)], "y": [rounded(y)]}
+    look = {"type": "scatter", "mode": "markers", "marker": ring, "hoverinfo": "skip"}
+    return {"name": "advised", **place, **look}
 
 
 def _by_strategy(

@@ -1,4 +1,4 @@
-"""Pictures of results for files that are read without Thaw: SVG by hand, Plotly where it is had."""
+"""A layer profile as a picture for files that are read without Thaw: SVG by hand."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -117,40 +117,3 @@ def _range(told: Sequence[Interval]) -> tuple[float, float]:
 def _name(name: str) -> str:
     shown = clean(name)
     return shown if len(shown) <= NAME_CHARACTERS else f"{shown[: NAME_CHARACTERS - 1]}…"
-
-
-def layer_profile_figure(profile: LayerProfile) -> Any:  # noqa: ANN401 (Plotly is untyped)
-    """Draw a profile as a Plotly figure: a line a task, with intervals as error bars.
-
-    Args:
-        profile: What `core.knowledge.layer_profile.layer_profile` found.
-
-    Returns:
-        A `plotly.graph_objects.Figure`.
-    """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    for name, scores in profile.tasks.items():
-        told = [score.told for score in scores]
-        means = [found.mean for found in told]
-        figure.add_scatter(
-            name=f"{escape(_name(name))}, {scores[0].score.title}",
-            x=[score.layer for score in scores],
-            y=means,
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [found.high - found.mean for found in told],
-                "arrayminus": [found.mean - found.low for found in told],
-            },
-            mode="lines+markers",
-            hovertemplate="layer %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
-        )
-    figure.update_layout(
-        title="What can be read off each layer",
-        xaxis={"title": "layer read (0 is the embeddings)", "dtick": 1},
-        yaxis={"title": "score", "tickformat": ".2f"},
-        template="plotly_white",
-    )
-    return figure

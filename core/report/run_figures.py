@@ -28,7 +28,7 @@ from core.report.drawing import (
 )
 
 if TYPE_CHECKING:  # torch is behind it, and a page is on screen before torch
-    from core.knowledge.layer_profile import LayerProfile
+    from core.knowledge.layer_profile import LayerProfile, LayerScore
 
 LABEL_CHARACTERS = 18
 """A confusion's labels stand at both sides of it."""
@@ -180,34 +180,14 @@ def coverage_figure(
     title = "How often it is right, if those it is less sure of are left out"
     data, table, told = [], [], []
     for place, (name, points) in enumerate(curves.items()):
-        found = []
-        for _, kept, right in points:
-            some = max(1, round(kept * rows[name]))
-            found.append(vars(wilson_interval(round(right * some), some)) | {"mean": right})
-        hover = [
-            f"<b>{as_typed(name)}</b><br>{span(score)}<br>of the {percent(kept)} "
-            f"with a confidence of {least:.2f} or more"
-            for (least, kept, _), score in zip(points, found, strict=True)
-        ]
-        look = _look(as_typed(name), place)
-        colour = look["line"]["color"]
-        data.append(
-            look
-            | {
-                "x": [rounded(kept) for _, kept, _ in points],
-                "y": [rounded(score["mean"]) for score in found],
-                "error_y": bars(found) | {"color": colour, "thickness": 0.7, "width": 0},
-                "hovertext": hover,
-                "hovertemplate": "%{hovertext}<extra></extra>",
-            }
-        )
-        table += [
-            (shortened(name), f"{least:.3f}", percent(kept), span(score))
-            for (least, kept, _), score in zip(points, found, strict=True)
-        ]
+        found = [_right(share, kept, rows[name]) for _, kept, share in points]
+        least = [(at, kept, s) for (at, kept, _), s in zip(points, found, strict=True)]
+        data.append(_kept(name, least, place))
+        called = shortened(name)
+        table += [(called, f"{at:.3f}", percent(kept), span(score)) for at, kept, score in least]
         if points:
             told.append(
-                f"{shortened(name)}: {percent(points[0][2])} of all rows are right, "
+                f"{called}: {percent(points[0][2])} of all rows are right, "
                 f"{percent(points[-1][2])} of the surest {percent(points[-1][1])}"
             )
     across = shares("rows kept, the surest first", autorange="reversed")
@@ -216,6 +196,28 @@ def coverage_figure(
     return Figure(
         title=title, told="; ".join(told) + ".", plotly=plotly, head=head, rows=tuple(table)
     )
+
+
+def _kept(name: str, points: Sequence[tuple[float, float, Mapping[str, float]]], at: int) -> Spec:
+    """Draw a task's line through `(least confidence, share kept, share right)`."""
+    look, found = _look(as_typed(name), at), [score for _, _, score in points]
+    return look | {
+        "x": [rounded(kept) for _, kept, _ in points],
+        "y": [rounded(score["mean"]) for score in found],
+        "error_y": bars(found) | {"color": look["line"]["color"], "width": 0},
+        "hovertext": [
+            f"<b>{as_typed(name)}</b><br>{span(score)}<br>of the {percent(kept)} "
+            f"with a confidence of {least:.2f} or more"
+            for least, kept, score in points
+        ],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _right(share: float, kept: float, rows: int) -> dict[str, float]:
+    """Give the share of those kept that is right with its interval, `{mean, low, high}`."""
+    some = max(1, round(kept * rows))
+    return vars(wilson_interval(round(share * some), some)) | {"mean": share}
 
 
 def confusion_figure(task: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Figure:
@@ -234,13 +236,42 @@ def confusion_figure(task: str, labels: Sequence[str], counts: Sequence[Sequence
         raise ValueError(
             f"there are {size} labels and counts of another shape: give a row and a column for each"
         )
+    title = f"{task[:1].upper()}{task[1:]}: true label by predicted"
     names = [as_typed(label, LABEL_CHARACTERS) for label in labels]
+    ticks = {"tickvals": list(range(size)), "ticktext": names, "showgrid": False}
+    drawn = layout(
+        as_typed(title, 80),
+        axis("predicted", side="top", constrain="domain", **ticks),
+        axis("true", autorange="reversed", **ticks),
+        shapes=[_frame(k) for k in range(size)],
+        height=96 + ROW_PIXELS * size,
+        dragmode=False,
+    )
+    drawn["margin"] = drawn["margin"] | {"b": 12}
+    return Figure(
+        title=title,
+        told=_confused(labels, counts),
+        plotly={"data": [_cells(labels, counts)], "layout": drawn},
+        head=("True", *(shortened(label) for label in labels)),
+        rows=tuple(
+            (shortened(label), *map(str, row)) for label, row in zip(labels, counts, strict=True)
+        ),
+    )
+
+
+def _frame(k: int) -> Spec:
+    place = {"x0": k - 0.5, "x1": k + 0.5, "y0": k - 0.5, "y1": k + 0.5}
+    return {"type": "rect", **place, "line": {"color": ICE, "width": 1.5}}
+
+
+def _cells(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
+    """Draw counts as cells, the darker the more; zero is a dot."""
     full = [as_typed(label) for label in labels]
-    written = size <= MOST_COUNTS_WRITTEN
-    cells: Spec = {
+    written = len(labels) <= MOST_COUNTS_WRITTEN
+    return {
         "type": "heatmap",
-        "x": list(range(size)),
-        "y": list(range(size)),
+        "x": list(range(len(labels))),
+        "y": list(range(len(labels))),
         "z": [list(row) for row in counts],
         "text": [[str(n or "·") if written else "" for n in row] for row in counts],
         "texttemplate": "%{text}",
@@ -257,41 +288,21 @@ def confusion_figure(task: str, labels: Sequence[str], counts: Sequence[Sequence
         "xgap": 2,
         "ygap": 2,
     }
-    ticks = {"tickvals": list(range(size)), "ticktext": names, "showgrid": False}
-    across = axis("predicted", side="top", constrain="domain", **ticks)
-    up = axis("true", autorange="reversed", **ticks)
-    frames = [
-        {"type": "rect", "x0": k - 0.5, "x1": k + 0.5, "y0": k - 0.5, "y1": k + 0.5}
-        | {"line": {"color": ICE, "width": 1.5}}
-        for k in range(size)
+
+
+def _confused(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+    """Say how many are right, and which label is most often taken for which."""
+    right, rows = sum(row[k] for k, row in enumerate(counts)), sum(map(sum, counts))
+    wrong = [
+        (n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n > 0
     ]
-    title = f"{task[:1].upper()}{task[1:]}: true label by predicted"
-    right, rows = sum(counts[k][k] for k in range(size)), sum(map(sum, counts))
-    most = max(
-        (
-            (n, labels[i], labels[j])
-            for i, row in enumerate(counts)
-            for j, n in enumerate(row)
-            if i != j
-        ),
-        default=(0, "", ""),
-    )
-    told = f"{right} of {rows} right" + (
-        f"; most often {shortened(most[1])} is taken for {shortened(most[2])}, {most[0]} times"
-        if most[0]
-        else ""
-    )
-    drawn = layout(as_typed(title, 80), across, up, shapes=frames)
-    drawn |= {"height": 96 + ROW_PIXELS * size, "dragmode": False}
-    drawn["margin"] = drawn["margin"] | {"b": 12}
-    return Figure(
-        title=title,
-        told=f"{told}.",
-        plotly={"data": [cells], "layout": drawn},
-        head=("True", *(shortened(label) for label in labels)),
-        rows=tuple(
-            (shortened(label), *map(str, row)) for label, row in zip(labels, counts, strict=True)
-        ),
+    told = f"{right} of {rows} right"
+    if not wrong:
+        return f"{told}."
+    most, i, j = max(wrong, key=lambda each: each[0])
+    times = f"{most} time{'s' * (most != 1)}"
+    return (
+        f"{told}; most often {shortened(labels[i])} is taken for {shortened(labels[j])}, {times}."
     )
 
 
@@ -308,35 +319,36 @@ def profile_figure(profile: "LayerProfile") -> Figure:
 
     if not profile.tasks:
         raise ValueError("the profile has no task: there is nothing to draw")
-    data, rows = [], []
-    for place, (name, scores) in enumerate(profile.tasks.items()):
-        metric = score_in(scores[0].scores)
-        found = [vars(score.scores[metric.key]) for score in scores]
-        look = _look(as_typed(name), place)
-        best = profile.best[name]
-        look["name"] = f"{as_typed(name)}, {metric.title}"
-        look["marker"]["size"] = [13 if score.layer == best else 7 for score in scores]
-        data.append(
-            look
-            | {
-                "x": [score.layer for score in scores],
-                "y": [rounded(each["mean"]) for each in found],
-                "error_y": bars(found) | {"color": look["line"]["color"]},
-                "hovertext": [span(each) for each in found],
-                "hovertemplate": "layer %{x}: %{hovertext}<extra>%{fullData.name}</extra>",
-            }
-        )
-        rows += [
-            (shortened(name), str(score.layer), span(each))
-            for score, each in zip(scores, found, strict=True)
-        ]
     title = "What can be read off each layer"
     across = axis("layer read (0 is the embeddings)", dtick=1)
+    drawn = layout(title, across, shares("score"))
+    lines = enumerate(profile.tasks.items())
+    data = [_layers(name, scores, place) for place, (name, scores) in lines]
     told = ". ".join(best_in_words(shortened(name), s) for name, s in profile.tasks.items())
     return Figure(
         title=title,
         told=f"{told}.",
-        plotly={"data": data, "layout": layout(title, across, shares("score"))},
+        plotly={"data": data, "layout": drawn},
         head=("Task", "Layer", "Score, 95 %"),
-        rows=tuple(rows),
+        rows=tuple(
+            (shortened(name), str(each.layer), span(vars(each.scores[score_in(each.scores).key])))
+            for name, scores in profile.tasks.items()
+            for each in scores
+        ),
     )
+
+
+def _layers(name: str, scores: "Sequence[LayerScore]", place: int) -> Spec:
+    """Draw a task's line through its layers, the best mark large."""
+    metric = score_in(scores[0].scores)
+    found = [vars(score.scores[metric.key]) for score in scores]
+    look = _look(f"{as_typed(name)}, {metric.title}", place)
+    best = max(scores, key=lambda score: (score.main, -score.layer))
+    look["marker"]["size"] = [13 if score is best else 7 for score in scores]
+    return look | {
+        "x": [score.layer for score in scores],
+        "y": [rounded(each["mean"]) for each in found],
+        "error_y": bars(found) | {"color": look["line"]["color"]},
+        "hovertext": [span(each) for each in found],
+        "hovertemplate": "layer %{x}: %{hovertext}<extra>%{fullData.name}</extra>",
+    }

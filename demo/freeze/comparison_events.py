@@ -36,7 +36,7 @@ from demo.freeze.form import (
     whole_given,
 )
 from demo.freeze.profiles import ProfileShelf
-from demo.freeze.views import going_view, result_view
+from demo.freeze.views import advice_view, going_view, result_view
 from demo.shelves.best import BEST
 from demo.shelves.comparison import Comparison
 from demo.shelves.comparisons import MOST_COMPARISONS, TICK_SECONDS, ComparisonShelf
@@ -161,7 +161,7 @@ class ComparingEvents:
             view = self._view_of(name, request)
             comparison = self.shelf.find(name)
             going = going_view(comparison, 0) if comparison is not None else NOTHING
-            return name, going, view, view, self.listing(name, request), hidden()
+            return name, going, advice_view(view), view, self.listing(name, request), hidden()
 
     def remove(self, current: str, asked: gr.EventData, request: gr.Request) -> Updates:
         """Delete a comparison; returns as `open`, of the shipped one if it was shown."""
@@ -174,7 +174,8 @@ class ComparingEvents:
             if name != current:
                 return *[SKIP] * 4, self.listing(current, request), SKIP
             view = self._view_of(EXAMPLE, request)
-            return EXAMPLE, NOTHING, view, view, self.listing(EXAMPLE, request), hidden()
+            listed = self.listing(EXAMPLE, request)
+            return EXAMPLE, NOTHING, advice_view(view), view, listed, hidden()
 
     def use(self, current: str, asked: gr.EventData, request: gr.Request) -> Updates:
         """Open a run as the working model: returns it, and what to say of it."""
@@ -295,8 +296,9 @@ class ComparingEvents:
                 if comparison.report is not None and (
                     comparison.report is not report or has != had
                 ):
-                    advice = await asyncio.to_thread(self._own_view, comparison)
-                    result = SKIP if comparison.report is report else advice
+                    view = await asyncio.to_thread(self._own_view, comparison)
+                    advice = advice_view(view)
+                    result = SKIP if comparison.report is report else view
                     report, had = comparison.report, has
                 listed_now = self.listing(comparison.id, request)
                 going = going_view(comparison, self.shelf.place(comparison))

@@ -20,6 +20,7 @@ from demo.freeze.form import (
     Form,
     Order,
 )
+from demo.freeze.views import advice_view
 from demo.sidebar.tabs import Page
 
 CORPUS_TASKS = ("topic", "sentiment", "entities")
@@ -66,7 +67,7 @@ def lay_out_advice(events: ComparingEvents) -> tuple[gr.HTML, gr.State]:
     name, view = events.first
     on = "{use: (run) => trigger('use', run), train: () => trigger('train', {})}"
     script = f"thaw.comparisonAdvice(element, props, watch, {on})"
-    return picture("freeze-advice", script, view), gr.State(name)
+    return picture("freeze-advice", script, advice_view(view)), gr.State(name)
 
 
 def lay_out_comparison(advice: gr.HTML, current: gr.State, events: ComparingEvents) -> Compared:

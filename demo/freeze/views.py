@@ -19,6 +19,8 @@ MOST_CLASSES = 40
 MOST_LOOKED_AT = 50
 MOST_NOTES = 40
 
+OF_THE_ADVICE = ("name", "advice", "code", "facts", "made", "trained", "trainable", "seed")
+
 Document = Mapping[str, Any]
 
 STATUS = {
@@ -84,6 +86,15 @@ def result_view(
         "secondLook": _second_look(document),
         "notes": _notes(document),
     }
+
+
+def advice_view(view: View) -> View:
+    """Take the advice out of what `result_view` laid out, which is drawn apart."""
+    runs = [
+        {"name": each["name"], "runs": [{"kept": run["kept"]} for run in each["runs"]]}
+        for each in view["strategies"]
+    ]
+    return {key: view[key] for key in OF_THE_ADVICE if key in view} | {"strategies": runs}
 
 
 def going_view(comparison: Comparison, place: int) -> View:

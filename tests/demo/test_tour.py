@@ -12,7 +12,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from demo.tour_pictures import Picture, curves, heatmap, map_picture, strips
+from core.report.figures import cost_figure
+from core.report.run_figures import loss_figure
+from demo.tour_pictures import Picture, chart, heatmap, map_picture, strips
+from tests.made_reports import report, strategy
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "demo/tour.ipynb"
@@ -80,10 +83,10 @@ def test_the_notebook_runs_from_another_folder_of_a_copy(tmp_path: Path) -> None
     [
         heatmap([HOSTILE], [HOSTILE], [[-1.0]]),
         strips({HOSTILE: [(HOSTILE, "frozen"), (HOSTILE, "partly")]}),
-        curves({HOSTILE: [(1, 2.0), (2, 1.0)]}, HOSTILE),
+        chart(loss_figure([HOSTILE], [(1, {HOSTILE: 2.0}), (2, {HOSTILE: 1.0})])),
         map_picture([(0.0, 1.0), (1.0, 0.0)], [HOSTILE, "b"]),
     ],
-    ids=["heatmap", "strips", "curves", "map"],
+    ids=["heatmap", "strips", "chart", "map"],
 )
 def test_a_picture_shows_hostile_text_as_text(picture: Picture) -> None:
     names = {element.tag.rpartition("}")[2] for element in ET.fromstring(picture.svg).iter()}
@@ -101,8 +104,22 @@ def test_a_heatmap_of_another_shape_and_a_map_of_nothing_are_refused() -> None:
 
 def test_one_point_or_equal_values_can_be_drawn() -> None:
     for picture in (
-        curves({"a": [(1, 0.5)]}, "step"),
+        chart(loss_figure(["a"], [(1, {"a": 0.5})])),
         map_picture([(1.0, 1.0)], ["a"]),
         heatmap(["a"], ["b"], [[0.0]]),
     ):
         assert "nan" not in picture.svg
+
+
+def test_a_chart_has_the_marks_lines_and_names_of_its_figure() -> None:
+    costs = (("heads", 0.6, 1.0), (f"full {HOSTILE}", 0.8, 60.0))
+    figure = cost_figure(report(*(strategy(name, mean, s, None) for name, mean, s in costs)))
+    assert figure is not None
+    root = ET.fromstring(chart(figure).svg)
+    svg = "{http://www.w3.org/2000/svg}"
+    marks = [each for each in root.iter() if each.tag in (f"{svg}circle", f"{svg}rect")][1:]
+    texts = [each.text for each in root.iter(f"{svg}text")]
+    assert len(marks) == 3 + 3, "a circle, a square and the ring, and each in the legend"
+    assert {"heads", "1 s", "1 min", "floor: counting words", "the encoder trains"} <= set(texts)
+    with pytest.raises(ValueError, match="no point to draw"):
+        chart(loss_figure(["a"]))

@@ -6,27 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.knowledge.layer_profile import LayerProfile, LayerScore
-from core.measures.metrics import Interval
+from core.knowledge.layer_profile import LayerProfile
 from core.report.layer_profile import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
-    layer_profile_figure,
     layer_profile_svg,
 )
+from tests.made_reports import profile_of
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def profile_of(means: list[float], name: str = "topic", metric: str = "accuracy") -> LayerProfile:
-    scores = tuple(
-        LayerScore(
-            layer=layer,
-            scores={metric: Interval(mean=m, low=max(0.0, m - 0.03), high=min(1.0, m + 0.03))},
-        )
-        for layer, m in enumerate(means)
-    )
-    return LayerProfile(tasks={name: scores})
 
 
 def texts_of(drawn: str) -> list[str]:
@@ -67,7 +55,6 @@ def test_a_hostile_name_stays_text() -> None:
     assert "<script>" not in drawn
     assert "\x1b" not in drawn
     assert not list(ET.fromstring(drawn).iter(f"{SVG}script"))
-    assert "<script>" not in layer_profile_figure(profile_of([0.5, 0.6], hostile)).to_json()
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -78,14 +65,6 @@ def test_whatever_the_scores_nothing_lies_outside_the_panel(means: list[float]) 
             assert 0 <= float(each.attrib.get(key, 0)) <= PANEL_WIDTH
         for key in ("y", "cy", "y1", "y2"):
             assert 0 <= float(each.attrib.get(key, 0)) <= PANEL_HEIGHT
-
-
-def test_the_figure_has_the_same_scores_with_their_intervals() -> None:
-    figure = layer_profile_figure(profile_of([0.5, 0.81, 0.77]))
-    line = figure.data[0]
-    assert list(line.y) == [0.5, 0.81, 0.77]
-    assert line.error_y.array[1] == pytest.approx(0.03)
-    assert line.name == "topic, accuracy"
 
 
 def test_an_empty_profile_is_refused() -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from core.knowledge.layer_profile import LayerProfile, LayerScore
-from core.measures.metrics import Interval, wilson_interval
+from core.knowledge.layer_profile import LayerProfile
+from core.measures.metrics import wilson_interval
 from core.report.run_figures import (
     confusion_figure,
     coverage_figure,
@@ -14,7 +14,7 @@ from core.report.run_figures import (
     score_figure,
 )
 from tests.core.report.test_figures import drawn, traces
-from tests.made_reports import LIKE_PLOTLY
+from tests.made_reports import LIKE_PLOTLY, profile_of
 
 TRAINING = [(1, {"kind": 1.0, "mood": 0.9}), (2, {"kind": 0.5, "mood": 0.8})]
 VALIDATION = [(2, {"kind": 0.6})]
@@ -87,7 +87,7 @@ def test_a_confusion_shows_its_counts_and_frames_what_is_right() -> None:
     assert cells["text"] == [["3", "1"], ["·", "2"]]
     assert cells["hovertext"][0][1] == "is a<br>taken for b<br>1 of 4"
     assert len(figure.plotly["layout"]["shapes"]) == 2
-    assert figure.told == "5 of 6 right; most often a is taken for b, 1 times."
+    assert figure.told == "5 of 6 right; most often a is taken for b, 1 time."
     assert figure.rows == (("a", "3", "1"), ("b", "0", "2"))
     with pytest.raises(ValueError, match="2 labels and counts of another shape"):
         confusion_figure("kind", ["a", "b"], [[1, 2]])
@@ -121,17 +121,6 @@ def test_no_label_is_markup_or_a_place_to_fill_in(name: str) -> None:
         assert "<" not in spoken.replace("<b>", "").replace("</b>", "").replace("<br>", "")
         assert "%{" not in spoken
         assert "$" not in spoken
-
-
-def profile_of(means: list[float], name: str = "topic", metric: str = "accuracy") -> LayerProfile:
-    scores = tuple(
-        LayerScore(
-            layer=layer,
-            scores={metric: Interval(mean=m, low=max(0.0, m - 0.03), high=min(1.0, m + 0.03))},
-        )
-        for layer, m in enumerate(means)
-    )
-    return LayerProfile(tasks={name: scores})
 
 
 def test_a_profile_has_its_scores_with_their_intervals_and_the_best_one_is_larger() -> None:
