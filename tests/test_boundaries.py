@@ -122,10 +122,10 @@ ROOMS = (
     Room(
         "core.comparison",
         modules=(
-            "choice folds store variants cost events shared work report schedule comparison best "
-            "words files"
+            "choice folds store variants cost events shared work report schedule crew comparison "
+            "best words files"
         ),
-        inner="variants cost report schedule",
+        inner="variants cost report schedule crew",
         may_import=(
             "core.system core.measures core.encoder core.data core.model core.strategy "
             "core.frozen core.knowledge core.training core.advice"

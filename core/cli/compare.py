@@ -54,7 +54,7 @@ from core.cli.options import (
 from core.config import AdviceChoice, EncoderChoice
 from core.encoder.catalogue import find_spec
 from core.system.launch import how_launched
-from core.system.workers import COMPARISON, warm_up
+from core.system.workers import warm_up
 
 if TYPE_CHECKING:
     from core.comparison.choice import ComparisonChoice
@@ -123,7 +123,9 @@ def compare(
     )
     wanted = AdviceChoice(margin=margin, score=score, cost=cost)
     outputs = ComparisonOutputs(out, html, predictions, code)
-    warm_up(COMPARISON)  # it imports in a process of its own while this one does
+    from core.comparison.choice import WORKERS_IMPORT
+
+    warm_up(WORKERS_IMPORT)  # it imports in a process of its own while this one does
     with terminal.waiting("looking around"):
         from core.comparison.choice import ComparisonChoice, default_strategies
         from core.strategy.scenario import parse_strategy

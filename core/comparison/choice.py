@@ -8,6 +8,9 @@ from core.strategy.strategies import Full, Heads, Lower
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
+WORKERS_IMPORT = ("core.comparison.work",)
+"""What the server of processes imports for a comparison, so that no worker has to."""
+
 MAX_SEEDS = 300
 MAX_STRATEGIES = 100
 

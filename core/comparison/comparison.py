@@ -1,14 +1,18 @@
 """The comparison: strategies × seeds in worker processes, each finished run kept at once."""
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.advice.costs import Candidate
 from core.advice.race import Race, Recorded, Standing, stand
 from core.comparison.choice import LOCAL, ComparisonChoice
+from core.comparison.cost import Measured, mean_of
+from core.comparison.crew import LOOK_SECONDS, Crew, split_cores
 from core.comparison.events import (
     ComparisonDone,
     ComparisonEvent,
@@ -19,24 +23,42 @@ from core.comparison.events import (
     RunStarted,
     RunStopped,
 )
-from core.comparison.folds import Deal, compared_data
+from core.comparison.folds import ComparedData, compared_data
 from core.comparison.report import Circumstances, candidate, comparison_document
-from core.comparison.schedule import LOOK_SECONDS, Planned, WantedRun
+from core.comparison.schedule import Schedule
 from core.comparison.shared import (
-    Failed,
+    About,
+    FloorJob,
+    Known,
+    MeasureJob,
     PrefixJob,
     Prepared,
+    Profiled,
+    ProfileJob,
     RetentionJob,
+    Setting,
 )
-from core.comparison.store import REPORT, FinishedRun
-from core.comparison.variants import TOGETHER_ALL
-from core.comparison.work import Job, Step, do_run_elsewhere, do_runs
+from core.comparison.store import REPORT, ComparisonFolder, FinishedRun
+from core.comparison.variants import TOGETHER_ALL, WantedRun, what_is_left_out
+from core.comparison.work import Job, Step
 from core.config import EncoderChoice
 from core.data.dataset import Dataset
-from core.strategy.scenario import Scenario
+from core.encoder.encoder import CancelledError
+from core.strategy.scenario import AUTO, Scenario
 from core.strategy.strategy import frozen_depth
 from core.system.files import write_json
-from core.system.workers import Worker, WorkerDiedError, wait_for_any
+from core.system.machine import versions
+from core.system.scratch import own_prefix
+from core.system.workers import Worker, wait_for_any
+from core.training.run import PACKAGES
+
+_OF_A_RUN = frozenset(
+    {"epochs", "patience", "seed", "encoder_rate", "head_rate", "head_penalty", "threads"}
+)
+"""Choices that are each strategy's or each seed's own."""
+
+SCRATCH = "thaw-compare-"
+"""What the folder of temporary files begins with; the number of its process follows."""
 
 
 def compare(
@@ -73,32 +95,131 @@ def compare(
     began = time.perf_counter()
     data = compared_data(dataset)
     deals = {seed: data.deal(seed) for seed in range(choice.seeds)}
+    jobs, threads = split_cores(choice)
     with contextlib.ExitStack() as stack:
-        running = _Comparison(data, deals, encoder, choice, command, began, cancelled, stack)
+        scratch = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix=own_prefix(SCRATCH), ignore_cleanup_errors=True)
+        )
+        setting = Setting(
+            data=data,
+            encoder=encoder,
+            threads=threads,
+            memory_bytes=choice.training.prefix_megabytes * 1e6,
+            scratch=scratch,
+            command=command,
+        )
+        schedule = Schedule(data, deals, choice, jobs, threads)
+
+        def check() -> None:
+            if cancelled is not None and cancelled():
+                raise CancelledError(f"stopped with {len(schedule.finished)} runs done")
+
+        crew = Crew(setting, choice.engine, jobs, check, stack)
+        running = _Comparison(setting, schedule, crew, check, began)
         yield ComparisonStage(what=f"loading {encoder.name}")
-        running.begin(folder)
+        running.begin(folder, stack)
         yield from running.prepare()
-        yield running.plan()
+        yield schedule.plan(running.floor, running.notes)
         yield from running.runs()
         yield from running.further_runs()
         yield running.done()
 
 
-class _Comparison(Planned):
-    """One comparison while it runs."""
+def identity(
+    data: ComparedData, encoder: EncoderChoice, known: Known, choice: ComparisonChoice
+) -> dict[str, Any]:
+    """Say what all runs of a comparison must share to stand beside each other."""
+    training = asdict(choice.training)
+    return {
+        "data": data.dataset.fingerprint,
+        "encoder": {
+            "name": encoder.name,
+            "pooling": known.pooling,
+            "normalized": known.normalized,
+            "weights": known.fingerprint,
+        },
+        "folds": data.folds,
+        "epochs": choice.epochs,
+        "rates": choice.rates,
+        "training": {name: each for name, each in training.items() if name not in _OF_A_RUN},
+        "versions": versions(PACKAGES),
+    }
 
-    def _run_worker(self) -> Worker:
-        if self.choice.engine == LOCAL:
-            return self._worker(do_runs)
-        from core.system.ray_workers import RayWorker
 
-        worker = RayWorker(do_run_elsewhere, self.setting, self.threads)
-        self.stack.callback(worker.stop)
-        return worker
+class _Comparison:
+    """One comparison while it runs: it has the crew do what the schedule wants, and tells of it."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        schedule: Schedule,
+        crew: Crew,
+        check: Callable[[], None],
+        began: float,
+    ) -> None:
+        self.setting, self.schedule, self.crew = setting, schedule, crew
+        self.check, self.began = check, began
+        self.data, self.deals, self.choice = schedule.data, schedule.deals, schedule.choice
+        self.kept: ComparisonFolder | None = None
+        self.floor: dict[str, dict[str, Any] | None] = {}
+        self.notes = [note for deal in self.deals.values() for note in deal.notes]
+        self.notes += what_is_left_out(self.choice, self.data, self.deals)
+        self.standing: Standing | None = None
+        self.over_budget = False
+        # The floor needs no encoder, and one core: it is scored while the encoder is loaded and the
+        # layers are profiled, which leave a core idle.
+        crew.beside[0].send(FloorJob(deals=schedule.floor_deals()))
+
+    def begin(self, folder: Path | None, stack: contextlib.ExitStack) -> None:
+        """Load the encoder once, open the folder, and find what is there already."""
+        self.known = self.crew.ask(About(), Known)
+        if folder is None:
+            return
+        same = identity(self.data, self.setting.encoder, self.known, self.choice)
+        self.kept = stack.enter_context(ComparisonFolder(folder, same))
+        for variant in (TOGETHER_ALL, *self.schedule.further):
+            self.schedule.recall(variant, self.kept.finished(variant.name))
+
+    def prepare(self) -> Iterator[ComparisonEvent]:
+        """Find the floor, the layers to read for the first seed, and what steps take."""
+        # Measured side by side, as the runs will be, since they slow each other down.
+        crew, auto = self.crew, self.schedule.needs_profiles
+        measuring = [crew.shared, *crew.beside][: crew.measuring]
+        if auto and crew.measuring > 1:
+            measuring = crew.beside  # beside profiles, which the runs need in any case
+            self._begin_measuring(measuring)
+        if auto:
+            yield ComparisonStage(what="profiling the layers")
+            self._profile(0)
+        yield ComparisonStage(what="scoring the floor")
+        self.floor = crew.answer(crew.beside[0], dict)
+        yield ComparisonStage(what="measuring steps")
+        if crew.shared in measuring:
+            self._begin_measuring(measuring)
+        elif auto:
+            self._profile_until(measuring)
+        self.schedule.measured = mean_of([crew.answer(each, Measured) for each in measuring])
+        crew.release_beside()
+
+    def _begin_measuring(self, workers: Sequence[Worker]) -> None:
+        for worker in workers:
+            worker.send(MeasureJob(deal=self.deals[0], batch=self.choice.training.batch))
+
+    def _profile_until(self, workers: Sequence[Worker]) -> None:
+        """Profile the rows of seed after seed, until all are done or a worker has an answer."""
+        for seed in self.deals:
+            if wait_for_any(workers, 0):
+                return
+            self._profile(seed)
+
+    def _profile(self, seed: int) -> None:
+        rows, profiles = self.deals[seed].training, self.schedule.profiles
+        if rows not in profiles:
+            profiles[rows] = self.crew.ask(ProfileJob(rows=rows), Profiled)
 
     def runs(self) -> Iterator[ComparisonEvent]:
         """Run what is not there yet, side by side, and tell what happens."""
-        waiting = [run for run in self._order(TOGETHER_ALL) if run.place not in self.finished]
+        waiting = self.schedule.waiting()
         if self.choice.budget_seconds is None:
             yield from self._all(waiting)
         else:
@@ -107,21 +228,14 @@ class _Comparison(Planned):
     def further_runs(self) -> Iterator[ComparisonEvent]:
         """Run what the further tables need, one variant after another."""
         if not self.over_budget:
-            yield from self._all(
-                [
-                    run
-                    for variant, there in self.further.items()
-                    for run in self._order(variant)
-                    if run.place not in there
-                ]
-            )
+            yield from self._all(self.schedule.further_waiting())
 
     def _all(self, waiting: list[WantedRun]) -> Iterator[ComparisonEvent]:
-        while waiting or self.running:
-            self._check()
+        while waiting or self.crew.running:
+            self.check()
             if self._late():
                 return
-            while waiting and len(self.running) < self.jobs:
+            while waiting and self.crew.has_room:
                 run = waiting.pop(0)
                 yield RunStarted(strategy=run.scenario.name, seed=run.seed, part=run.variant.name)
                 self._start(run)
@@ -130,29 +244,25 @@ class _Comparison(Planned):
     def _race(self, waiting: list[WantedRun], budget: float) -> Iterator[ComparisonEvent]:
         """Run what can still change the answer, as recorded scores and costs say."""
         given = {run.place: run for run in waiting}
-        before = [self._recorded(run) for run in self.finished.values()]
+        before = map(_recorded, self.schedule.finished.values())
         left = budget - (time.perf_counter() - self.began)
         # What was done before is paid for, and what all runs share is spent.
-        paid = sum(each.seconds for each in before) / self.jobs
+        paid = sum(each.seconds for each in before) / self.schedule.jobs
         race = Race(
             seeds=self.choice.seeds,
             groups=self.data.groups,
             choice=self.choice.advice,
-            estimates={
-                each.name: self.estimate(WantedRun(scenario=each, seed=0))
-                for each in self.choice.strategies
-            },
+            estimates=self.schedule.estimates(),
             budget_seconds=max(left, LOOK_SECONDS) + paid,
-            workers=self.jobs,
+            workers=self.schedule.jobs,
         )
         judged: tuple[int, int] | None = None
         while not self._late():
-            self._check()
-            ended = len(self.finished), sum(map(len, self.failed_places.values()))
-            if ended != judged:  # only then the race stands otherwise, and judging takes a while
-                judged = ended
+            self.check()
+            if self.schedule.ended != judged:  # else it stands as it did, and judging takes a while
+                judged = self.schedule.ended
                 yield from self._judge(race, given)
-            if not self.running:
+            if not self.crew.running:
                 return
             yield from self._listen(list(given.values()))
 
@@ -160,48 +270,34 @@ class _Comparison(Planned):
         self, race: Race, given: dict[tuple[str, int], WantedRun]
     ) -> Iterator[ComparisonEvent]:
         """Stop the runs that nothing hangs on any more, and begin those that come next."""
-        standing = self._stand(race)
-        stopped = self._stop_needless(standing.needed)
+        needed = self._stand(race).needed
+        stopped = self.crew.stop(lambda run: run.scenario.name not in needed)
         for run in stopped:
             given[run.place] = run
             yield RunStopped(strategy=run.scenario.name, seed=run.seed)
-        if stopped:  # they cost nothing any more
-            standing = self._stand(race)
-        while standing.next is not None and len(self.running) < self.jobs:
+        standing = self._stand(race) if stopped else self.standing  # they cost nothing any more
+        assert standing is not None
+        while standing.next is not None and self.crew.has_room:
             run = given.pop(standing.next)
             yield RunStarted(strategy=run.scenario.name, seed=run.seed)
             self._start(run)
             standing = self._stand(race)
-        self.over_budget = standing.out_of_time and not self.running
-
-    def _stop_needless(self, needed: Sequence[str]) -> list[WantedRun]:
-        """Stop the runs that can no longer change the answer, and say which."""
-        found = [each for each in self.running.items() if each[1].scenario.name not in needed]
-        for worker, _ in found:
-            worker.stop()
-            del self.running[worker]
-        return [run for _, run in found]
+        self.over_budget = standing.out_of_time and not self.crew.running
 
     def _stand(self, race: Race) -> Standing:
-        records = list(self.finished.values())
+        finished = list(self.schedule.finished.values())
         candidates = []
-        for scenario in self.choice.strategies:
-            own = [run.record for run in records if run.record.strategy == scenario.name]
-            estimate = self.estimate(WantedRun(scenario=scenario, seed=0))
-            known = candidate(scenario.name, own)
-            candidates.append(known or Candidate(name=scenario.name, seconds=estimate))
-        gone = {place for places in self.failed_places.values() for place in places}
+        for name, seconds in self.schedule.estimates().items():
+            known = candidate(name, [r.record for r in finished if r.record.strategy == name])
+            candidates.append(known or Candidate(name=name, seconds=seconds))
         self.standing = stand(
             race,
             candidates,
-            [self._recorded(run) for run in records],
+            list(map(_recorded, finished)),
             dropped=self.standing.dropped if self.standing else (),
-            under_way={run.place for run in self.running.values()} | gone,
+            under_way={run.place for run in self.crew.running.values()} | self.schedule.gone,
         )
         return self.standing
-
-    def _recorded(self, run: FinishedRun) -> Recorded:
-        return Recorded(held_out=run.held_out, seconds=run.record.wall_seconds)
 
     def _late(self) -> bool:
         """Tell whether the budget is spent; then whatever still runs is stopped."""
@@ -209,169 +305,116 @@ class _Comparison(Planned):
         if budget is None or time.perf_counter() - self.began < budget:
             return False
         self.over_budget = True
-        for worker in [*self.running]:
-            worker.stop()
-        self.running.clear()
+        self.crew.stop(lambda _: True)
         return True
 
     def _start(self, run: WantedRun) -> None:
         """Send a run to a worker; a strategy's first run has one that did nothing before."""
         begun = time.perf_counter()
-        scenario, variant = run.scenario, run.variant
-        read, profile_seconds, notes = self._read(scenario, run.seed)
-        choices = self._choices(run)
-        deal = variant.deal(self.data, self.deals[run.seed])
-        tasks = variant.tasks or tuple(task.name for task in self.data.dataset.tasks)
-        read = {name: each for name, each in read.items() if name in tasks}
-        prefix = self._prefix(scenario, read, choices[0].epochs, deal, tasks)
-        first = variant == TOGETHER_ALL and not any(
-            name == scenario.name
-            for name, _ in [*self.finished, *(each.place for each in self.running.values())]
+        schedule, running = self.schedule, self.crew.running.values()
+        if run.scenario.read == AUTO:
+            self._profile(run.seed)
+        read = schedule.read(run.scenario, run.seed)
+        choices, deal = schedule.choices(run), run.variant.deal(self.data, self.deals[run.seed])
+        tasks = run.variant.tasks or tuple(task.name for task in self.data.dataset.tasks)
+        layers = {name: each for name, each in read.layers.items() if name in tasks}
+        rows = (*deal.training, *deal.validation)
+        prefix = self._prefix(
+            PrefixJob(
+                scenario=run.scenario, read=layers, epochs=choices[0].epochs, rows=rows, tasks=tasks
+            )
         )
-        wanted = variant == TOGETHER_ALL and self._lacks_retention(scenario.name)
-        retention = self._retention(scenario) if wanted else None
-        if first:
-            while self.idle:
-                self.idle.pop().stop()
-        worker = self.idle.pop() if self.idle else self._run_worker()
-        self.running[worker] = run
-        folder = None
-        if self.kept is not None:
-            settings = scenario.strategy.settings
-            folder = self.kept.run_folder(scenario.name, settings, run.seed, variant.name)
+        first, lacks = schedule.is_first(run, running), schedule.lacks_retention(run, running)
+        retention = self._retention(run.scenario) if lacks else None
+        worker = self.crew.take(run, fresh=first)
         worker.send(
             Job(
-                scenario=scenario,
+                scenario=run.scenario,
                 deal=deal,
-                read=read,
+                read=layers,
                 choices=choices,
-                profile_seconds=profile_seconds,
+                profile_seconds=read.seconds,
                 prefix=prefix,
                 tasks=tasks,
                 measure=first,
                 retention=retention,
-                folder=folder,
-                keep_model=variant == TOGETHER_ALL,
+                folder=self._folder(run),
+                keep_model=run.variant == TOGETHER_ALL,
                 waited_seconds=time.perf_counter() - begun,
-                notes=tuple(notes),
+                notes=read.notes,
             )
         )
 
-    def _prefix(
-        self,
-        scenario: Scenario,
-        read: dict[str, int | str],
-        epochs: int,
-        deal: Deal,
-        tasks: tuple[str, ...],
-    ) -> Prepared:
+    def _folder(self, run: WantedRun) -> Path | None:
+        """Say where a run is kept."""
+        if self.kept is None:
+            return None
+        name, settings = run.scenario.name, run.scenario.strategy.settings
+        return self.kept.run_folder(name, settings, run.seed, run.variant.name)
+
+    def _prefix(self, job: PrefixJob) -> Prepared:
         """Get the states that a run takes from what it freezes; elsewhere it makes its own."""
         if self.choice.engine != LOCAL:
             return Prepared(folder=None, seconds=0.0)
-        rows = (*deal.training, *deal.validation)
-        job = PrefixJob(scenario=scenario, read=read, epochs=epochs, rows=rows, tasks=tasks)
-        return self._ask(job, Prepared)
-
-    def _lacks_retention(self, name: str) -> bool:
-        """Tell whether no run of a strategy has measured what it forgets, nor is about to."""
-        if any(name == run.place[0] for run in self.running.values()):
-            return False
-        own = [run.record for run in self.finished.values() if run.record.strategy == name]
-        return all(record.forgetting is None for record in own)
+        return self.crew.ask(job, Prepared)
 
     def _retention(self, scenario: Scenario) -> Prepared | None:
         """Get ready to measure drift and forgetting, unless a deadline leaves no time for it."""
         depth = frozen_depth(scenario.strategy, self.known.layers)
         if depth == self.known.layers:  # nothing moves: that needs no computing
             return Prepared(folder=None, seconds=0.0)
-        if not self.measures_retention:
+        if not self.schedule.measures_retention:
             return None
-        return self._ask(RetentionJob(depth=depth), Prepared)
+        return self.crew.ask(RetentionJob(depth=depth), Prepared)
 
     def _listen(self, waiting: Sequence[WantedRun]) -> Iterator[ComparisonEvent]:
         """Tell what workers say."""
-        for worker in wait_for_any(list(self.running), LOOK_SECONDS):
-            run = self.running[worker]
+        for run, said in self.crew.listen():
             name, seed, part = run.scenario.name, run.seed, run.variant.name
-            try:
-                message = worker.receive()
-            except WorkerDiedError as error:
-                message = Failed(reason=str(error))
-                worker.stop()
-            if isinstance(message, Step):
-                yield RunProgress(strategy=name, seed=seed, part=part, **vars(message))
-                continue
-            del self.running[worker]
-            if isinstance(message, Failed):
-                if message.fault:
-                    raise RuntimeError(f"{name}, seed {seed}: {message.reason}")
-                self._fail(run, message.reason)
-                if worker.alive:
-                    self.idle.append(worker)
-                yield RunFailed(strategy=name, seed=seed, part=part, reason=message.reason)
-                continue
-            assert isinstance(message, FinishedRun)
-            self.idle.append(worker)
-            yield self._finish(run, message, waiting)
-
-    def _fail(self, run: WantedRun, reason: str) -> None:
-        self.failed_places.setdefault(run.variant, set()).add(run.place)
-        part = f"{run.variant.name}, " if run.variant.name else ""
-        told = self.failed.setdefault(run.scenario.name, [])
-        told.append(f"{part}seed {run.seed}: {reason}")
+            if isinstance(said, Step):
+                yield RunProgress(strategy=name, seed=seed, part=part, **vars(said))
+            elif isinstance(said, FinishedRun):
+                yield self._finish(run, said, waiting)
+            elif said.fault:
+                raise RuntimeError(f"{name}, seed {seed}: {said.reason}")
+            else:
+                self.schedule.fail(run, said.reason)
+                yield RunFailed(strategy=name, seed=seed, part=part, reason=said.reason)
 
     def _finish(
-        self, run: WantedRun, message: FinishedRun, waiting: Sequence[WantedRun]
+        self, run: WantedRun, found: FinishedRun, waiting: Sequence[WantedRun]
     ) -> RunFinished:
         """Keep what a worker gave, and say what is left."""
-        self._finished(run.variant)[message.key] = message
-        self.beyond.append(message.record.wall_seconds - self.estimate(run))
-        left = sum(map(self._expect, waiting))
-        left += sum(map(self._expect, self.running.values())) / 2
-        if run.variant == TOGETHER_ALL:
-            left += sum(
-                self._expect(each)
-                for variant, there in self.further.items()
-                for each in self._order(variant)
-                if each.place not in there
-            )
-        so_far = tuple(self.finished.values())
+        self.schedule.finish(run, found)
+        more = self.schedule.further_waiting() if run.variant == TOGETHER_ALL else []
+        left = self.schedule.seconds_left([*waiting, *more], self.crew.running.values())
+        so_far = tuple(self.schedule.finished.values())
         return RunFinished(
-            record=message.record,
-            held_out=message.held_out,
+            record=found.record,
+            held_out=found.held_out,
             part=run.variant.name,
-            done=len(so_far) + sum(map(len, self.further.values())),
-            seconds_left=left / self.jobs,
+            done=self.schedule.done,
+            seconds_left=left,
             report=lambda: self.document(so_far),
         )
 
-    def _expect(self, run: WantedRun) -> float:
-        """Expect of a run what the strategy's others took, else the estimate and what comes to it.
-
-        That is its start, its evaluations and its files, as the runs that have ended show.
-        """
-        there = self._finished(run.variant).values()
-        own = [r.record.wall_seconds for r in there if r.record.strategy == run.scenario.name]
-        if own:
-            return sum(own) / len(own)
-        return self.estimate(run) + max(0.0, sum(self.beyond) / max(1, len(self.beyond)))
-
     def document(self, runs: Sequence[FinishedRun]) -> dict[str, Any]:
         """Report on some finished runs."""
+        further = self.schedule.further
         about = Circumstances(
             data=self.data,
             choice=self.choice,
-            encoder={"name": self.encoder.name, **vars(self.known)},
+            encoder={"name": self.setting.encoder.name, **vars(self.known)},
             floor=self.floor,
-            command=self.command,
-            jobs=self.jobs,
-            threads=self.threads,
+            command=self.setting.command,
+            jobs=self.schedule.jobs,
+            threads=self.schedule.threads,
             wall_seconds=time.perf_counter() - self.began,
             notes=tuple(self.notes),
-            failed=self.failed,
+            failed=self.schedule.failed,
             dropped=self.standing.dropped if self.standing else (),
             over_budget=self.over_budget,
-            further={v: tuple(each.values()) for v, each in self.further.items() if each},
+            further={v: tuple(each.values()) for v, each in further.items() if each},
         )
         return comparison_document(about, runs)
 
@@ -381,15 +424,15 @@ class _Comparison(Planned):
         Raises:
             RuntimeError: If runs ended, and each of them by failing.
         """
-        if not self.finished and self.failed:
-            strategy, reasons = next(iter(self.failed.items()))
+        runs, failed = tuple(self.schedule.finished.values()), self.schedule.failed
+        if not runs and failed:
+            strategy, reasons = next(iter(failed.items()))
             raise RuntimeError(f"no run came to its end; {strategy} ended with {reasons[0]}")
-        if not self.finished:
+        if not runs:
             self.notes.append(
                 f"the budget of {self.choice.budget_seconds:g} seconds ended before the first "
                 "run did: raise it"
             )
-        runs = tuple(self.finished.values())
         document = self.document(runs)
         if self.kept is not None and runs:
             write_json(self.kept.path / REPORT, document)
@@ -399,3 +442,7 @@ class _Comparison(Planned):
             runs=runs,
             within_budget=not self.over_budget,
         )
+
+
+def _recorded(run: FinishedRun) -> Recorded:
+    return Recorded(held_out=run.held_out, seconds=run.record.wall_seconds)

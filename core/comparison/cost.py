@@ -28,6 +28,7 @@ class Measured:
     """Step times on this machine, as measured.
 
     Attributes:
+        layers: How many layers the encoder has.
         load: Seconds to load the encoder.
         head: Seconds of a step in which only heads train.
         layer: Seconds of a layer of which all weights train, for each token of a step.
@@ -36,6 +37,7 @@ class Measured:
         probe: Tokens of all that drift and forgetting are measured on.
     """
 
+    layers: int
     load: float
     head: float
     layer: float
@@ -49,14 +51,13 @@ class Measured:
         return self.layer / (1 + Full.gradient)
 
     def seconds(
-        self, strategy: Strategy, highest: int, layers: int, deal: Deal, choice: TrainingChoice
+        self, strategy: Strategy, highest: int, deal: Deal, choice: TrainingChoice
     ) -> float:
         """Estimate a run, from its start to its figures.
 
         Args:
             strategy: What trains.
             highest: The highest layer that is read.
-            layers: How many layers the encoder has.
             deal: The rows.
             choice: Epochs and batch.
         """
@@ -67,7 +68,7 @@ class Measured:
         steps = -(-len(deal.training) // choice.batch)
         trained = self.forward * (1 + strategy.gradient)
         total = self.load
-        every = layers_run(strategy, layers, highest, choice.epochs)
+        every = layers_run(strategy, self.layers, highest, choice.epochs)
         for epoch, run in enumerate(every):
             moment = Moment(epoch=epoch, epochs=choice.epochs, top=highest)
             total += steps * self.head + run * (training * trained + validation * self.forward)
@@ -76,18 +77,17 @@ class Measured:
         deepest = highest - min(every)
         return total + self.forward * ((training + validation) * deepest + tested * highest)
 
-    def retention(self, strategy: Strategy, layers: int, *, pretrained: bool) -> float:
+    def retention(self, strategy: Strategy, *, pretrained: bool) -> float:
         """Estimate what measuring drift and forgetting takes, of one run.
 
         Args:
             strategy: What trains.
-            layers: How many layers the encoder has.
             pretrained: Whether the pretrained encoder is yet to be run, for all runs.
         """
-        depth = frozen_depth(strategy, layers)
-        if depth == layers:  # nothing moves, and nothing is run
+        depth = frozen_depth(strategy, self.layers)
+        if depth == self.layers:  # nothing moves, and nothing is run
             return 0.0
-        run = layers - (depth or 0) + (layers if pretrained else 0)
+        run = self.layers - (depth or 0) + (self.layers if pretrained else 0)
         return self.forward * self.probe * run
 
 
@@ -110,6 +110,7 @@ def measure_steps(data: ComparedData, choice: EncoderChoice, deal: Deal, batch: 
     strategies: tuple[Strategy, ...] = (Heads(), Lower(layers=0), Full())
     heads, upper, full = (_step_seconds(data, encoder, rows, batch, each) for each in strategies)
     return Measured(
+        layers=encoder.layers,
         load=load,
         head=heads,
         layer=max(0.0, upper - heads) / (encoder.layers * max(1.0, each)),

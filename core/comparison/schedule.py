@@ -1,255 +1,131 @@
-"""What a comparison knows before its runs: what is there, where heads read, what it will take."""
+"""What a comparison wants to run, in which order and at what cost, and what of it is there."""
 
-import contextlib
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from core.advice.race import Standing
-from core.comparison.choice import LOCAL, RAY, ComparisonChoice
-from core.comparison.cost import Measured, highest_read, mean_of
-from core.comparison.events import (
-    ComparisonEvent,
-    ComparisonPlan,
-    ComparisonStage,
-    PlannedRun,
-)
+from core.comparison.choice import LOCAL, ComparisonChoice
+from core.comparison.cost import Measured, highest_read
+from core.comparison.events import ComparisonPlan, PlannedRun
 from core.comparison.folds import ComparedData, Deal
-from core.comparison.shared import (
-    About,
-    Failed,
-    FloorJob,
-    Known,
-    MeasureJob,
-    Profiled,
-    ProfileJob,
-    Question,
-    Setting,
-    do_shared,
-)
-from core.comparison.store import ComparisonFolder, FinishedRun
-from core.comparison.variants import TOGETHER_ALL, Variant, variants_of, what_is_left_out
-from core.config import EncoderChoice, TrainingChoice
-from core.encoder.encoder import CancelledError
+from core.comparison.shared import Profiled
+from core.comparison.store import FinishedRun
+from core.comparison.variants import TOGETHER_ALL, Variant, WantedRun, variants_of
+from core.config import TrainingChoice
 from core.strategy.scenario import AUTO, Scenario
 from core.strategy.strategy import frozen_depth, lowest_read
-from core.system.machine import usable_cores, versions
-from core.system.scratch import own_prefix
-from core.system.workers import COMPARISON, Worker, wait_for_any
-from core.training.run import PACKAGES
-
-LOOK_SECONDS = 0.1
-"""How often it is asked whether to stop, while there is nothing else to do."""
-
-JOBS, CORES_A_JOB = 2, 4
-"""Matrix products of a step are small, and much lies between them: two runs of one thread each gain
-more than one of two. Past so many threads a run, another run gains more again."""
-
-_OF_A_RUN = frozenset(
-    {"epochs", "patience", "seed", "encoder_rate", "head_rate", "head_penalty", "threads"}
-)
-"""Choices that are each strategy's or each seed's own."""
-
-SCRATCH = "thaw-compare-"
-"""What the folder of temporary files begins with; the number of its process follows."""
 
 RATE_STEP = 3.0
 """How far apart the learning rates lie that a run may choose from."""
 
-Answer = TypeVar("Answer")
+Place = tuple[str, int]
+"""A strategy's name and a seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedRun:
-    """A run to be done."""
+class Read:
+    """Where the heads of a run read.
 
-    scenario: Scenario
-    seed: int
-    variant: Variant = TOGETHER_ALL
+    Attributes:
+        layers: By task.
+        seconds: What finding it cost.
+        notes: What to say of it.
+    """
 
-    @property
-    def place(self) -> tuple[str, int]:
-        return self.scenario.name, self.seed
+    layers: dict[str, int | str]
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
-class Planned:
-    """A comparison before its runs: its workers, its folder, and what is known of what will run."""
+class Schedule:
+    """The runs of a comparison, in its tables. It knows no worker: it is told what they found.
+
+    Args:
+        data: The rows.
+        deals: By seed, how they are dealt.
+        choice: What is asked for.
+        jobs: Runs side by side.
+        threads: torch threads of each.
+
+    Attributes:
+        measured: What steps take; known before anything is estimated.
+        profiles: By training rows, what the layers know of them, as far as it was asked.
+        finished: By place, the runs of the comparison itself that have ended.
+        further: The same of each further table.
+        failed: By strategy, why runs of it did not come to their end.
+    """
+
+    measured: Measured
 
     def __init__(
         self,
         data: ComparedData,
-        deals: dict[int, Deal],
-        encoder: EncoderChoice,
+        deals: Mapping[int, Deal],
         choice: ComparisonChoice,
-        command: str,
-        began: float,
-        cancelled: Callable[[], bool] | None,
-        stack: contextlib.ExitStack,
+        jobs: int,
+        threads: int,
     ) -> None:
-        self.data, self.deals, self.encoder, self.choice = data, deals, encoder, choice
-        self.command, self.began, self.cancelled, self.stack = command, began, cancelled, stack
-        self.jobs, self.threads = split_cores(choice)
-        scratch = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix=own_prefix(SCRATCH), ignore_cleanup_errors=True)
-        )
-        self.setting = Setting(
-            data=data,
-            encoder=encoder,
-            threads=self.threads,
-            memory_bytes=choice.training.prefix_megabytes * 1e6,
-            scratch=scratch,
-            command=command,
-        )
-        self.finished: dict[tuple[str, int], FinishedRun] = {}
-        self.further: dict[Variant, dict[tuple[str, int], FinishedRun]] = {}
-        self.failed: dict[str, list[str]] = {}
-        self.failed_places: dict[Variant, set[tuple[str, int]]] = {}
+        self.data, self.deals, self.choice = data, deals, choice
+        self.jobs, self.threads = jobs, threads
         self.profiles: dict[tuple[int, ...], Profiled] = {}
-        self.kept: ComparisonFolder | None = None
-        self.floor: dict[str, dict[str, Any] | None] = {}
-        self.notes: list[str] = [note for deal in deals.values() for note in deal.notes]
-        self.notes += what_is_left_out(choice, data, deals)
-        self.running: dict[Worker, WantedRun] = {}
-        self.idle: list[Worker] = []
-        self.beyond: list[float] = []  # by run that has ended, its seconds beyond the estimate
-        self.standing: Standing | None = None
-        self.over_budget = False
-        self.shared = self._worker(do_shared)
-        self.local_jobs = self.jobs if choice.engine == LOCAL else 1
-        self.beside = [self._worker(do_shared) for _ in range(max(1, self.local_jobs - 1))]
-        # The floor needs no encoder, and one core: it is scored while the encoder is loaded and the
-        # layers are profiled, which leave a core idle.
-        self.beside[0].send(FloorJob(deals=tuple(self._floor_deals())))
+        self.finished: dict[Place, FinishedRun] = {}
+        self.further: dict[Variant, dict[Place, FinishedRun]] = {
+            variant: {} for variant in variants_of(choice, data, deals)
+        }
+        self.failed: dict[str, list[str]] = {}
+        self._failed_places: dict[Variant, set[Place]] = {}
+        self._beyond: list[float] = []  # by run that has ended, its seconds beyond the estimate
 
-    def _worker(self, work: Callable[..., None]) -> Worker:
-        worker = Worker(work, self.setting, preload=COMPARISON)
-        self.stack.callback(worker.stop)
-        return worker
-
-    def _check(self) -> None:
-        if self.cancelled is not None and self.cancelled():
-            raise CancelledError(f"stopped with {len(self.finished)} runs done")
-
-    def _ask(self, message: Question, kind: type[Answer]) -> Answer:
-        """Ask the worker that does what all runs share, and wait for its answer."""
-        self.shared.send(message)
-        return self._answer(self.shared, kind)
-
-    def _answer(self, worker: Worker, kind: type[Answer]) -> Answer:
-        """Wait for what a worker answers.
-
-        Raises:
-            ValueError: If it refused what was given.
-            RuntimeError: If it failed for another reason.
-        """
-        while not wait_for_any([worker], LOOK_SECONDS):
-            self._check()
-        answer = worker.receive()
-        if isinstance(answer, Failed):
-            raise ValueError(answer.reason) if answer.refused else RuntimeError(answer.reason)
-        assert isinstance(answer, kind)
-        return answer
-
-    def begin(self, folder: Path | None) -> None:
-        """Load the encoder once, open the folder, and find what is there already."""
-        self.known = self._ask(About(), Known)
-        if folder is None:
-            return
-        self.kept = self.stack.enter_context(ComparisonFolder(folder, self.identity()))
-        self.finished = self._there(TOGETHER_ALL)
-
-    def _there(self, variant: Variant) -> dict[tuple[str, int], FinishedRun]:
-        """Find the runs of a variant that were finished before, as far as they are asked for."""
-        if self.kept is None:
-            return {}
+    def recall(self, variant: Variant, runs: Iterable[FinishedRun]) -> None:
+        """Take over the runs that were finished before, as far as they are asked for."""
         wanted = {each.name: dict(each.strategy.settings) for each in self.choice.strategies}
-        return {
-            run.key: run
-            for run in self.kept.finished(variant.name)
+        self._table(variant).update(
+            (run.key, run)
+            for run in runs
             if run.record.seed in self.deals
             and wanted.get(run.record.strategy) == run.record.settings
-        }
+        )
 
-    def identity(self) -> dict[str, Any]:
-        """Say what all runs must share to stand beside each other."""
-        training = asdict(self.choice.training)
-        return {
-            "data": self.data.dataset.fingerprint,
-            "encoder": {
-                "name": self.encoder.name,
-                "pooling": self.known.pooling,
-                "normalized": self.known.normalized,
-                "weights": self.known.fingerprint,
-            },
-            "folds": self.data.folds,
-            "epochs": self.choice.epochs,
-            "rates": self.choice.rates,
-            "training": {n: each for n, each in training.items() if n not in _OF_A_RUN},
-            "versions": versions(PACKAGES),
-        }
+    def _table(self, variant: Variant) -> dict[Place, FinishedRun]:
+        return self.finished if variant == TOGETHER_ALL else self.further[variant]
 
-    def prepare(self) -> Iterator[ComparisonEvent]:
-        """Find the floor, the layers to read for the first seed, and what steps take."""
-        # Measured side by side, as the runs will be, since they slow each other down.
-        measuring = [self.shared, *self.beside][: self.local_jobs]
-        auto = any(scenario.read == AUTO for scenario in self.choice.strategies)
-        if auto and self.local_jobs > 1:
-            measuring = self.beside  # beside profiles, which the runs need in any case
-            self._begin_measuring(measuring)
-        if auto:
-            yield ComparisonStage(what="profiling the layers")
-            self._profile(0)
-        yield ComparisonStage(what="scoring the floor")
-        self.floor = self._answer(self.beside[0], dict)
-        yield ComparisonStage(what="measuring steps")
-        if self.shared in measuring:
-            self._begin_measuring(measuring)
-        elif auto:
-            self._profile_until(measuring)
-        self.measured = mean_of([self._answer(each, Measured) for each in measuring])
-        for worker in self.beside:
-            worker.stop()
+    @property
+    def needs_profiles(self) -> bool:
+        """Whether some heads read the best layer."""
+        return any(scenario.read == AUTO for scenario in self.choice.strategies)
 
-    def _begin_measuring(self, workers: Sequence[Worker]) -> None:
-        for worker in workers:
-            worker.send(MeasureJob(deal=self.deals[0], batch=self.choice.training.batch))
+    @property
+    def measures_retention(self) -> bool:
+        """Whether the first run of each strategy tells its drift and forgetting."""
+        if self.choice.engine != LOCAL:  # the probe's states lie on this machine
+            return False
+        hurry = self.choice.budget_seconds is not None
+        return not hurry or self.choice.advice.cost == "forgetting"
 
-    def _profile_until(self, workers: Sequence[Worker]) -> None:
-        """Profile the rows of seed after seed, until all are done or a worker has an answer."""
-        for seed in self.deals:
-            if wait_for_any(workers, 0):
-                return
-            self._profile(seed)
-
-    def _floor_deals(self) -> Iterator[Deal]:
+    def floor_deals(self) -> tuple[Deal, ...]:
         """Give the deals of the first repetition: each row is held out once at most."""
-        for deal in self.deals.values():
-            if deal.repetition == 0 and (deal.fold is not None or deal.seed == 0):
-                yield deal
+        return tuple(
+            deal
+            for deal in self.deals.values()
+            if deal.repetition == 0 and (deal.fold is not None or deal.seed == 0)
+        )
 
-    def _profile(self, seed: int) -> Profiled:
-        rows = self.deals[seed].training
-        if rows not in self.profiles:
-            self.profiles[rows] = self._ask(ProfileJob(rows=rows), Profiled)
-        return self.profiles[rows]
-
-    def _read(self, scenario: Scenario, seed: int) -> tuple[dict[str, int | str], float, list[str]]:
-        """Find where heads read, what finding it cost, and what to say of it."""
-        layers = self.known.layers
+    def read(self, scenario: Scenario, seed: int) -> Read:
+        """Find where heads read; where that is the best layer, the seed's profile must be known."""
+        layers = self.measured.layers
         names = [task.name for task in self.data.dataset.tasks]
         if scenario.read != AUTO:
             read = layers if scenario.read is None else scenario.read
-            return dict.fromkeys(names, read), 0.0, []
-        found = self._profile(seed)
+            return Read(layers=dict.fromkeys(names, read))
+        found = self.profiles[self.deals[seed].training]
         if found.profile is None:
             note = f"seed {seed}: @{AUTO} finds no layer, so the last is read: {found.reason}"
-            return dict.fromkeys(names, layers), found.seconds, [note]
+            last = dict[str, int | str](dict.fromkeys(names, layers))
+            return Read(layers=last, seconds=found.seconds, notes=(note,))
         best = found.profile.best_from(lowest_read(scenario.strategy, layers))
-        return {name: best.get(name, layers) for name in names}, found.seconds, []
+        return Read(layers={name: best.get(name, layers) for name in names}, seconds=found.seconds)
 
-    def _choices(self, run: WantedRun) -> tuple[TrainingChoice, ...]:
+    def choices(self, run: WantedRun) -> tuple[TrainingChoice, ...]:
         """Say how a run trains: its epochs, and the rates that its validation rows choose from."""
         strategy, training = run.scenario.strategy, self.choice.training
         epochs = self.choice.epochs or strategy.epochs
@@ -261,8 +137,8 @@ class Planned:
             threads=self.threads,
             balance=run.variant.balance or training.balance,
         )
-        depth = frozen_depth(strategy, self.known.layers)
-        name = "head_rate" if depth == self.known.layers else "encoder_rate"
+        layers = self.measured.layers
+        name = "head_rate" if frozen_depth(strategy, layers) == layers else "encoder_rate"
         if self.choice.rates == 1 or not self.deals[run.seed].validation:
             return (own,)
         powers = sorted(range(-(self.choice.rates // 2), self.choice.rates // 2 + 1), key=abs)
@@ -272,64 +148,19 @@ class Planned:
 
     def estimate(self, run: WantedRun) -> float:
         """Estimate what a run will take, from measured steps."""
-        layers, scenario, seed = self.known.layers, run.scenario, run.seed
+        scenario, seed = run.scenario, run.seed
         if scenario.read == AUTO and self.deals[seed].training not in self.profiles:
             seed = 0  # where it reads there stands for all
-        read, _, _ = self._read(scenario, seed)
-        deal = run.variant.deal(self.data, self.deals[run.seed])
-        choices, highest = self._choices(run), highest_read(read, layers)
-        one = self.measured.seconds(scenario.strategy, highest, layers, deal, choices[0])
-        return one * len(choices)
+        highest = highest_read(self.read(scenario, seed).layers, self.measured.layers)
+        deal, choices = run.variant.deal(self.data, self.deals[run.seed]), self.choices(run)
+        return self.measured.seconds(scenario.strategy, highest, deal, choices[0]) * len(choices)
 
-    @property
-    def measures_retention(self) -> bool:
-        """Whether the first run of each strategy tells its drift and forgetting."""
-        if self.choice.engine != LOCAL:  # the probe's states lie on this machine
-            return False
-        hurry = self.choice.budget_seconds is not None
-        return not hurry or self.choice.advice.cost == "forgetting"
+    def estimates(self) -> dict[str, float]:
+        """Estimate a run of each strategy."""
+        scenarios = self.choice.strategies
+        return {each.name: self.estimate(WantedRun(scenario=each, seed=0)) for each in scenarios}
 
-    def plan(self) -> ComparisonPlan:
-        """Say what will run, in which order, and what it will take."""
-        variants = variants_of(self.choice, self.data, self.deals)
-        self.further = {variant: self._there(variant) for variant in variants}
-        runs, tuned = [], 0.0
-        known = [run for run in self.finished.values() if run.record.forgetting is not None]
-        seen = {run.record.strategy for run in known}
-        for run in [*self._order(TOGETHER_ALL), *(r for v in variants for r in self._order(v))]:
-            done = run.place in self._finished(run.variant)
-            seconds = 0.0 if done else self.estimate(run)
-            if self.measures_retention and not done and run.scenario.name not in seen:
-                strategy, layers = run.scenario.strategy, self.known.layers
-                more = self.measured.retention(strategy, layers, pretrained=not tuned)
-                seconds, tuned = seconds + more, tuned + more
-            seen |= set() if done else {run.scenario.name}
-            runs.append(
-                PlannedRun(
-                    strategy=run.scenario.name,
-                    seed=run.seed,
-                    part=run.variant.name,
-                    seconds=seconds,
-                    done=done,
-                )
-            )
-        seconds = sum(run.seconds for run in runs) / self.jobs
-        budget = self.choice.budget_seconds
-        return ComparisonPlan(
-            runs=tuple(runs),
-            seconds=seconds if budget is None else min(seconds, budget),
-            rows=len(self.data.dataset.examples),
-            folds=self.data.folds,
-            jobs=self.jobs,
-            threads=self.threads,
-            floor={name: each for name, each in self.floor.items() if each is not None},
-            notes=(*self.data.notes, *self.notes),
-        )
-
-    def _finished(self, variant: Variant) -> dict[tuple[str, int], FinishedRun]:
-        return self.finished if variant == TOGETHER_ALL else self.further[variant]
-
-    def _order(self, variant: Variant) -> list[WantedRun]:
+    def order(self, variant: Variant = TOGETHER_ALL) -> list[WantedRun]:
         """List all runs of a variant: seed by seed, the cheapest strategy first.
 
         Of runs that go side by side the last seed's are the other way round: a long one that
@@ -345,23 +176,108 @@ class Planned:
             for scenario in (cheap_first if seed != turned else reversed(cheap_first))
         ]
 
+    def is_done(self, run: WantedRun) -> bool:
+        """Tell whether a run has been finished."""
+        return run.place in self._table(run.variant)
 
-def split_cores(choice: ComparisonChoice) -> tuple[int, int]:
-    """Decide how many runs go side by side, and on how many threads each, by rule.
+    def waiting(self) -> list[WantedRun]:
+        """List the runs of the comparison itself that are not done."""
+        return [run for run in self.order() if not self.is_done(run)]
 
-    Raises:
-        ValueError: If more jobs are asked for than there are threads, or there is no Ray cluster.
-    """
-    if choice.engine == RAY:
-        from core.system.ray_workers import connect_ray
+    def further_waiting(self) -> list[WantedRun]:
+        """List the runs of further tables that are not done, one table after another."""
+        runs = (run for variant in self.further for run in self.order(variant))
+        return [run for run in runs if not self.is_done(run)]
 
-        threads = choice.threads or 1
-        return choice.jobs or max(1, connect_ray() // threads), threads
-    threads = choice.threads or usable_cores()
-    jobs = choice.jobs or max(min(JOBS, threads), threads // CORES_A_JOB)
-    if jobs > threads:
-        raise ValueError(
-            f"jobs is {jobs}, must be 1 to {threads}, the threads there are: more would slow "
-            "each other down"
+    def plan(self, floor: Mapping[str, Any], notes: Sequence[str]) -> ComparisonPlan:
+        """Say what will run, in which order, and what it will take.
+
+        Args:
+            floor: By task, what needs no network.
+            notes: What a person should know.
+        """
+        runs = tuple(self._planned_runs())
+        seconds = sum(run.seconds for run in runs) / self.jobs
+        budget = self.choice.budget_seconds
+        return ComparisonPlan(
+            runs=runs,
+            seconds=seconds if budget is None else min(seconds, budget),
+            rows=len(self.data.dataset.examples),
+            folds=self.data.folds,
+            jobs=self.jobs,
+            threads=self.threads,
+            floor={name: each for name, each in floor.items() if each is not None},
+            notes=(*self.data.notes, *notes),
         )
-    return jobs, threads // jobs
+
+    def _planned_runs(self) -> Iterable[PlannedRun]:
+        """Estimate each run, and with a strategy's first one what it forgets."""
+        tuned = 0.0
+        known = [run for run in self.finished.values() if run.record.forgetting is not None]
+        seen = {run.record.strategy for run in known}
+        for run in (each for v in (TOGETHER_ALL, *self.further) for each in self.order(v)):
+            done, name = self.is_done(run), run.scenario.name
+            seconds = 0.0 if done else self.estimate(run)
+            if self.measures_retention and not done and name not in seen:
+                more = self.measured.retention(run.scenario.strategy, pretrained=not tuned)
+                seconds, tuned = seconds + more, tuned + more
+            seen |= set() if done else {name}
+            yield PlannedRun(
+                strategy=name, seed=run.seed, part=run.variant.name, seconds=seconds, done=done
+            )
+
+    def is_first(self, run: WantedRun, running: Iterable[WantedRun]) -> bool:
+        """Tell whether no run of a strategy is done or under way: memory is measured on its own."""
+        names = [name for name, _ in self.finished] + [each.scenario.name for each in running]
+        return run.variant == TOGETHER_ALL and run.scenario.name not in names
+
+    def lacks_retention(self, run: WantedRun, running: Iterable[WantedRun]) -> bool:
+        """Tell whether no run of a strategy has measured what it forgets, nor is about to."""
+        name = run.scenario.name
+        if run.variant != TOGETHER_ALL or any(name == each.scenario.name for each in running):
+            return False
+        own = [each.record for each in self.finished.values() if each.record.strategy == name]
+        return all(record.forgetting is None for record in own)
+
+    @property
+    def gone(self) -> set[Place]:
+        """The places of the runs that failed."""
+        return {place for places in self._failed_places.values() for place in places}
+
+    @property
+    def ended(self) -> tuple[int, int]:
+        """How many runs of the comparison itself have finished, and how many of all failed."""
+        return len(self.finished), sum(map(len, self._failed_places.values()))
+
+    @property
+    def done(self) -> int:
+        """How many runs have finished, in all tables."""
+        return len(self.finished) + sum(map(len, self.further.values()))
+
+    def fail(self, run: WantedRun, reason: str) -> None:
+        """Put down that a run did not come to its end."""
+        self._failed_places.setdefault(run.variant, set()).add(run.place)
+        part = f"{run.variant.name}, " if run.variant.name else ""
+        told = self.failed.setdefault(run.scenario.name, [])
+        told.append(f"{part}seed {run.seed}: {reason}")
+
+    def finish(self, run: WantedRun, found: FinishedRun) -> None:
+        """Put down what a run found."""
+        self._table(run.variant)[found.key] = found
+        self._beyond.append(found.record.wall_seconds - self.estimate(run))
+
+    def seconds_left(self, waiting: Iterable[WantedRun], running: Iterable[WantedRun]) -> float:
+        """Expect how long the rest takes; of what runs, half is done."""
+        left = sum(map(self._expect, waiting)) + sum(map(self._expect, running)) / 2
+        return left / self.jobs
+
+    def _expect(self, run: WantedRun) -> float:
+        """Expect of a run what the strategy's others took, else the estimate and what comes to it.
+
+        That is its start, its evaluations and its files, as the runs that have ended show.
+        """
+        there = self._table(run.variant).values()
+        own = [r.record.wall_seconds for r in there if r.record.strategy == run.scenario.name]
+        if own:
+            return sum(own) / len(own)
+        return self.estimate(run) + max(0.0, sum(self._beyond) / max(1, len(self._beyond)))

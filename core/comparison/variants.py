@@ -67,6 +67,20 @@ TOGETHER_ALL = Variant()
 """The comparison itself."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class WantedRun:
+    """A run to be done."""
+
+    scenario: Scenario
+    seed: int
+    variant: Variant = TOGETHER_ALL
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it stands in its table."""
+        return self.scenario.name, self.seed
+
+
 def variants_of(
     choice: ComparisonChoice, data: ComparedData, deals: Mapping[int, Deal]
 ) -> list[Variant]:

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPARISON = ("core.comparison.work",)
-"""What the server of processes imports for a comparison, so that no worker has to."""
 
 GRACE_SECONDS = 1.0
 """How long a worker that was killed may take to be gone."""

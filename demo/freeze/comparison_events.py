@@ -83,9 +83,10 @@ class ComparingEvents:
         """Start the server of worker processes, so that a first comparison need not wait for it."""
 
         def begin() -> None:
-            from core.system.workers import COMPARISON, warm_up
+            from core.comparison.choice import WORKERS_IMPORT
+            from core.system.workers import warm_up
 
-            warm_up(COMPARISON)
+            warm_up(WORKERS_IMPORT)
 
         Work(lambda *_: begin())
 

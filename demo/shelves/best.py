@@ -27,12 +27,13 @@ def follow_best(comparison: "Comparison", cancelled: Callable[[], bool]) -> None
         RuntimeError: If it did not come to its end.
     """
     from core.comparison.best import BestJob, do_best
+    from core.comparison.choice import WORKERS_IMPORT
     from core.comparison.events import RunProgress, event_document
     from core.comparison.folds import compared_data
     from core.comparison.shared import Failed
     from core.comparison.work import Step
     from core.encoder.encoder import CancelledError
-    from core.system.workers import COMPARISON, Worker, wait_for_any
+    from core.system.workers import Worker, wait_for_any
 
     asked, report = comparison.asked, comparison.report
     assert asked is not None
@@ -52,7 +53,7 @@ def follow_best(comparison: "Comparison", cancelled: Callable[[], bool]) -> None
             scratch=Path(own),
             command=f"{asked.command} --train-best DIR",
         )
-        with Worker(do_best, job, preload=COMPARISON) as worker:
+        with Worker(do_best, job, preload=WORKERS_IMPORT) as worker:
             while not comparison.best:
                 if cancelled():
                     raise CancelledError("stopped")

@@ -136,7 +136,7 @@ def compared_here(data: Dataset, names: Sequence[str], choice: TrainingChoice) -
     for name in names:
         scenario = parse_strategy(name, layers, tasks)
         read = dict.fromkeys(tasks, layers if scenario.read is None else scenario.read)
-        said = measured.seconds(scenario.strategy, highest_read(read, layers), layers, deal, choice)
+        said = measured.seconds(scenario.strategy, highest_read(read, layers), deal, choice)
         job = Job(
             scenario=scenario,
             deal=deal,

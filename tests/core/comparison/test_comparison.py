@@ -1,21 +1,21 @@
 """The comparison as the page sees it: its events, odd data, workers that stop."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.advice.race import Standing
+from core.advice.race import Race, Recorded, Standing, replay
 from core.comparison import comparison
 from core.comparison.choice import ComparisonChoice, default_strategies
-from core.comparison.comparison import _Comparison, compare
+from core.comparison.comparison import compare, identity
 from core.comparison.events import (
     ComparisonDone,
     ComparisonPlan,
@@ -26,10 +26,11 @@ from core.comparison.events import (
     RunStopped,
 )
 from core.comparison.folds import compared_data
-from core.comparison.schedule import WantedRun, split_cores
+from core.comparison.report import candidate
+from core.comparison.shared import Known
 from core.comparison.store import read_runs
 from core.comparison.variants import Variant, variants_of
-from core.config import DataChoice, EncoderChoice, TrainingChoice
+from core.config import AdviceChoice, DataChoice, EncoderChoice, TrainingChoice
 from core.data.dataset import Dataset, read_dataset
 from core.encoder.encoder import CancelledError
 from core.strategy.scenario import parse_strategy
@@ -196,33 +197,6 @@ def test_what_a_race_had_no_time_to_measure_is_measured_when_it_goes_on(
     assert [run["forgetting"] is not None for run in tuned] == [False, True, False], "one suffices"
 
 
-def test_a_seed_has_its_own_profile_draws_and_rates_to_choose_from(
-    tiny: str, tmp_path: Path
-) -> None:
-    data = compared_data(rows(tmp_path, 60))
-    deals = {seed: data.deal(seed) for seed in range(2)}
-    choice = choice_of("heads@auto", "full", seeds=2, epochs=None, rates=3)
-    auto, full = choice.strategies
-    with contextlib.ExitStack() as stack:
-        encoder, now = EncoderChoice(name=tiny), time.perf_counter()
-        running = _Comparison(data, deals, encoder, choice, "", now, None, stack)
-        running.begin(None)
-        for seed in deals:
-            running._read(auto, seed)
-        assert set(running.profiles) == {deal.training for deal in deals.values()}
-        for seed in deals:
-            found = running._choices(WantedRun(scenario=auto, seed=seed))
-            rates = [each.head_rate for each in found]
-            tuned = auto.strategy.head_rate
-            assert rates == pytest.approx([tuned, tuned / 3, tuned * 3])
-            assert {each.seed for each in found} == {seed}
-            assert {each.epochs for each in found} == {auto.strategy.epochs}
-            assert {each.patience for each in found} == {auto.strategy.patience}
-        tried = [each.encoder_rate for each in running._choices(WantedRun(scenario=full, seed=0))]
-        own = full.strategy.encoder_rate
-        assert tried == pytest.approx([own, own / 3, own * 3])
-
-
 def test_two_classes_of_three_rows_are_compared(tiny: str, tmp_path: Path) -> None:
     texts = ["the ferry left", "shares fell", "a man sang", "nobody works", "sushi chefs", "fog"]
     lines = [(text, "ab"[place % 2]) for place, text in enumerate(texts)]
@@ -290,6 +264,94 @@ def test_a_race_stops_what_runs_and_can_no_longer_change_the_answer(
     assert not multiprocessing.active_children()
 
 
+def test_a_race_with_time_enough_takes_the_runs_that_a_replay_of_its_records_takes(
+    tiny: str, tmp_path: Path
+) -> None:
+    """One run at a time: side by side, the order is that in which they happen to end."""
+    names, dataset = ("full", "heads"), rows(tmp_path, 36)
+    # With this margin heads is good enough beside any; weights are what no clock measures.
+    wanted = AdviceChoice(margin=100, cost="parameters")
+    choice = choice_of(*names, seeds=3, budget_seconds=600.0, jobs=1, advice=wanted)
+    events = list(compare(dataset, EncoderChoice(name=tiny), choice))
+    begun = [(each.strategy, each.seed) for each in events if isinstance(each, RunStarted)]
+    assert 2 <= len(begun) < 6, "needs a race that leaves runs out"
+    plan = next(each for each in events if isinstance(each, ComparisonPlan))
+    done = events[-1]
+    assert isinstance(done, ComparisonDone)
+    by_name = {name: [r.record for r in done.runs if r.key[0] == name] for name in names}
+    candidates = [candidate(name, records) for name, records in by_name.items()]
+    runs, standing = replay(
+        Race(
+            seeds=3,
+            groups=compared_data(dataset).groups,
+            choice=wanted,
+            estimates={run.strategy: run.seconds for run in plan.runs if run.seed == 0},
+        ),
+        [each for each in candidates if each is not None],
+        {r.key: Recorded(held_out=r.held_out, seconds=r.record.wall_seconds) for r in done.runs},
+    )
+    assert [run.place for run in runs] == begun
+    assert list(standing.dropped) == done.document["advice"]["dropped"]
+    assert not done.document["over_budget"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_race_pays_for_nothing_twice_and_goes_on_past_a_run_that_fails(
+    tiny: str, tmp_path: Path
+) -> None:
+    folder, dataset = tmp_path / "runs", rows(tmp_path, 36)
+    long = {"epochs": 20, "training": TrainingChoice(batch=4)}
+    done_of(dataset, tiny, choice_of("heads", **long), folder)
+    (path,) = folder.glob("runs/*/seed-0/run.json")
+    dear = json.loads(path.read_text()) | {"wall_seconds": 400.0}
+    path.write_text(json.dumps(dear))  # with the one to come more than the budget
+    choice = choice_of("heads", "lower:1", seeds=2, budget_seconds=600.0, **long)
+    before, failed, last = set[int](), list[RunFailed](), None
+    for last in compare(dataset, EncoderChoice(name=tiny), choice, folder=folder):
+        if isinstance(last, RunStarted) and (last.strategy, last.seed) == ("lower:1", 0):
+            before = workers()
+        elif isinstance(last, RunProgress) and (last.strategy, last.seed) == ("lower:1", 0):
+            for each in workers() - before:
+                os.kill(each, signal.SIGKILL)
+        elif isinstance(last, RunFailed):
+            failed.append(last)
+    assert [(each.strategy, each.seed) for each in failed] == [("lower:1", 0)]
+    assert isinstance(last, ComparisonDone)
+    ended = {(run["strategy"], run["seed"]) for run in last.document["runs"]}
+    assert ended == {("heads", 0), ("heads", 1), ("lower:1", 1)}
+    assert last.within_budget
+
+
+def test_a_comparison_goes_on_with_more_of_the_same_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Known(
+        fingerprint="abc",
+        layers=3,
+        hidden=32,
+        pooling="mean",
+        normalized=True,
+        max_tokens=64,
+        both_ways=False,
+    )
+    data, encoder, choice = compared_data(rows(tmp_path, 36)), EncoderChoice(name="tiny"), "heads"
+    before = identity(data, encoder, known, choice_of(choice))
+    more = choice_of("full", seeds=9, threads=3, jobs=2, budget_seconds=60.0, balances=True)
+    more = replace(more, advice=AdviceChoice(margin=5))
+    assert identity(data, encoder, known, more) == before
+    for other in (choice_of(choice, rates=3), choice_of(choice, epochs=2)):
+        assert identity(data, encoder, known, other) != before
+    fives = choice_of(choice, training=TrainingChoice(batch=5))
+    plain, others = choice_of(choice), compared_data(rows(tmp_path, 45))
+    assert identity(data, encoder, known, fives) != before
+    assert identity(data, encoder, replace(known, fingerprint="xyz"), plain) != before
+    assert identity(data, encoder, replace(known, pooling="cls"), plain) != before
+    assert identity(data, EncoderChoice(name="other"), known, plain) != before
+    assert identity(others, encoder, known, plain) != before
+    monkeypatch.setattr(comparison, "versions", lambda _: {"torch": "0.1"})
+    assert identity(data, encoder, known, plain) != before
+
+
 @pytest.mark.slow
 def test_of_runs_side_by_side_no_long_one_is_the_last_to_begin(tiny: str, tmp_path: Path) -> None:
     def planned(**more: int) -> list[tuple[str, int]]:
@@ -309,14 +371,6 @@ def test_the_default_strategies_are_those_of_the_design() -> None:
     names = [each.name for each in default_strategies(6)]
     assert names == ["heads", "heads@auto", "lower:2@auto", "lower:2", "lower:4", "full"]
     assert len({each.name for each in default_strategies(1)}) == len(default_strategies(1))
-
-
-def test_cores_are_divided_and_never_asked_for_twice() -> None:
-    for threads in range(1, 33):
-        jobs, each = split_cores(choice_of("heads", threads=threads))
-        assert 1 <= jobs * each <= threads
-    with pytest.raises(ValueError, match="jobs is 3"):
-        split_cores(choice_of("heads", threads=2, jobs=3))
 
 
 def test_fewer_rows_of_each_class_are_drawn_one_set_within_the_next(tmp_path: Path) -> None:

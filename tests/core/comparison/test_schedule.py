@@ -1,144 +1,163 @@
-"""How a comparison goes on: by its records alone, with what was kept, and with nothing else."""
+"""What a comparison wants, asked of no worker: order, estimates, what was kept, what is left."""
 
-import copy
-import json
-import os
-import signal
-import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.advice.race import Race, Recorded, replay
-from core.comparison import schedule as comparison_plan
-from core.comparison.comparison import compare
-from core.comparison.events import (
-    ComparisonDone,
-    ComparisonPlan,
-    RunFailed,
-    RunProgress,
-    RunStarted,
-)
+from core.comparison.choice import ComparisonChoice
+from core.comparison.cost import Measured
 from core.comparison.folds import compared_data
-from core.comparison.report import candidate
-from core.comparison.schedule import Planned
-from core.comparison.shared import Known
+from core.comparison.schedule import Schedule
+from core.comparison.shared import Profiled
 from core.comparison.store import ComparisonFolder, FinishedRun, keep_run
-from core.comparison.variants import TOGETHER_ALL
-from core.config import AdviceChoice, EncoderChoice, TrainingChoice
-from tests.core.comparison.test_comparison import choice_of, done_of, rows, workers
+from core.comparison.variants import TOGETHER_ALL, WantedRun
+from core.knowledge.layer_profile import LayerProfile, LayerScore
+from core.measures.metrics import Interval
+from tests.core.comparison.test_comparison import choice_of, rows
 from tests.made_runs import record_of, run_of
 
+LAYERS = 3
 
-def test_a_race_with_time_enough_takes_the_runs_that_a_replay_of_its_records_takes(
-    tiny: str, tmp_path: Path
-) -> None:
-    """One run at a time: side by side, the order is that in which they happen to end."""
-    names, dataset = ("full", "heads"), rows(tmp_path, 36)
-    # With this margin heads is good enough beside any; weights are what no clock measures.
-    wanted = AdviceChoice(margin=100, cost="parameters")
-    choice = choice_of(*names, seeds=3, budget_seconds=600.0, jobs=1, advice=wanted)
-    events = list(compare(dataset, EncoderChoice(name=tiny), choice))
-    begun = [(each.strategy, each.seed) for each in events if isinstance(each, RunStarted)]
-    assert 2 <= len(begun) < 6, "needs a race that leaves runs out"
-    plan = next(each for each in events if isinstance(each, ComparisonPlan))
-    done = events[-1]
-    assert isinstance(done, ComparisonDone)
-    by_name = {name: [r.record for r in done.runs if r.key[0] == name] for name in names}
-    candidates = [candidate(name, records) for name, records in by_name.items()]
-    runs, standing = replay(
-        Race(
-            seeds=3,
-            groups=compared_data(dataset).groups,
-            choice=wanted,
-            estimates={run.strategy: run.seconds for run in plan.runs if run.seed == 0},
-        ),
-        [each for each in candidates if each is not None],
-        {r.key: Recorded(held_out=r.held_out, seconds=r.record.wall_seconds) for r in done.runs},
+
+def schedule_of(folder: Path, choice: ComparisonChoice, *, jobs: int = 1) -> Schedule:
+    """Give a schedule of some rows, with step times made up."""
+    data = compared_data(rows(folder, 60))
+    deals = {seed: data.deal(seed) for seed in range(choice.seeds)}
+    schedule = Schedule(data, deals, choice, jobs, 1)
+    tokens = (10,) * len(data.dataset.examples)
+    schedule.measured = Measured(
+        layers=LAYERS, load=0.1, head=0.01, layer=1e-4, embeddings=0.01, tokens=tokens, probe=100
     )
-    assert [run.place for run in runs] == begun
-    assert list(standing.dropped) == done.document["advice"]["dropped"]
-    assert not done.document["over_budget"]
+    return schedule
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_a_race_pays_for_nothing_twice_and_goes_on_past_a_run_that_fails(
-    tiny: str, tmp_path: Path
-) -> None:
-    folder, dataset = tmp_path / "runs", rows(tmp_path, 36)
-    long = {"epochs": 20, "training": TrainingChoice(batch=4)}
-    done_of(dataset, tiny, choice_of("heads", **long), folder)
-    (path,) = folder.glob("runs/*/seed-0/run.json")
-    dear = json.loads(path.read_text()) | {"wall_seconds": 400.0}
-    path.write_text(json.dumps(dear))  # with the one to come more than the budget
-    choice = choice_of("heads", "lower:1", seeds=2, budget_seconds=600.0, **long)
-    before, failed, last = set[int](), list[RunFailed](), None
-    for last in compare(dataset, EncoderChoice(name=tiny), choice, folder=folder):
-        if isinstance(last, RunStarted) and (last.strategy, last.seed) == ("lower:1", 0):
-            before = workers()
-        elif isinstance(last, RunProgress) and (last.strategy, last.seed) == ("lower:1", 0):
-            for each in workers() - before:
-                os.kill(each, signal.SIGKILL)
-        elif isinstance(last, RunFailed):
-            failed.append(last)
-    assert [(each.strategy, each.seed) for each in failed] == [("lower:1", 0)]
-    assert isinstance(last, ComparisonDone)
-    ended = {(run["strategy"], run["seed"]) for run in last.document["runs"]}
-    assert ended == {("heads", 0), ("heads", 1), ("lower:1", 1)}
-    assert last.within_budget
-
-
-def changed(planned: Planned, **given: object) -> dict[str, Any]:
-    """Say what all runs of a comparison share, with some of it set otherwise."""
-    other = copy.copy(planned)
-    vars(other).update(given)
-    return other.identity()
-
-
-def test_a_comparison_goes_on_with_more_of_the_same_and_with_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planned = object.__new__(Planned)  # what it is asked for needs no worker
-    planned.data, planned.encoder = compared_data(rows(tmp_path, 36)), EncoderChoice(name="tiny")
-    planned.choice = choice_of("heads")
-    planned.known = Known(
-        fingerprint="abc",
-        layers=3,
-        hidden=32,
-        pooling="mean",
-        normalized=True,
-        max_tokens=64,
-        both_ways=False,
+def profiled(best: int) -> Profiled:
+    """Give a profile that is best at a layer for both tasks."""
+    scores = tuple(
+        LayerScore(layer=layer, scores={name: Interval(mean=float(layer == best), low=0, high=1)})
+        for layer in range(LAYERS + 1)
+        for name in ("accuracy",)
     )
-    before = planned.identity()
-    more = choice_of("full", seeds=9, threads=3, jobs=2, budget_seconds=60.0, balances=True)
-    assert changed(planned, choice=replace(more, advice=AdviceChoice(margin=5))) == before
-    for other in (
-        changed(planned, choice=choice_of("heads", rates=3)),
-        changed(planned, choice=choice_of("heads", epochs=2)),
-        changed(planned, choice=choice_of("heads", training=TrainingChoice(batch=5))),
-        changed(planned, known=replace(planned.known, fingerprint="xyz")),
-        changed(planned, known=replace(planned.known, pooling="cls")),
-        changed(planned, encoder=EncoderChoice(name="other")),
-        changed(planned, data=compared_data(rows(tmp_path, 45))),
-    ):
-        assert other != before
-    monkeypatch.setattr(comparison_plan, "versions", lambda _: {"torch": "0.1"})
-    assert planned.identity() != before
+    profile = LayerProfile(tasks={"kind": scores, "names": scores})
+    return Profiled(profile=profile, reason="", seconds=5.0)
+
+
+def finished(strategy: str, seed: int, seconds: float = 2.0) -> FinishedRun:
+    """Give a run that has ended."""
+    record = record_of(strategy, seed=seed, wall_seconds=seconds)
+    return FinishedRun(record=record, held_out=run_of(strategy, [True, False], seed=seed))
+
+
+def places(runs: list[WantedRun]) -> list[tuple[str, int]]:
+    return [run.place for run in runs]
+
+
+def test_cheap_strategies_come_first_and_the_last_of_runs_side_by_side_the_other_way_round(
+    tmp_path: Path,
+) -> None:
+    choice = choice_of("full", "lower:1", "heads", seeds=2)
+    one, two = (schedule_of(tmp_path, choice, jobs=jobs) for jobs in (1, 2))
+    seconds = list(one.estimates().values())
+    assert seconds == sorted(seconds, reverse=True), "needs the dearest named first"
+    first = [("heads", 0), ("lower:1", 0), ("full", 0)]
+    assert places(one.order()) == [*first, ("heads", 1), ("lower:1", 1), ("full", 1)]
+    assert places(two.order()) == [*first, ("full", 1), ("lower:1", 1), ("heads", 1)]
 
 
 def test_of_the_runs_that_were_kept_those_take_part_that_are_asked_for(tmp_path: Path) -> None:
-    planned = object.__new__(Planned)
-    planned.deals = dict.fromkeys(range(2), compared_data(rows(tmp_path, 36)).deal(0))
-    planned.choice = choice_of("heads", "gradual")
+    schedule = schedule_of(tmp_path, choice_of("heads", "gradual", seeds=2))
     records = [record_of(name, seed=seed) for name in ("heads", "full") for seed in (0, 1, 2)]
     records.append(record_of("gradual", settings={"unfreeze_every": 2}))
-    with ComparisonFolder(tmp_path / "runs", {}) as planned.kept:
+    with ComparisonFolder(tmp_path / "runs", {}) as kept:
         for record in records:
-            place = planned.kept.run_folder(record.strategy, record.settings, record.seed)
+            place = kept.run_folder(record.strategy, record.settings, record.seed)
             held_out = run_of(record.strategy, [True, False], seed=record.seed)
             building = place.with_name(f".{place.name}")
             keep_run(building, place, FinishedRun(record=record, held_out=held_out))
-        assert set(planned._there(TOGETHER_ALL)) == {("heads", 0), ("heads", 1)}
+        schedule.recall(TOGETHER_ALL, kept.finished())
+    assert set(schedule.finished) == {("heads", 0), ("heads", 1)}
+    assert places(schedule.waiting()) == [("gradual", 0), ("gradual", 1)]
+    plan = schedule.plan({}, ["a note"])
+    assert [(run.strategy, run.seed, run.done) for run in plan.runs] == [
+        *(("heads", 0, True), ("gradual", 0, False), ("heads", 1, True), ("gradual", 1, False))
+    ]
+    assert plan.seconds == sum(run.seconds for run in plan.runs) > 0
+    assert plan.notes[-1] == "a note"
+    assert all((run.seconds == 0) == run.done for run in plan.runs)
+
+
+def test_heads_read_the_best_layer_of_the_seed_that_something_trains_below(tmp_path: Path) -> None:
+    choice = choice_of("heads@auto", "lower:1@auto", "full", seeds=2)
+    schedule = schedule_of(tmp_path, choice)
+    heads, lower, full = choice.strategies
+    assert schedule.needs_profiles
+    schedule.profiles[schedule.deals[0].training] = profiled(1)
+    schedule.profiles[schedule.deals[1].training] = Profiled(
+        profile=None, reason="too few", seconds=1.0
+    )
+    assert schedule.read(heads, 0).layers == {"kind": 1, "names": 1}
+    assert schedule.read(heads, 0).seconds == 5.0
+    assert schedule.read(lower, 0).layers == {"kind": 2, "names": 2}, "above what is frozen"
+    assert schedule.read(full, 0).layers == {"kind": LAYERS, "names": LAYERS}
+    none = schedule.read(heads, 1)
+    assert none.layers == {"kind": LAYERS, "names": LAYERS}
+    assert "seed 1: @auto finds no layer, so the last is read: too few" in none.notes
+
+
+def test_a_seed_whose_layers_nobody_has_asked_for_is_estimated_as_the_first(tmp_path: Path) -> None:
+    choice = choice_of("heads@auto", seeds=2)
+    schedule = schedule_of(tmp_path, choice)
+    schedule.profiles[schedule.deals[0].training] = profiled(0)
+    (heads,) = choice.strategies
+    low = schedule.estimate(WantedRun(scenario=heads, seed=1))
+    schedule.profiles[schedule.deals[1].training] = profiled(LAYERS)
+    assert schedule.estimate(WantedRun(scenario=heads, seed=1)) > low
+
+
+def test_rates_to_choose_from_lie_around_a_strategys_own(tmp_path: Path) -> None:
+    choice = choice_of("heads", "full", seeds=2, epochs=None, rates=3)
+    schedule = schedule_of(tmp_path, choice)
+    heads, full = choice.strategies
+    for seed in (0, 1):
+        found = schedule.choices(WantedRun(scenario=heads, seed=seed))
+        tuned = heads.strategy.head_rate
+        assert [each.head_rate for each in found] == pytest.approx([tuned, tuned / 3, tuned * 3])
+        assert {each.seed for each in found} == {seed}
+        assert {each.epochs for each in found} == {heads.strategy.epochs}
+        assert {each.patience for each in found} == {heads.strategy.patience}
+    own = full.strategy.encoder_rate
+    tried = [each.encoder_rate for each in schedule.choices(WantedRun(scenario=full, seed=0))]
+    assert tried == pytest.approx([own, own / 3, own * 3])
+
+
+def test_what_is_left_is_expected_from_what_has_ended(tmp_path: Path) -> None:
+    choice = choice_of("heads", "full", seeds=3)
+    schedule = schedule_of(tmp_path, choice)
+    heads, full = (WantedRun(scenario=each, seed=1) for each in choice.strategies)
+    estimate = schedule.estimate(full)
+    assert schedule.seconds_left([full], []) == pytest.approx(estimate)
+    later = schedule.estimate(heads) + 7
+    schedule.finish(heads, finished("heads", 1, later))
+    assert schedule.seconds_left([full], []) == pytest.approx(estimate + 7), "files take time too"
+    assert schedule.seconds_left([heads], []) == later, "as the strategy's others took"
+    assert schedule.seconds_left([], [heads]) == later / 2, "of what runs, half is done"
+    assert schedule.done == 1
+
+
+def test_a_strategys_first_run_is_measured_and_one_that_failed_is_measured_by_the_next(
+    tmp_path: Path,
+) -> None:
+    choice = choice_of("heads", "full", seeds=2)
+    schedule = schedule_of(tmp_path, choice)
+    heads, full = (WantedRun(scenario=each, seed=0) for each in choice.strategies)
+    assert schedule.is_first(heads, [])
+    assert not schedule.is_first(heads, [heads]), "it is under way"
+    assert schedule.is_first(full, [heads])
+    schedule.fail(heads, "killed")
+    assert (schedule.failed, schedule.gone) == ({"heads": ["seed 0: killed"]}, {("heads", 0)})
+    assert schedule.ended == (0, 1)
+    assert schedule.is_first(heads, [])
+    assert schedule.lacks_retention(heads, [])
+    schedule.finish(heads, finished("heads", 1))
+    assert not schedule.is_first(heads, [])
+    assert schedule.lacks_retention(heads, []), "that run did not measure what it forgets"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.comparison.schedule import split_cores
+from core.comparison.crew import split_cores
 from core.system.ray_workers import NO_STATISTICS
 from core.system.workers import ROOT
 from tests.core.comparison.test_comparison import choice_of, done_of, rows
