@@ -32,6 +32,7 @@ from core.strategy.scenario import Scenario, parse_strategy
 from core.task import SHIPPED_TASKS, Task
 from core.training.events import EvaluationEvent
 from core.training.loop import train
+from core.training.thawing import plan_for
 
 STRATEGY = "lower:2@5"
 CHOICE = TrainingChoice(
@@ -95,7 +96,8 @@ def trained_model(rows: Sequence[CorpusRow]) -> Iterator[EvaluationEvent | Multi
     model = initial_model(scenario, CHOICE.seed)
     training = [row.example for row in rows if row.split == "train"]
     validation = [row.example for row in rows if row.split == "validation"]
-    for event in train(model, scenario, training, validation, CHOICE):
+    plan = plan_for(model, scenario, CHOICE.epochs)
+    for event in train(model, plan, training, validation, CHOICE):
         if isinstance(event, EvaluationEvent):
             yield event
     yield model

@@ -87,13 +87,13 @@ ROOMS = (
     ),
     Room(
         "core.strategy",
-        modules="words strategy strategies scenario",
+        modules="words strategy strategies scenario thaw_plan",
     ),
     Room(
         "core.frozen",
         modules="distinct_texts prefix processes layer_states scoring",
         inner="distinct_texts",
-        may_import="core.system core.encoder core.model core.strategy",
+        may_import="core.system core.encoder core.model",
     ),
     Room(
         "core.knowledge",

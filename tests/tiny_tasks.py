@@ -1,16 +1,21 @@
 """Small tasks, labelled sentences and models for the tests of heads and of training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from core.config import TrainingChoice
 from core.encoder.encoder import Encoder, load_encoder
 from core.model.heads import HeadShape
 from core.model.model import MultiTaskModel
 from core.model.model_folder import Saved, save_model
+from core.strategy.scenario import Scenario
 from core.task import Example, Span, Task
+from core.training import loop
+from core.training.events import Event
+from core.training.thawing import plan_for
 
 KIND = Task(name="kind", kind="sentence", labels=("travel", "work", "food"))
 MOOD = Task(name="mood", kind="sentence", labels=("good", "bad"))
@@ -123,3 +128,16 @@ def save_tuned(family_folder: Callable[[str], Path], folder: Path, family: str =
         if "layer." in name and name.endswith("weight") and weight.dim() == 2
     }
     save_model(model, folder, changed, Saved(about={"base_fingerprint": base}))
+
+
+def train(
+    model: MultiTaskModel,
+    scenario: Scenario,
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    choice: TrainingChoice,
+    **more: Any,  # noqa: ANN401 (what the loop takes beside)
+) -> Iterator[Event]:
+    """Train by a plan that is made here, once, as a run makes it."""
+    plan = plan_for(model, scenario, choice.epochs)
+    return loop.train(model, plan, examples, validation, choice, **more)

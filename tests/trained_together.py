@@ -16,9 +16,8 @@ from core.frozen.processes import Processes, join
 from core.model.model import MultiTaskModel
 from core.strategy.scenario import parse_strategy
 from core.training.events import EvaluationEvent, StepEvent
-from core.training.loop import train
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, tiny_model
+from tests.tiny_tasks import EXAMPLES, tiny_model, train
 
 SLOW: dict[str, Any] = {"encoder_rate": 1e-4, "head_rate": 1e-4}
 """At higher rates rounding grows by itself."""

@@ -26,6 +26,7 @@ from core.encoder.encoder import load_encoder
 from core.model.evaluation import calibrate
 from core.model.model import Calibration
 from core.strategy.scenario import Scenario
+from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import usable_cores
 from core.task import IGNORED, Task
 from core.training.events import Event, PlanEvent, StepEvent
@@ -98,7 +99,10 @@ class BestRun:
             head_rate=statistics.median(each["head"] for each in rates),
         )
         dealt = DealtRows(training=examples, validation=(), notes=(note,))
-        self._run = Run(self.dataset, dealt, encoder, self.scenario, choice, read)
+        plan = ThawPlan(
+            scenario=self.scenario, read=read, layers=encoder.layers, epochs=self.epochs
+        )
+        self._run = Run(self.dataset, dealt, encoder, plan, choice)
         yield from self._run.train(cancelled)
         self._run.model.calibration = {task.name: self._calibration(task) for task in tasks}
 

@@ -44,8 +44,8 @@ from core.comparison.work import Job, Step
 from core.config import EncoderChoice
 from core.data.dataset import Dataset
 from core.encoder.encoder import CancelledError
-from core.strategy.scenario import AUTO, Scenario
-from core.strategy.strategy import frozen_depth
+from core.strategy.scenario import AUTO
+from core.strategy.thaw_plan import ThawPlan
 from core.system.files import write_json
 from core.system.machine import versions
 from core.system.scratch import own_prefix
@@ -314,28 +314,21 @@ class _Comparison:
         schedule, running = self.schedule, self.crew.running.values()
         if run.scenario.read == AUTO:
             self._profile(run.seed)
-        read = schedule.read(run.scenario, run.seed)
-        choices, deal = schedule.choices(run), run.variant.deal(self.data, self.deals[run.seed])
-        tasks = run.variant.tasks or tuple(task.name for task in self.data.dataset.tasks)
-        layers = {name: each for name, each in read.layers.items() if name in tasks}
-        rows = (*deal.training, *deal.validation)
-        prefix = self._prefix(
-            PrefixJob(
-                scenario=run.scenario, read=layers, epochs=choices[0].epochs, rows=rows, tasks=tasks
-            )
-        )
+        read, tasks = schedule.read(run.scenario, run.seed), run.variant.tasks
+        layers = {n: each for n, each in read.layers.items() if tasks is None or n in tasks}
+        plan = schedule.thaw_plan(run.scenario, layers)
+        deal = run.variant.deal(self.data, self.deals[run.seed])
+        prefix = self._prefix(PrefixJob(plan=plan, rows=(*deal.training, *deal.validation)))
         first, lacks = schedule.is_first(run, running), schedule.lacks_retention(run, running)
-        retention = self._retention(run.scenario) if lacks else None
+        retention = self._retention(plan) if lacks else None
         worker = self.crew.take(run, fresh=first)
         worker.send(
             Job(
-                scenario=run.scenario,
+                plan=plan,
                 deal=deal,
-                read=layers,
-                choices=choices,
+                choices=schedule.choices(run, plan),
                 profile_seconds=read.seconds,
                 prefix=prefix,
-                tasks=tasks,
                 measure=first,
                 retention=retention,
                 folder=self._folder(run),
@@ -358,14 +351,13 @@ class _Comparison:
             return Prepared(folder=None, seconds=0.0)
         return self.crew.ask(job, Prepared)
 
-    def _retention(self, scenario: Scenario) -> Prepared | None:
+    def _retention(self, plan: ThawPlan) -> Prepared | None:
         """Get ready to measure drift and forgetting, unless a deadline leaves no time for it."""
-        depth = frozen_depth(scenario.strategy, self.known.layers)
-        if depth == self.known.layers:  # nothing moves: that needs no computing
+        if plan.depth == plan.layers:  # nothing moves: that needs no computing
             return Prepared(folder=None, seconds=0.0)
         if not self.schedule.measures_retention:
             return None
-        return self.crew.ask(RetentionJob(depth=depth), Prepared)
+        return self.crew.ask(RetentionJob(depth=plan.depth), Prepared)
 
     def _listen(self, waiting: Sequence[WantedRun]) -> Iterator[ComparisonEvent]:
         """Tell what workers say."""

@@ -1,20 +1,21 @@
 """What a run will cost, from step times measured on this data and machine."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from core.comparison.folds import ComparedData, Deal
-from core.config import MIX, EncoderChoice, TrainingChoice
+from core.config import EncoderChoice, TrainingChoice
 from core.data.dealing import DealtRows
 from core.encoder.encoder import Encoder, load_encoder
 from core.knowledge.forgetting import Yardstick
 from core.knowledge.probe import load_probe
 from core.strategy.scenario import Scenario
 from core.strategy.strategies import Full, Heads, Lower
-from core.strategy.strategy import Moment, Part, Strategy, frozen_depth, layers_run
+from core.strategy.strategy import Part, Strategy
+from core.strategy.thaw_plan import ThawPlan
 from core.training.events import StepEvent
 from core.training.run import Run
 
@@ -50,44 +51,38 @@ class Measured:
         """Seconds of a forward run of a layer, for each token."""
         return self.layer / (1 + Full.gradient)
 
-    def seconds(
-        self, strategy: Strategy, highest: int, deal: Deal, choice: TrainingChoice
-    ) -> float:
+    def seconds(self, plan: ThawPlan, deal: Deal, batch: int) -> float:
         """Estimate a run, from its start to its figures.
 
         Args:
-            strategy: What trains.
-            highest: The highest layer that is read.
+            plan: What trains when.
             deal: The rows.
-            choice: Epochs and batch.
+            batch: Sentences in a step.
         """
         training, validation, tested = (
             sum(self.tokens[row] for row in rows)
             for rows in (deal.training, deal.validation, deal.tested)
         )
-        steps = -(-len(deal.training) // choice.batch)
-        trained = self.forward * (1 + strategy.gradient)
+        steps = -(-len(deal.training) // batch)
+        trained = self.forward * (1 + plan.strategy.gradient)
         total = self.load
-        every = layers_run(strategy, self.layers, highest, choice.epochs)
-        for epoch, run in enumerate(every):
-            moment = Moment(epoch=epoch, epochs=choice.epochs, top=highest)
+        for epoch, run in enumerate(plan.layers_run):
             total += steps * self.head + run * (training * trained + validation * self.forward)
-            if strategy.rate(Part(layer=0), moment) > 0 and strategy.takes(WORDS):
+            if plan.shares[Part(layer=0)][epoch] > 0 and plan.takes(WORDS):
                 total += steps * self.embeddings
-        deepest = highest - min(every)
-        return total + self.forward * ((training + validation) * deepest + tested * highest)
+        deepest = plan.top - min(plan.layers_run)
+        return total + self.forward * ((training + validation) * deepest + tested * plan.top)
 
-    def retention(self, strategy: Strategy, *, pretrained: bool) -> float:
+    def retention(self, plan: ThawPlan, *, pretrained: bool) -> float:
         """Estimate what measuring drift and forgetting takes, of one run.
 
         Args:
-            strategy: What trains.
+            plan: What trains when.
             pretrained: Whether the pretrained encoder is yet to be run, for all runs.
         """
-        depth = frozen_depth(strategy, self.layers)
-        if depth == self.layers:  # nothing moves, and nothing is run
+        if plan.depth == plan.layers:  # nothing moves, and nothing is run
             return 0.0
-        run = self.layers - (depth or 0) + (self.layers if pretrained else 0)
+        run = plan.layers - (plan.depth or 0) + (plan.layers if pretrained else 0)
         return self.forward * self.probe * run
 
 
@@ -131,7 +126,9 @@ def _step_seconds(
     dealt = DealtRows(training=training, validation=(), notes=())
     read: dict[str, int | str] = {task.name: encoder.layers for task in data.dataset.tasks}
     settings = TrainingChoice(epochs=2, batch=batch)
-    run = Run(data.dataset, dealt, encoder, Scenario(strategy=strategy), settings, read)
+    scenario = Scenario(strategy=strategy)
+    plan = ThawPlan(scenario=scenario, read=read, layers=encoder.layers, epochs=settings.epochs)
+    run = Run(data.dataset, dealt, encoder, plan, settings)
     found, before = [], time.perf_counter()
     for event in run.train():
         now = time.perf_counter()
@@ -146,8 +143,3 @@ def mean_of(found: Sequence[Measured]) -> Measured:
     names = ("load", "head", "layer", "embeddings")
     means = {name: sum(getattr(each, name) for each in found) / len(found) for name in names}
     return replace(found[0], **means)
-
-
-def highest_read(read: Mapping[str, int | str], layers: int) -> int:
-    """Give the highest layer that heads read; a mix reads all of them."""
-    return max(layers if layer == MIX else int(layer) for layer in read.values())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.comparison.choice import LOCAL, ComparisonChoice
-from core.comparison.cost import Measured, highest_read
+from core.comparison.cost import Measured
 from core.comparison.events import ComparisonPlan, PlannedRun
 from core.comparison.folds import ComparedData, Deal
 from core.comparison.shared import Profiled
@@ -13,7 +13,8 @@ from core.comparison.store import FinishedRun
 from core.comparison.variants import TOGETHER_ALL, Variant, WantedRun, variants_of
 from core.config import TrainingChoice
 from core.strategy.scenario import AUTO, Scenario
-from core.strategy.strategy import frozen_depth, lowest_read
+from core.strategy.strategy import lowest_read
+from core.strategy.thaw_plan import ThawPlan
 
 RATE_STEP = 3.0
 """How far apart the learning rates lie that a run may choose from."""
@@ -125,20 +126,23 @@ class Schedule:
         best = found.profile.best_from(lowest_read(scenario.strategy, layers))
         return Read(layers={name: best.get(name, layers) for name in names}, seconds=found.seconds)
 
-    def choices(self, run: WantedRun) -> tuple[TrainingChoice, ...]:
+    def thaw_plan(self, scenario: Scenario, read: Mapping[str, int | str]) -> ThawPlan:
+        """Plan what trains when in a run, whose heads read some layers."""
+        epochs = self.choice.epochs or scenario.strategy.epochs
+        return ThawPlan(scenario=scenario, read=read, layers=self.measured.layers, epochs=epochs)
+
+    def choices(self, run: WantedRun, plan: ThawPlan) -> tuple[TrainingChoice, ...]:
         """Say how a run trains: its epochs, and the rates that its validation rows choose from."""
-        strategy, training = run.scenario.strategy, self.choice.training
-        epochs = self.choice.epochs or strategy.epochs
+        strategy, training = plan.strategy, self.choice.training
         own = replace(
             training,
-            epochs=epochs,
-            patience=strategy.patience if self.choice.epochs is None else epochs,
+            epochs=plan.epochs,
+            patience=strategy.patience if self.choice.epochs is None else plan.epochs,
             seed=run.seed,
             threads=self.threads,
             balance=run.variant.balance or training.balance,
         )
-        layers = self.measured.layers
-        name = "head_rate" if frozen_depth(strategy, layers) == layers else "encoder_rate"
+        name = "head_rate" if plan.depth == plan.layers else "encoder_rate"
         if self.choice.rates == 1 or not self.deals[run.seed].validation:
             return (own,)
         powers = sorted(range(-(self.choice.rates // 2), self.choice.rates // 2 + 1), key=abs)
@@ -151,9 +155,9 @@ class Schedule:
         scenario, seed = run.scenario, run.seed
         if scenario.read == AUTO and self.deals[seed].training not in self.profiles:
             seed = 0  # where it reads there stands for all
-        highest = highest_read(self.read(scenario, seed).layers, self.measured.layers)
-        deal, choices = run.variant.deal(self.data, self.deals[run.seed]), self.choices(run)
-        return self.measured.seconds(scenario.strategy, highest, deal, choices[0]) * len(choices)
+        plan = self.thaw_plan(scenario, self.read(scenario, seed).layers)
+        deal, batch = run.variant.deal(self.data, self.deals[run.seed]), self.choice.training.batch
+        return self.measured.seconds(plan, deal, batch) * len(self.choices(run, plan))
 
     def estimates(self) -> dict[str, float]:
         """Estimate a run of each strategy."""
@@ -219,7 +223,8 @@ class Schedule:
             done, name = self.is_done(run), run.scenario.name
             seconds = 0.0 if done else self.estimate(run)
             if self.measures_retention and not done and name not in seen:
-                more = self.measured.retention(run.scenario.strategy, pretrained=not tuned)
+                plan = self.thaw_plan(run.scenario, self.read(run.scenario, 0).layers)
+                more = self.measured.retention(plan, pretrained=not tuned)
                 seconds, tuned = seconds + more, tuned + more
             seen |= set() if done else {name}
             yield PlannedRun(

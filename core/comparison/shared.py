@@ -6,7 +6,7 @@ Its encoder stays as it was pretrained. What it shares lies in files that the ru
 import functools
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,14 +18,13 @@ from core.data.rare_labels import without_rare_labels
 from core.encoder.encoder import Encoder, load_encoder
 from core.frozen.layer_states import LayerStates, compute_layer_states
 from core.frozen.prefix import Prefix, prefix_of
-from core.frozen.scoring import needs_from, needs_of
+from core.frozen.scoring import needs_of
 from core.knowledge.floor import score_floor
 from core.knowledge.forgetting import Yardstick
 from core.knowledge.layer_profile import LayerProfile, layer_profile
 from core.knowledge.probe import load_probe
 from core.model.model import MultiTaskModel, default_shapes
-from core.strategy.scenario import Scenario
-from core.strategy.strategy import frozen_depth
+from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import use_threads
 
 
@@ -124,18 +123,12 @@ class PrefixJob:
     """Asks for the states that a run takes from the frozen bottom of the network.
 
     Attributes:
-        scenario: What trains.
-        read: By task, the layer its head reads.
-        epochs: The most epochs.
+        plan: What trains when, of the tasks that it has.
         rows: What the run trains and validates on.
-        tasks: Which tasks it has.
     """
 
-    scenario: Scenario
-    read: Mapping[str, int | str]
-    epochs: int
+    plan: ThawPlan
     rows: tuple[int, ...]
-    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,13 +264,11 @@ class _Shared:
 
     def _prepare(self, job: PrefixJob) -> Prepared:
         """Run all rows through what a run freezes, unless an earlier run has had it."""
-        tasks = [task for task in self.data.dataset.tasks if task.name in job.tasks]
-        shapes = default_shapes(self.encoder, tasks, job.read)
-        model = MultiTaskModel(self.encoder, shapes)
-        strategy = job.scenario.strategy
-        never = frozen_depth(strategy, self.encoder.layers)  # what testing takes, at the end
-        needs = needs_of(model, strategy, job.epochs)
-        needs |= needs_from(model, None if never is None else min(never, model.highest_read))
+        plan = job.plan
+        tasks = [task for task in self.data.dataset.tasks if task.name in plan.read]
+        model = MultiTaskModel(self.encoder, default_shapes(self.encoder, tasks, plan.read))
+        # At the end testing takes what never trains.
+        needs = needs_of(model, (*plan.starts[: plan.epochs], plan.start))
         if not needs:
             return Prepared(folder=None, seconds=0.0)
         if self.prefix is None:

@@ -26,8 +26,7 @@ from core.knowledge.probe import load_probe
 from core.model.evaluation import calibrate, evaluate_scores, read_entities
 from core.model.model import MultiTaskModel, ReadText
 from core.model.prediction import predict
-from core.strategy.scenario import Scenario
-from core.strategy.strategy import Strategy, frozen_depth
+from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import peak_memory_bytes, use_threads
 from core.task import Example, Label
 from core.training.events import (
@@ -57,13 +56,11 @@ class Job:
     """One run to be done.
 
     Attributes:
-        scenario: What trains, and where the heads read.
+        plan: What trains when, and where the heads of its tasks read.
         deal: Its rows.
-        read: By task, the layer its head reads.
         choices: How to train: of several, the one that the validation rows like best.
-        profile_seconds: What finding `read` cost.
+        profile_seconds: What finding where they read cost.
         prefix: The states of what is frozen, and what they would cost it on its own.
-        tasks: Which tasks it has.
         measure: Whether to measure memory and the speed of predicting too.
         retention: The states of the pretrained encoder to measure drift and forgetting by; None
             measures neither.
@@ -73,13 +70,11 @@ class Job:
         notes: What is known of it already.
     """
 
-    scenario: Scenario
+    plan: ThawPlan
     deal: Deal
-    read: Mapping[str, int | str]
     choices: tuple[TrainingChoice, ...]
     profile_seconds: float
     prefix: Prepared
-    tasks: tuple[str, ...]
     measure: bool
     retention: Prepared | None
     folder: Path | None
@@ -141,7 +136,7 @@ class _Running:
         self.setting, self.job = setting, job
         self.opened = opened  # what this process has mapped already
         data = setting.data.dataset
-        self.dataset = replace(data, tasks=tuple(t for t in data.tasks if t.name in job.tasks))
+        self.dataset = replace(data, tasks=tuple(t for t in data.tasks if t.name in job.plan.read))
         self.tested = [data.examples[row] for row in job.deal.tested]
         self.prefix = self._open(job.prefix)
 
@@ -160,7 +155,7 @@ class _Running:
         peak = peak_memory_bytes(apart=STATES) if job.measure else None
         targets = read_targets(model, self.tested)
         texts, read = [example.text for example in self.tested], targets.texts
-        scores = score_texts(model, read, job.scenario.strategy, self.prefix)
+        scores = score_texts(model, read, job.plan, self.prefix)
         judged = evaluate_scores(model.tasks, read, self.tested, scores)
         kept = self._retained(model)
         record = trained.record(
@@ -212,8 +207,7 @@ class _Running:
         if prefix is None:  # nothing of the encoder was tuned
             return untouched(model.encoder.layers, len(own_sample(texts)))
         yardstick = Yardstick(load_probe(), texts, model.encoder.tokenizer)
-        depth = frozen_depth(self.job.scenario.strategy, model.encoder.layers)
-        return yardstick.measure(model.encoder, prefix, depth)
+        return yardstick.measure(model.encoder, prefix, self.job.plan.depth)
 
     def _calibration(
         self, model: MultiTaskModel, targets: Targets, scores: Mapping[str, list[Tensor]]
@@ -249,7 +243,7 @@ class _Trained:
             validation=tuple(dataset.examples[row] for row in deal.validation),
             notes=deal.notes,
         )
-        self.run = Run(dataset, rows, encoder, job.scenario, choice, dict(job.read))
+        self.run = Run(dataset, rows, encoder, job.plan, choice)
         self.plan: PlanEvent | None = None
         self.done: DoneEvent | None = None
         self.step_seconds = self.first_seconds = 0.0
@@ -294,7 +288,7 @@ class _Trained:
         """Say what it cost and how it went, with what was measured after it."""
         assert self.plan is not None
         assert self.done is not None
-        deal, strategy, steps = self.job.deal, self.job.scenario.strategy, self.done.steps
+        deal, plan, steps = self.job.deal, self.job.plan, self.done.steps
         # A process's first step pays for what is set up once.
         later = self.step_seconds - self.first_seconds
         each = later / (steps - 1) if steps > 1 else self.first_seconds
@@ -303,15 +297,15 @@ class _Trained:
         prefix = max(0.0, self.first_seconds - each) if own else self.job.prefix.seconds
         metrics = self.done.scores
         return RunRecord(
-            strategy=self.job.scenario.name,
-            settings=dict(strategy.settings),
+            strategy=plan.scenario.name,
+            settings=dict(plan.strategy.settings),
             seed=deal.seed,
             fold=deal.fold,
             repetition=deal.repetition,
-            read=dict(self.job.read),
+            read=dict(plan.read),
             rates={
-                "encoder": self.choice.encoder_rate or strategy.encoder_rate,
-                "head": self.choice.head_rate or strategy.head_rate,
+                "encoder": self.choice.encoder_rate or plan.strategy.encoder_rate,
+                "head": self.choice.head_rate or plan.strategy.head_rate,
             },
             epochs=self.epochs[-1]["epoch"] if self.epochs else self.done.epoch,
             best_epoch=self.done.epoch,
@@ -355,14 +349,14 @@ def _thinned(losses: Sequence[tuple[int, Mapping[str, float]]]) -> list[dict[str
 
 @torch.inference_mode()
 def score_texts(
-    model: MultiTaskModel, texts: Sequence[ReadText], strategy: Strategy, prefix: Prefix | None
+    model: MultiTaskModel, texts: Sequence[ReadText], plan: ThawPlan, prefix: Prefix | None
 ) -> dict[str, list[Tensor]]:
     """Score each text by itself.
 
     Args:
         model: Trained.
         texts: As it reads them.
-        strategy: What trained; what never did is taken from the prefix.
+        plan: What trained; what never did is taken from the prefix.
         prefix: Of the pretrained encoder; None runs all of the network.
 
     Returns:
@@ -372,10 +366,10 @@ def score_texts(
     tokens = [Tokens(ids=list(each.ids), truncated=each.truncated) for each in texts]
     batches = list(batches_by_length(tokens, TOKENS_PER_BATCH))
     batches += [[index] for index, each in enumerate(texts) if not each.ids]
-    depth, scorer = frozen_depth(strategy, model.encoder.layers), Scorer(model, texts)
+    scorer = Scorer(model, texts)
     if prefix is not None:
         scorer.take_from(prefix)
-    start = None if depth is None or prefix is None else min(depth, model.highest_read)
+    start = None if prefix is None else plan.start
     for rows in batches:
         scores = scorer.scores(rows, start)
         for task in model.tasks:
@@ -412,7 +406,7 @@ def _held_out(
             else None,
         )
     return HeldOut(
-        strategy=job.scenario.name,
+        strategy=job.plan.scenario.name,
         seed=job.deal.seed,
         fold=job.deal.fold,
         repetition=job.deal.repetition,

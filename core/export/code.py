@@ -7,7 +7,7 @@ import math
 import pprint
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from core.config import MIX, TrainingChoice
 from core.encoder.catalogue import find_spec
 from core.export import code_blocks as blocks
 from core.model.heads import DROPOUT
-from core.strategy.scenario import Scenario, parse_strategy, tuned
-from core.strategy.strategy import Moment, Part, Strategy
+from core.strategy.scenario import parse_strategy, tuned
+from core.strategy.strategy import Part, Strategy
+from core.strategy.thaw_plan import ThawPlan
 from core.system.files import replaced_whole
 from core.task import Task
 
@@ -65,12 +66,9 @@ def write_scripts(document: Mapping[str, Any], folder: Path) -> list[Path]:
 class _Recipe:
     """What a script is to do, as a comparison found it."""
 
-    scenario: Scenario
-    layers: int
+    plan: ThawPlan
     tasks: tuple[Task, ...]
-    read: Mapping[str, int | str]
     rates: Mapping[str, float]
-    epochs: int
     encoder: Mapping[str, Any]
     text_column: str
     columns: Mapping[str, str]
@@ -78,21 +76,11 @@ class _Recipe:
 
     @property
     def strategy(self) -> Strategy:
-        return self.scenario.strategy
-
-    @property
-    def top(self) -> int:
-        """The highest layer that a head reads."""
-        return max(self.layers if k == MIX else int(k) for k in self.read.values())
+        return self.plan.strategy
 
     @property
     def mixes(self) -> bool:
-        return MIX in self.read.values()
-
-    @property
-    def thaws(self) -> bool:
-        """Whether anything of the encoder trains."""
-        return any(self.strategy.trains(Part(layer=k)) for k in range(self.top + 1))
+        return MIX in self.plan.read.values()
 
 
 def scripts_of(document: Mapping[str, Any], strategy: str | None = None) -> tuple[Script, ...]:
@@ -152,10 +140,9 @@ def _listed(names: Sequence[str]) -> str:
 
 def _for_tasks(recipe: _Recipe, tasks: Sequence[Task]) -> _Recipe | None:
     """Leave the other tasks out; None where nothing that trains is left."""
-    read = {task.name: recipe.read[task.name] for task in tasks}
-    own = _Recipe(**{**vars(recipe), "tasks": tuple(tasks), "read": read})
-    heads = any(recipe.strategy.trains(Part(task=task.name)) for task in tasks)
-    return own if own.thaws or heads else None
+    read = {task.name: recipe.plan.read[task.name] for task in tasks}
+    own = replace(recipe, tasks=tuple(tasks), plan=replace(recipe.plan, read=read))
+    return own if own.plan.trained else None
 
 
 def _recipe(document: Mapping[str, Any], name: str) -> _Recipe:
@@ -174,15 +161,17 @@ def _recipe(document: Mapping[str, Any], name: str) -> _Recipe:
         raise ValueError(f"it was compared with {_listed(other)} of its own, which no code is for")
     columns = document.get("columns", {"text": "text", "labels": {}})
     return _Recipe(
-        scenario=tuned(scenario, **runs[0].get("settings", {})),
-        layers=layers,
+        plan=ThawPlan(
+            scenario=tuned(scenario, **runs[0].get("settings", {})),
+            read={t.name: _most_read([run["read"][t.name] for run in runs]) for t in tasks},
+            layers=layers,
+            epochs=max(1, round(statistics.median(own["best_epochs"]))),
+        ),
         tasks=tasks,
-        read={task.name: _most_read([run["read"][task.name] for run in runs]) for task in tasks},
         rates={
             part: _number(statistics.median(each[part] for each in own["rates"]))
             for part in ("encoder", "head")
         },
-        epochs=max(1, round(statistics.median(own["best_epochs"]))),
         encoder=document["encoder"],
         text_column=str(columns["text"]),
         columns={task.name: str(columns["labels"].get(task.name, task.name)) for task in tasks},
@@ -207,7 +196,8 @@ def _text(recipe: _Recipe, library: str) -> str:
     """Put a script together: constants from the recipe, then blocks that are the same for all."""
     plain = library == TRANSFORMERS
     token = any(task.kind == "token" for task in recipe.tasks)
-    adapts, once = recipe.strategy.adapter_rank is not None, not (recipe.thaws or recipe.mixes)
+    adapts = recipe.strategy.adapter_rank is not None
+    once = not (recipe.plan.moves or recipe.mixes)
     both_ways, holds = _reads_both_ways(recipe.encoder), bool(_held(recipe))
     body = [
         *blocks.opening(library, adapts=adapts),
@@ -232,7 +222,7 @@ def _text(recipe: _Recipe, library: str) -> str:
 
 def _freezing(recipe: _Recipe) -> list[str]:
     """Write what is frozen, and when."""
-    if not recipe.thaws:
+    if not recipe.plan.moves:
         return blocks.frozen()
     rank = recipe.strategy.adapter_rank
     return [
@@ -246,16 +236,20 @@ def _constants(recipe: _Recipe) -> list[str]:
     """Write what the comparison found as literals."""
     spec = find_spec(str(recipe.encoder["name"]))
     most = recipe.encoder.get("max_tokens", spec.max_tokens if spec else None)
-    shares = {k: _share(recipe, k)[0] for k in range(recipe.layers + 1)}
+    shares = {k: _share(recipe, k)[0] for k in range(recipe.plan.layers + 1)}
     found: list[tuple[str, object, str]] = [
         ("ENCODER", str(spec.hub_id if spec else recipe.encoder["name"]), ""),
-        ("STRATEGY", recipe.scenario.name, "as Thaw names it; the tables below say what it does"),
+        (
+            "STRATEGY",
+            recipe.plan.scenario.name,
+            "as Thaw names it; the tables below say what it does",
+        ),
         ("TEXT", recipe.text_column, "the column of the sentences"),
         ("COLUMN", {t.name: recipe.columns[t.name] for t in recipe.tasks}, "of each task's labels"),
         ("TASKS", {t.name: list(t.classes) for t in recipe.tasks}, "what each head tells apart"),
-        ("READ", dict(recipe.read), "the layer that each head reads; 0 is the embeddings"),
+        ("READ", dict(recipe.plan.read), "the layer that each head reads; 0 is the embeddings"),
     ]
-    if recipe.thaws:
+    if recipe.plan.moves:
         why = "of the encoder's rate, by layer: 0.0 is frozen, or needed by no head"
         found.append(("SHARE", shares, why))
     if spans := [t.name for t in recipe.tasks if t.kind == "token"]:
@@ -269,7 +263,11 @@ def _constants(recipe: _Recipe) -> list[str]:
     rates = (recipe.rates["encoder"], recipe.rates["head"])
     found += [
         ("ENCODER_RATE, HEAD_RATE", rates, ""),
-        ("EPOCHS, BATCH", (recipe.epochs, int(recipe.training["batch"])), "median of best epochs"),
+        (
+            "EPOCHS, BATCH",
+            (recipe.plan.epochs, int(recipe.training["batch"])),
+            "median of best epochs",
+        ),
         ("DECAY, WARMUP, CLIP", tuple(recipe.training[k] for k in _WRITTEN[1:]), ""),
         ("MAX_TOKENS, HEAD_DROPOUT, SEED", (None if most is None else int(most), DROPOUT, 0), ""),
     ]
@@ -293,26 +291,25 @@ def _share(recipe: _Recipe, layer: int) -> tuple[float, int]:
     Raises:
         ValueError: If the strategy changes the share otherwise than from frozen to trained.
     """
-    part, strategy = Part(layer=layer), recipe.strategy
-    if layer > recipe.top or not strategy.trains(part):
+    part, plan = Part(layer=layer), recipe.plan
+    if part not in plan.trained:
         return 0.0, 0
-    moments = [Moment(epoch=k, epochs=recipe.epochs, top=recipe.top) for k in range(recipe.epochs)]
-    found = [strategy.rate(part, moment) for moment in moments]
+    found = plan.shares[part][: plan.epochs]
     begins = next((k for k, share in enumerate(found) if share), len(found))
     if len(set(found[begins:])) > 1:
-        raise ValueError(f"no code is for {strategy.name}, whose rates change by the epoch")
+        raise ValueError(f"no code is for {plan.strategy.name}, whose rates change by the epoch")
     return (found[-1] if begins < len(found) else 0.0), begins
 
 
 def _begins(recipe: _Recipe) -> dict[int, int]:
     """List the layers that thaw later than at once, by the epoch in which they do."""
-    every = {layer: _share(recipe, layer) for layer in range(recipe.top + 1)}
+    every = {layer: _share(recipe, layer) for layer in range(recipe.plan.top + 1)}
     return {layer: begins for layer, (share, begins) in every.items() if share and begins}
 
 
 def _held(recipe: _Recipe) -> list[str]:
     """List the tasks whose heads do not train."""
-    return [t.name for t in recipe.tasks if not recipe.strategy.trains(Part(task=t.name))]
+    return [t.name for t in recipe.tasks if Part(task=t.name) not in recipe.plan.trained]
 
 
 def _reads_both_ways(encoder: Mapping[str, Any]) -> bool:

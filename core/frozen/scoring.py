@@ -1,6 +1,6 @@
 """How a run scores its rows: what is frozen is taken from a prefix, the rest is computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,18 +10,6 @@ from core.encoder.packed import pool_packed
 from core.frozen.prefix import TOKENS, Needs, Prefix, States
 from core.model.heads import SentenceHead, TaskHead
 from core.model.model import MultiTaskModel, ReadText
-from core.strategy.strategy import Moment, Strategy, frozen_depth
-
-
-def start_layer(model: MultiTaskModel, strategy: Strategy, moment: Moment) -> int | None:
-    """Find the layer from which a model has to run at a moment, for its weights there to train.
-
-    Returns:
-        The highest layer that is read, or one below it, up to which nothing trains; None where
-        the embeddings train.
-    """
-    depth = frozen_depth(strategy, model.encoder.layers, moment)
-    return None if depth is None else min(depth, model.highest_read)
 
 
 def reads_pooled(head: TaskHead, start: int) -> bool:
@@ -40,19 +28,14 @@ def needs_from(model: MultiTaskModel, start: int | None) -> Needs:
     return frozenset(needs)
 
 
-def needs_of(model: MultiTaskModel, strategy: Strategy, epochs: int) -> Needs:
+def needs_of(model: MultiTaskModel, starts: Iterable[int | None]) -> Needs:
     """List the states that a run takes from a prefix, in one epoch or another.
 
     Args:
         model: Its heads read where they will.
-        strategy: What trains.
-        epochs: The most epochs.
+        starts: The layers that it runs from.
     """
-    needs: Needs = frozenset()
-    for epoch in range(epochs):
-        moment = Moment(epoch=epoch, epochs=epochs, top=model.highest_read)
-        needs |= needs_from(model, start_layer(model, strategy, moment))
-    return needs
+    return frozenset[States]().union(*(needs_from(model, start) for start in set(starts)))
 
 
 class Reading(NamedTuple):

@@ -208,22 +208,6 @@ def frozen_depth(strategy: Strategy, layers: int, moment: Moment | None = None) 
     return depth
 
 
-def layers_run(strategy: Strategy, layers: int, top: int, epochs: int) -> tuple[int, ...]:
-    """Count, by epoch, the layers that every text runs through: what is frozen then runs once.
-
-    Args:
-        strategy: What trains.
-        layers: How many layers there are.
-        top: The highest layer that is read.
-        epochs: How many are planned, at least one.
-    """
-    run = []
-    for epoch in range(epochs):
-        depth = frozen_depth(strategy, layers, Moment(epoch=epoch, epochs=epochs, top=top))
-        run.append(top - (0 if depth is None else min(depth, top)))
-    return tuple(run)
-
-
 def lowest_read(strategy: Strategy, layers: int) -> int:
     """Name the lowest layer that a head may read without leaving the encoder nothing to train."""
     depth = frozen_depth(strategy, layers)

@@ -15,7 +15,8 @@ from core.data.dealing import HELD_OUT
 from core.encoder.encoder import Encoder, pad
 from core.knowledge.probe import load_probe
 from core.strategy.scenario import Scenario
-from core.strategy.strategy import Strategy, frozen_depth, layers_run
+from core.strategy.strategy import Strategy
+from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import torch_threads, usable_cores
 
 MEASURED_SENTENCES = 16
@@ -91,15 +92,15 @@ class Estimates:
         some = texts[:: max(1, len(texts) // 50)]
         tokens = _tokens(encoder, some) / len(some) * len(texts)
         top = scenario.read if isinstance(scenario.read, int) else encoder.layers
-        steps = choice.epochs * -(-round((1 - HELD_OUT) * len(texts)) // choice.batch)
-        cost = self._costs(encoder, texts, choice.threads)
-        every = layers_run(scenario.strategy, encoder.layers, top, choice.epochs)
+        read = {task.name: top for task in dataset.tasks}
+        plan = ThawPlan(scenario=scenario, read=read, layers=encoder.layers, epochs=choice.epochs)
+        steps = plan.epochs * -(-round((1 - HELD_OUT) * len(texts)) // choice.batch)
+        cost, every = self._costs(encoder, texts, choice.threads), plan.layers_run
         forward = sum(every) * HELD_OUT + top - min(every)  # what is frozen runs once
         trained = sum(every) * (1 - HELD_OUT)
-        gradient = (1 + scenario.strategy.gradient) / (1 + Strategy.gradient)
+        gradient = (1 + plan.strategy.gradient) / (1 + Strategy.gradient)
         total = tokens * (forward * cost.forward + trained * gradient * cost.trained)
-        depth = frozen_depth(scenario.strategy, encoder.layers)
-        if depth is None or depth < top:
+        if plan.start != top:
             total += self._forgotten(encoder) * cost.forward
         return START_SECONDS + total + steps * STEP_SECONDS
 

@@ -15,23 +15,16 @@ from core.config import TrainingChoice
 from core.encoder.adapters import add_adapters, has_adapters, merge_adapters
 from core.frozen.prefix import Needs, Prefix
 from core.frozen.processes import Processes, new_prefix
-from core.frozen.scoring import Scorer, needs_of, start_layer
+from core.frozen.scoring import Scorer, needs_of
 from core.model.model import MultiTaskModel
-from core.strategy.strategy import Moment, Strategy
+from core.strategy.thaw_plan import ThawPlan
 from core.training.draws import Draws
 from core.training.losses import parse_balance
 from core.training.observing import gradient_norms
 from core.training.run_weights import RunWeights
 from core.training.steering import Change, Rates, steer, steered
 from core.training.targets import StepLoss, Targets
-from core.training.thawing import (
-    build_optimizer,
-    keep_modes,
-    modes_of,
-    set_rates,
-    thaw,
-    trained_parts,
-)
+from core.training.thawing import Thawing, keep_modes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +57,14 @@ class Learner:
 
     Args:
         model: Trained in place.
-        strategy: What trains of it, and when.
+        plan: What trains of it, and when.
         choice: Rates, batch, balance, seed.
         targets: All rows of the run, those to learn from first.
         rows: How many of them are to learn from.
         processes: Who makes each update together.
 
     Attributes:
+        thawing: What trains of it as it is now.
         optimizer: None where nothing trains.
         weights: What ever trains.
         scorer: Scores rows of the run.
@@ -82,15 +76,15 @@ class Learner:
     def __init__(
         self,
         model: MultiTaskModel,
-        strategy: Strategy,
+        plan: ThawPlan,
         choice: TrainingChoice,
         targets: Targets,
         rows: int,
         processes: Processes,
     ) -> None:
-        self.model, self.strategy, self.choice = model, strategy, choice
-        self._processes, self._top = processes, model.highest_read
-        own = strategy.head_penalty
+        self.model, self.choice = model, choice
+        self._processes = processes
+        own = plan.strategy.head_penalty
         self._head_penalty = own if choice.head_penalty is None else choice.head_penalty
         self._ids = [text.ids for text in targets.texts]
         self._has_validation = rows < len(self._ids)
@@ -99,24 +93,26 @@ class Learner:
         self.scorer = Scorer(model, targets.texts)
         self._step_loss = StepLoss(model, targets, rows, choice, self.scorer)
         self.draws = Draws(choice.seed, device, processes.rank)
-        if strategy.adapter_rank is not None:
-            self._adapt(strategy.adapter_rank)
-        self.weights = RunWeights(thaw(model.eval(), strategy))
+        if plan.strategy.adapter_rank is not None:
+            self._adapt(plan.strategy.adapter_rank, plan.top)
+        self.thawing = Thawing(model.eval(), plan)
+        self.thawing.thaw()
+        self.weights = RunWeights(self.thawing.trained)
         processes.copy_main(list(self.weights.trained.values()))
         beside = list(self.balance.parameters())
-        self.optimizer = build_optimizer(model, strategy, choice, beside)
+        self.optimizer = self.thawing.optimizer(choice, beside)
         self._limit_table()
-        self.rates = Rates.of(choice, strategy)
+        self.rates = Rates.of(choice, plan.strategy)
         self.prefix: Prefix | None = None
         self._own_prefix: Prefix | None = None
         self._modes: list[tuple[nn.Module, bool]] = []
-        self._modes_at: tuple[Strategy, int] | None = None
+        self._modes_at: tuple[Thawing, int] | None = None
 
-    def _adapt(self, rank: int) -> None:
+    def _adapt(self, rank: int, highest: int) -> None:
         encoder = self.model.encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.choice.seed)
-            add_adapters(encoder.backbone, rank=rank, highest=self._top)
+            add_adapters(encoder.backbone, rank=rank, highest=highest)
         encoder.to(encoder.device)
 
     def _limit_table(self) -> None:
@@ -128,25 +124,20 @@ class Learner:
             words.sparse = True
             self.optimizer.limit_rows(table, torch.tensor(sorted(used)))
 
-    def moment(self, epoch: int) -> Moment:
-        """Say when in the run it is, so many epochs done."""
-        return Moment(epoch=epoch, epochs=self.choice.epochs, top=self._top)
-
-    def start(self, epoch: int) -> int | None:
-        """Find the layer from which the network has to run in an epoch, as `start_layer` does."""
-        return start_layer(self.model, self.strategy, self.moment(epoch))
+    @property
+    def plan(self) -> ThawPlan:
+        """What trains, and when, as it is now."""
+        return self.thawing.plan
 
     def parts_training(self, epoch: int) -> tuple[str, ...]:
         """Name the parts that train in an epoch."""
-        now = self.moment(epoch)
-        parts = trained_parts(self.model, self.strategy)
-        return tuple(str(part) for part in parts if self.strategy.rate(part, now) > 0)
+        return tuple(str(each) for each in self.plan.trained if self.plan.shares[each][epoch] > 0)
 
     def needs(self) -> Needs:
         """List the states that no step of some epoch will change, as far as they are asked for."""
         if not (self.optimizer or self._has_validation):
             return frozenset()
-        return needs_of(self.model, self.strategy, self.choice.epochs)
+        return needs_of(self.model, self.plan.starts[: self.plan.epochs])
 
     def prepare(self, prefix: Prefix | None, cancelled: Callable[[], bool] | None) -> None:
         """Run what no step of an epoch will change, once for each sentence, unless it was.
@@ -174,7 +165,7 @@ class Learner:
 
     def begin_epoch(self, epoch: int) -> None:
         """Let gradients reach what trains in an epoch, and nothing else."""
-        thaw(self.model, self.strategy, self.moment(epoch))
+        self.thawing.thaw(epoch)
 
     def update(self, rows: Sequence[int], epoch: int, share: float) -> Update:
         """Make one update, unless its losses or its gradient are no numbers.
@@ -190,11 +181,11 @@ class Learner:
         optimizer = self.optimizer
         if optimizer is None:
             raise ValueError("nothing trains in this run, so there is no update to make")
-        set_rates(optimizer, self.strategy, self.moment(epoch), share)
+        self.thawing.set_rates(optimizer, epoch, share)
         self._keep_modes(epoch)
         optimizer.zero_grad()
         found = Update(
-            loss=self._backward(rows, self.start(epoch)),
+            loss=self._backward(rows, self.plan.starts[epoch]),
             gradient=gradient_norms(optimizer),
             rates={str(g["part"]): g["lr"] for g in optimizer.param_groups if "part" in g},
         )
@@ -227,10 +218,9 @@ class Learner:
         if not self.choice.dropout:
             self.model.eval()
             return
-        now = (self.strategy, epoch)
+        now = (self.thawing, epoch)
         if self._modes_at != now:
-            moment = self.moment(epoch)
-            self._modes, self._modes_at = modes_of(self.model, self.strategy, moment), now
+            self._modes, self._modes_at = self.thawing.modes(epoch), now
         keep_modes(self._modes)
 
     def end_epoch(self, losses: Mapping[str, float]) -> None:
@@ -247,12 +237,10 @@ class Learner:
         """
         if self.optimizer is None:
             raise ValueError("nothing trains in this run, so nothing of it can be changed")
-        moment, decay = self.moment(epoch), self.choice.weight_decay
-        self.strategy = steered(self.model, self.strategy, change, moment)
+        self.thawing = steered(self.thawing, change, epoch)
         self.rates = self.rates.changed(change)
-        self.weights.add(
-            steer(self.model, self.strategy, self.optimizer, self.rates, decay, moment)
-        )
+        steer(self.thawing, self.optimizer, self.rates, self.choice.weight_decay, epoch)
+        self.weights.add(self.thawing.trained)
 
     def go_back(self) -> None:
         """Make the weights what they were when they were kept, or when the run began."""

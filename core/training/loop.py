@@ -17,8 +17,8 @@ from core.frozen.prefix import Prefix, bytes_of
 from core.frozen.processes import ALONE, Processes
 from core.model.evaluation import TaskScores
 from core.model.model import MultiTaskModel
-from core.strategy.scenario import Scenario
 from core.strategy.strategy import Part
+from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import torch_threads
 from core.task import Example
 from core.training.checkpoint import read_checkpoint, write_checkpoint
@@ -40,13 +40,13 @@ from core.training.resuming import RunProgress, broken_if_lacking, check_identit
 from core.training.snapshots import Snapshots
 from core.training.steering import Change, Steering, change_of
 from core.training.targets import read_targets
-from core.training.thawing import model_parts, part_sizes, rate_share
+from core.training.thawing import rate_share
 from core.training.validation import RowScores, Validation, outcome_notes
 
 
 def train(
     model: MultiTaskModel,
-    scenario: Scenario,
+    plan: ThawPlan,
     examples: Sequence[Example],
     validation: Sequence[Example],
     choice: TrainingChoice,
@@ -68,7 +68,7 @@ def train(
 
     Args:
         model: Its heads already read where they should.
-        scenario: What trains; where the heads read is the model's own.
+        plan: What trains when, of a model whose heads read where these do.
         examples: What to learn from; any may lack any label.
         validation: Held-out rows; may be empty.
         choice: Epochs, rates, batch, seed, threads.
@@ -100,11 +100,11 @@ def train(
         prefix.check_encoder(model.encoder)
     threads = processes.threads(choice.threads) if choice.threads else torch.get_num_threads()
     with torch_threads(threads):
-        run = _Training(model, scenario, examples, validation, choice, folder, processes)
-        plan = run.plan()
-        run.about = {**(about or {}), "plan": event_document(plan)}
+        run = _Training(model, plan, examples, validation, choice, folder, processes)
+        planned = run.plan()
+        run.about = {**(about or {}), "plan": event_document(planned)}
         try:
-            yield plan
+            yield planned
             # Before a checkpoint changes the weights that it is of.
             run.learner.prepare(prefix, cancelled)
             run.steering = steering
@@ -124,7 +124,7 @@ class _Training:
     def __init__(
         self,
         model: MultiTaskModel,
-        scenario: Scenario,
+        plan: ThawPlan,
         examples: Sequence[Example],
         validation: Sequence[Example],
         choice: TrainingChoice,
@@ -133,18 +133,20 @@ class _Training:
     ) -> None:
         if not examples:
             raise ValueError("there is no row to learn from")
-        self.model, self.scenario, self.choice, self.folder = model, scenario, choice, folder
+        self.model, self.choice, self.folder = model, choice, folder
         self.processes, self.rows = processes, len(examples)
         self.targets = read_targets(model, [*examples, *validation])
         self.lengths = [len(text.ids) for text in self.targets.texts]
         self.pace = Pace()
-        self.learner = Learner(model, scenario.strategy, choice, self.targets, self.rows, processes)
+        self.learner = Learner(model, plan, choice, self.targets, self.rows, processes)
         held_out = range(self.rows, len(self.lengths))
         self.validation = Validation(model, self.targets, held_out, self.learner.scorer, processes)
         self.progress = RunProgress(
             epoch_loss=dict.fromkeys(model.heads, 0.0), order=self.learner.draws.order_state()
         )
-        self.identity = run_identity(model, scenario, choice, examples, validation, processes.count)
+        self.identity = run_identity(
+            model, plan.scenario, choice, examples, validation, processes.count
+        )
         self.about: dict[str, Any] = {}
         self.kept_scores: RowScores | None = None
         self.steering: Steering | None = None
@@ -162,15 +164,12 @@ class _Training:
 
     def plan(self) -> PlanEvent:
         """Say what is about to be trained."""
-        needs, strategy = self.learner.needs(), self.scenario.strategy
+        needs, thawing = self.learner.needs(), self.learner.thawing
         size = bytes_of(needs, self.lengths, self.model.encoder.hidden)
         return PlanEvent(
-            strategy=self.scenario.name,
+            strategy=thawing.plan.scenario.name,
             read={name: head.shape.read for name, head in self.model.task_heads.items()},
-            parts=tuple(
-                (str(part), *part_sizes(self.model, strategy, part))
-                for part in model_parts(self.model)
-            ),
+            parts=tuple((str(part), *thawing.sizes(part)) for part in thawing.plan.parts),
             steps=self.steps,
             rows=self.rows,
             validation_rows=len(self.validation),
@@ -191,7 +190,7 @@ class _Training:
         """Train until the last epoch, or until validation stops improving."""
         now = self.progress
         if self.snapshots is not None:
-            start = self.learner.start(now.epoch)
+            start = self.learner.plan.starts[now.epoch]
             self.snapshots.validate(start)
             yield self.snapshots.take(now.epoch, now.step, start)
         if not self.learner.optimizer:
@@ -299,7 +298,7 @@ class _Training:
             encoder_rate=self.learner.rates.encoder,
             head_rate=self.learner.rates.heads,
             training=self.learner.parts_training(epoch),
-            prefix=self.learner.start(epoch),
+            prefix=self.learner.plan.starts[epoch],
             again=again,
         )
 
@@ -334,7 +333,7 @@ class _Training:
 
     def _start_before(self) -> int | None:
         # What the last epoch froze is still as it was: nothing below it has moved since.
-        return self.learner.start(max(0, self.progress.epoch - 1))
+        return self.learner.plan.starts[max(0, self.progress.epoch - 1)]
 
     def _validation_scores(self) -> RowScores:
         start = self._start_before()
@@ -355,8 +354,8 @@ class _Training:
             scores = self.kept_scores or self._validation_scores()  # a resumed run kept none
             judged = self.validation.judged(scores)
             if self.learner.optimizer:
-                trains = self.learner.strategy.trains
-                some = {name: each for name, each in judged.items() if trains(Part(task=name))}
+                trained = self.learner.plan.trained
+                some = {name: each for name, each in judged.items() if Part(task=name) in trained}
                 notes = outcome_notes(some, self.validation.losses(scores))
             self.validation.calibrate(scores)
         self.learner.merge()
@@ -393,7 +392,7 @@ class _Training:
             check_identity(self.folder, self.identity, document["run"])
             for each in document.get("changes", []):
                 now.step, now.epoch = int(each["step"]), int(each["epoch"])
-                yield self._steer(change_of(each, model_parts(self.model)), again=True)
+                yield self._steer(change_of(each, self.learner.plan.parts), again=True)
             now.load(document)
             self.learner.load(tensors, kept=bool(now.kept_epoch))
             self.learner.draws.load_order_state(now.order)

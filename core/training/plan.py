@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.strategy.strategy import Moment, Part, Strategy
+from core.strategy.strategy import Part
+from core.strategy.thaw_plan import ThawPlan
 from core.training.events import PlanEvent, event_document
 from core.training.run import Run
-from core.training.thawing import model_parts
 
 FROZEN, TRAINED, PARTLY, UNUSED = "frozen", "trains", "partly", "unused"
 """The states of a part. Of one that trains partly some weights do, as its biases or adapters."""
@@ -26,7 +26,7 @@ def plan_document(run: Run, event: PlanEvent) -> dict[str, Any]:
     """
     document = event_document(event)
     strategy, choice = run.scenario.strategy, run.choice
-    parts = zip(document["parts"], model_parts(run.model), strict=True)
+    parts = zip(document["parts"], run.thaw.parts, strict=True)
     document["parts"] = [{**each, **_part_facts(run, part, each)} for each, part in parts]
     return document | {
         "does": strategy.does,
@@ -70,22 +70,17 @@ class PartState:
     share: float = 0.0
 
 
-def part_state(
-    strategy: Strategy, part: Part, sizes: tuple[int, int], *, epochs: int, top: int
-) -> PartState:
+def part_state(plan: ThawPlan, part: Part, sizes: tuple[int, int]) -> PartState:
     """Tell what becomes of a part.
 
     Args:
-        strategy: What trains.
+        plan: What trains; layers above those that a head reads are not used.
         part: Which part.
         sizes: How many of its weights ever train, and how many it has.
-        epochs: How many are planned.
-        top: The highest layer that a head reads; those above are not used.
     """
-    if part.layer is not None and part.layer > top:
+    if part.layer is not None and part.layer > plan.top:
         return PartState(state=UNUSED)
-    moments = [Moment(epoch=epoch, epochs=epochs, top=top) for epoch in range(epochs)]
-    shares = [strategy.rate(part, moment) for moment in moments]
+    shares = plan.shares[part][: plan.epochs]
     first = next((epoch for epoch, share in enumerate(shares, 1) if share > 0), None)
     trained, every = sizes
     if first is None or not trained:
@@ -98,8 +93,7 @@ def _part_facts(run: Run, part: Part, counted: Mapping[str, Any]) -> dict[str, A
     """Give a part's state, its full learning rate, and the first epoch that it trains in."""
     strategy, choice = run.scenario.strategy, run.choice
     sizes = counted["trainable"], counted["parameters"]
-    top = run.model.highest_read
-    found = part_state(strategy, part, sizes, epochs=choice.epochs, top=top)
+    found = part_state(run.thaw, part, sizes)
     full = (
         choice.head_rate or strategy.head_rate
         if part.layer is None

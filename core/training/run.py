@@ -23,14 +23,15 @@ from core.model.model import MultiTaskModel, default_shapes
 from core.model.model_folder import Saved, save_model
 from core.model.prediction import predict
 from core.strategy.scenario import AUTO, Scenario
-from core.strategy.strategy import Part, lowest_read
+from core.strategy.strategy import lowest_read
+from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import machine_name, versions
 from core.task import Example, Task
 from core.training.checkpoint import RUN_FILES
 from core.training.events import ChangeEvent, DoneEvent, Event, PlanEvent, event_document
 from core.training.loop import train
 from core.training.steering import Steering
-from core.training.thawing import model_parts, part_parameters
+from core.training.thawing import part_parameters
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 """What the weights of a run depend on."""
@@ -81,6 +82,7 @@ class Run:
 
     Attributes:
         model: What trains, in place; whole and calibrated once `train` has ended.
+        thaw: What trains when.
         scenario: What trains, as it was asked for.
         choice: Epochs, rates, batch, seed, threads.
         rows: What it learns from, and validates on.
@@ -95,25 +97,22 @@ class Run:
         dataset: Dataset,
         rows: DealtRows,
         encoder: Encoder,
-        scenario: Scenario,
+        plan: ThawPlan,
         choice: TrainingChoice,
-        read: dict[str, int | str],
         processes: Processes = ALONE,
     ) -> None:
         self.processes = processes
-        self.dataset, self.rows, self.scenario, self.choice = dataset, rows, scenario, choice
-        self.read = read
+        self.dataset, self.rows, self.thaw, self.choice = dataset, rows, plan, choice
+        self.scenario, self.read = plan.scenario, dict(plan.read)
         self.base = encoder.fingerprint()
         with torch.random.fork_rng(devices=[]):  # a caller's own draws stay as they were
             torch.manual_seed(choice.seed)
-            self.model = MultiTaskModel(encoder, default_shapes(encoder, dataset.tasks, read))
+            self.model = MultiTaskModel(encoder, default_shapes(encoder, dataset.tasks, plan.read))
         self.model.to(encoder.device)
         self.notes = list(rows.notes)
-        if not scenario.strategy.trains_heads:
+        if not plan.strategy.trains_heads:
             self.notes.append("nothing trains: the heads are initial ones and predict by chance")
-        highest = self.model.highest_read
-        parts = [Part(layer=layer) for layer in range(highest + 1)]
-        self._parts = [part for part in parts if scenario.strategy.trains(part)]
+        self._parts = [part for part in plan.trained if part.layer is not None]
         self._before = {n: w.detach().clone() for n, w in self._trained_weights().items()}
         self._changes: list[ChangeEvent] = []
         self._plan: PlanEvent | None = None
@@ -132,7 +131,7 @@ class Run:
         if change.refused:
             return
         self._changes.append(change)
-        for part in model_parts(self.model):
+        for part in self.thaw.parts:
             if part.layer is not None and str(part) in change.training and part not in self._parts:
                 self._parts.append(part)
                 weights = part_parameters(self.model, part)
@@ -176,7 +175,7 @@ class Run:
         }
         events = train(
             self.model,
-            self.scenario,
+            self.thaw,
             training,
             validation,
             self.choice,
@@ -323,7 +322,8 @@ def begin_run(
             cancelled=cancelled,
         )
     )
-    return Run(dataset, rows, encoder, scenario, choice, read, processes)
+    plan = ThawPlan(scenario=scenario, read=read, layers=encoder.layers, epochs=choice.epochs)
+    return Run(dataset, rows, encoder, plan, choice, processes)
 
 
 def expected_predictions(model: MultiTaskModel) -> list[dict[str, Any]]:

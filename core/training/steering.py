@@ -4,13 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import torch
-from torch import nn
-
 from core.config import TrainingChoice
-from core.model.model import MultiTaskModel
 from core.strategy.strategy import Moment, Part, Strategy
-from core.training.thawing import add_to_optimizer, model_parts, part_weights, thaw
+from core.training.adamw import AdamW
+from core.training.thawing import Thawing, add_to_optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,41 +139,43 @@ class Steered(Strategy):
         return self.base.takes(weight)
 
 
-def steered(model: MultiTaskModel, strategy: Strategy, change: Change, moment: Moment) -> Strategy:
-    """Give the strategy that a change makes of another.
+def steered(thawing: Thawing, change: Change, epoch: int) -> Thawing:
+    """Give what a change makes of what trains.
 
     Args:
-        model: What trains.
-        strategy: What trains of it now.
+        thawing: What trains now.
         change: What is to be thawed and frozen.
-        moment: When.
+        epoch: Epochs done.
 
     Returns:
-        The same strategy where no part changes.
+        The same where no part changes.
 
     Raises:
         ValueError: If a part never runs, has nothing to train, or is already what it is to be.
     """
     if not change.thawed and not change.frozen:
-        return strategy
-    before = strategy if isinstance(strategy, Steered) else Steered(base=strategy)
+        return thawing
+    plan = thawing.plan
+    before = plan.strategy if isinstance(plan.strategy, Steered) else Steered(base=plan.strategy)
     after = replace(
         before,
         thawed=before.thawed | frozenset(change.thawed),
         frozen=before.frozen - frozenset(change.thawed) | frozenset(change.frozen),
     )
+    planned = replace(plan, scenario=replace(plan.scenario, strategy=after))
+    found = Thawing(thawing.model, planned)
     for part in (*change.thawed, *change.frozen):
-        if part.layer is not None and part.layer > model.highest_read:
+        if part.layer is not None and part.layer > plan.top:
             raise ValueError(
-                f"{part} is above layer {model.highest_read}, the highest that a head reads: it "
+                f"{part} is above layer {plan.top}, the highest that a head reads: it "
                 "never runs, so there is nothing to thaw"
             )
-        if (before.rate(part, moment) > 0) == (part in change.thawed):
+        if (plan.shares[part][epoch] > 0) == (part in change.thawed):
             state = "trains" if part in change.thawed else "is frozen"
             raise ValueError(f"{part} {state} already")
-        if not part_weights(model, after, part):
-            raise ValueError(f"{part} has no weight that {strategy.name} would train")
-    return after
+        if not found.weights[part]:
+            raise ValueError(f"{part} has no weight that {after.name} would train")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,33 +203,24 @@ class Rates:
 
 
 def steer(
-    model: MultiTaskModel,
-    strategy: Strategy,
-    optimizer: torch.optim.Optimizer,
-    rates: Rates,
-    weight_decay: float,
-    moment: Moment,
-) -> dict[str, nn.Parameter]:
-    """Make an optimiser and a model do what a changed strategy and changed rates say.
+    thawing: Thawing, optimizer: AdamW, rates: Rates, weight_decay: float, epoch: int
+) -> None:
+    """Make an optimiser and a model do what a changed plan and changed rates say.
 
     Weights that were never to train until now are added to the optimiser, with moments of their
     own that begin at nothing.
-
-    Returns:
-        The weights that ever train, by name.
     """
     known = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    for part in model_parts(model):
-        weights = part_weights(model, strategy, part)
+    for part, weights in thawing.weights.items():
         new = [weight for weight in weights.values() if id(weight) not in known]
-        if strategy.trains(part) and new and (part.layer or 0) <= model.highest_read:
+        if new:
             rate = rates.heads if part.layer is None else rates.encoder
             add_to_optimizer(optimizer, new, part, rate, weight_decay)
     for group in optimizer.param_groups:
         part_of = group.get("part")
         heads = part_of is None or part_of.layer is None
         group["full_lr"] = rates.heads if heads else rates.encoder
-    return thaw(model, strategy, moment)
+    thawing.thaw(epoch)
 
 
 def change_in_words(change: Mapping[str, Any], refused: str = "") -> str:

@@ -1,7 +1,7 @@
-"""What a strategy reaches in a model: its weights, their modes, rates and optimiser."""
+"""What a thaw plan reaches in a model: its weights, their modes, rates and optimiser."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,14 +10,25 @@ from torch import nn
 from core.config import TrainingChoice
 from core.encoder.adapters import adapter_weights
 from core.model.model import MultiTaskModel
-from core.strategy.strategy import Moment, Part, Strategy, parts_of
+from core.strategy.scenario import Scenario
+from core.strategy.strategy import Part, parts_of
+from core.strategy.thaw_plan import ThawPlan
 from core.training.adamw import AdamW
 
 LAST_NORMS = ("norm", "final_norm")
 """What families call a norm that follows their last layer."""
 
+Weights = dict[str, nn.Parameter]
+"""By name."""
 
-def part_parameters(model: MultiTaskModel, part: Part) -> dict[str, nn.Parameter]:
+
+def plan_for(model: MultiTaskModel, scenario: Scenario, epochs: int) -> ThawPlan:
+    """Plan a run of a model, whose heads read where they should."""
+    read = {name: head.shape.read for name, head in model.task_heads.items()}
+    return ThawPlan(scenario=scenario, read=read, layers=model.encoder.layers, epochs=epochs)
+
+
+def part_parameters(model: MultiTaskModel, part: Part) -> Weights:
     """List a part's weights by name.
 
     What lies beside the layers belongs to the embeddings, as MPNet's shared position bias does;
@@ -46,77 +57,93 @@ def model_parts(model: MultiTaskModel) -> list[Part]:
     return parts_of(model.encoder.layers, [task.name for task in model.tasks])
 
 
-def trained_parts(model: MultiTaskModel, strategy: Strategy) -> list[Part]:
-    """List the parts that ever train: not those above the highest layer read, which never run."""
-    highest = model.highest_read
-    return [
-        part
-        for part in model_parts(model)
-        if strategy.trains(part) and (part.layer is None or part.layer <= highest)
-    ]
-
-
-def thaw(
-    model: MultiTaskModel, strategy: Strategy, moment: Moment | None = None
-) -> dict[str, nn.Parameter]:
-    """Let gradients reach what trains and nothing else.
+class Thawing:
+    """A thaw plan on a model, whose weights are looked up once.
 
     Args:
-        model: Whose weights.
-        strategy: What trains.
-        moment: When; None is whenever.
+        model: Whose weights; with adapters, where the strategy trains those.
+        plan: What trains of it.
 
-    Returns:
-        The weights that ever train, by name, also those that are frozen at the moment.
+    Attributes:
+        weights: By part that ever trains, those of its weights that do, by name.
     """
-    model.requires_grad_(False)
-    trained: dict[str, nn.Parameter] = {}
-    for part in trained_parts(model, strategy):
-        now = moment is None or strategy.rate(part, moment) > 0
-        for name, weight in part_weights(model, strategy, part).items():
-            weight.requires_grad_(now)
-            trained[name] = weight
-    return trained
 
+    def __init__(self, model: MultiTaskModel, plan: ThawPlan) -> None:
+        self.model, self.plan = model, plan
+        self._all = {part: part_parameters(model, part) for part in plan.parts}
+        self.weights: Mapping[Part, Weights] = {
+            part: {name: each for name, each in self._all[part].items() if plan.takes(name)}
+            for part in plan.trained
+        }
 
-def part_weights(model: MultiTaskModel, strategy: Strategy, part: Part) -> dict[str, nn.Parameter]:
-    """List the weights of a part that a strategy trains where it trains the part at all."""
-    weights = part_parameters(model, part)
-    return {name: weight for name, weight in weights.items() if strategy.takes(name)}
+    @property
+    def trained(self) -> Weights:
+        """The weights that ever train, by name, also those that are frozen at the moment."""
+        return {name: each for own in self.weights.values() for name, each in own.items()}
 
+    def sizes(self, part: Part) -> tuple[int, int]:
+        """Count the weights of a part that ever train, and all of them."""
+        every = sum(weight.numel() for weight in self._all[part].values())
+        return sum(weight.numel() for weight in self.weights.get(part, {}).values()), every
 
-def build_optimizer(
-    model: MultiTaskModel,
-    strategy: Strategy,
-    choice: TrainingChoice,
-    beside: Sequence[nn.Parameter] = (),
-) -> AdamW | None:
-    """Give AdamW every weight that will ever train; None where none does.
+    def _trains(self, part: Part, epoch: int | None) -> bool:
+        return part in self.weights and (epoch is None or self.plan.shares[part][epoch] > 0)
 
-    Each group keeps its full learning rate as `full_lr` and its part as `part`. Biases, norms and
-    other weights of one dimension do not decay.
+    def thaw(self, epoch: int | None = None) -> None:
+        """Let gradients reach what trains in an epoch, None being whenever, and nothing else."""
+        self.model.requires_grad_(False)
+        for part, own in self.weights.items():
+            for weight in own.values():
+                weight.requires_grad_(self._trains(part, epoch))
 
-    Args:
-        model: Whose weights.
-        strategy: What trains.
-        choice: Rates and decay.
-        beside: Weights that train beside the model, as a balance's do, at the heads' rate.
+    def set_modes(self, epoch: int | None = None) -> None:
+        """Put what trains into training mode: what is frozen runs without dropout."""
+        self.model.eval()
+        backbone = self.model.encoder.backbone
+        if self._trains(Part(layer=0), epoch):
+            backbone.train()  # the embeddings are what is left when each layer has its own mode
+        for number, layer in enumerate(backbone.layers(), 1):
+            layer.train(self._trains(Part(layer=number), epoch))
+        for task in self.model.tasks:
+            self.model.heads[task.name].train(self._trains(Part(task=task.name), epoch))
 
-    Source:
-        Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization (arXiv:1711.05101).
-    """
-    groups: list[dict[str, Any]] = []
-    head_rate = choice.head_rate or strategy.head_rate
-    for part in trained_parts(model, strategy):
-        encoder_rate = choice.encoder_rate or strategy.encoder_rate
-        rate = head_rate if part.layer is None else encoder_rate
-        weights = list(part_weights(model, strategy, part).values())
-        groups += _groups_of(weights, part, rate, choice.weight_decay)
-    if groups and beside:
-        groups.append({"params": list(beside), "full_lr": head_rate, "weight_decay": 0.0})
-    for group in groups:
-        group["lr"] = group["full_lr"]
-    return AdamW(groups) if groups else None
+    def modes(self, epoch: int) -> list[tuple[nn.Module, bool]]:
+        """Put each module into its mode, as `set_modes` does, and list them for `keep_modes`."""
+        self.set_modes(epoch)
+        return [(module, module.training) for module in self.model.modules()]
+
+    def optimizer(
+        self, choice: TrainingChoice, beside: Sequence[nn.Parameter] = ()
+    ) -> AdamW | None:
+        """Give AdamW every weight that will ever train; None where none does.
+
+        Each group keeps its full learning rate as `full_lr` and its part as `part`. Biases, norms
+        and other weights of one dimension do not decay.
+
+        Args:
+            choice: Rates and decay.
+            beside: Weights that train beside the model, as a balance's do, at the heads' rate.
+
+        Source:
+            Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization (arXiv:1711.05101).
+        """
+        groups: list[dict[str, Any]] = []
+        head_rate = choice.head_rate or self.plan.strategy.head_rate
+        encoder_rate = choice.encoder_rate or self.plan.strategy.encoder_rate
+        for part, own in self.weights.items():
+            rate = head_rate if part.layer is None else encoder_rate
+            groups += _groups_of(list(own.values()), part, rate, choice.weight_decay)
+        if groups and beside:
+            groups.append({"params": list(beside), "full_lr": head_rate, "weight_decay": 0.0})
+        for group in groups:
+            group["lr"] = group["full_lr"]
+        return AdamW(groups) if groups else None
+
+    def set_rates(self, optimizer: torch.optim.Optimizer, epoch: int, share: float) -> None:
+        """Give each part its learning rate in an epoch, `share` of the full one times its own."""
+        for group in optimizer.param_groups:
+            own = self.plan.shares[group["part"]][epoch] if "part" in group else 1.0
+            group["lr"] = group["full_lr"] * share * own
 
 
 def add_to_optimizer(
@@ -126,10 +153,10 @@ def add_to_optimizer(
     rate: float,
     weight_decay: float,
 ) -> None:
-    """Give an optimiser weights of a part that it did not know, in groups as `build_optimizer`'s.
+    """Give an optimiser weights of a part that it did not know, in groups as `Thawing.optimizer`'s.
 
     Args:
-        optimizer: What `build_optimizer` returned.
+        optimizer: What `Thawing.optimizer` returned.
         weights: None of which it knows.
         part: Whose they are.
         rate: Their full learning rate.
@@ -150,46 +177,6 @@ def _groups_of(
         )
         if some
     ]
-
-
-def set_rates(
-    optimizer: torch.optim.Optimizer, strategy: Strategy, moment: Moment, share: float
-) -> None:
-    """Give each part its learning rate at a moment, `share` of the full one times its own."""
-    for group in optimizer.param_groups:
-        own = strategy.rate(group["part"], moment) if "part" in group else 1.0
-        group["lr"] = group["full_lr"] * share * own
-
-
-def set_modes(model: MultiTaskModel, strategy: Strategy, moment: Moment | None = None) -> None:
-    """Put what trains into training mode: what is frozen runs without dropout.
-
-    Args:
-        model: Whose modules.
-        strategy: What trains.
-        moment: When; None is whenever.
-    """
-
-    def trains(part: Part) -> bool:
-        now = moment is None or strategy.rate(part, moment) > 0
-        return strategy.trains(part) and now
-
-    model.eval()
-    backbone = model.encoder.backbone
-    if trains(Part(layer=0)):
-        backbone.train()  # the embeddings are what is left when each layer has its own mode
-    for number, layer in enumerate(backbone.layers(), 1):
-        layer.train(trains(Part(layer=number)))
-    for task in model.tasks:
-        model.heads[task.name].train(trains(Part(task=task.name)))
-
-
-def modes_of(
-    model: MultiTaskModel, strategy: Strategy, moment: Moment
-) -> list[tuple[nn.Module, bool]]:
-    """Put each module into its mode, as `set_modes` does, and list the modes for `keep_modes`."""
-    set_modes(model, strategy, moment)
-    return [(module, module.training) for module in model.modules()]
 
 
 def keep_modes(modes: Sequence[tuple[nn.Module, bool]]) -> None:
@@ -221,26 +208,18 @@ def rate_share(step: int, steps: int, warmup: float, schedule: str = "linear") -
     return min((step + 1) / rise, (steps - step) / max(1, steps - rise), 1.0)
 
 
-def part_sizes(model: MultiTaskModel, strategy: Strategy, part: Part) -> tuple[int, int]:
-    """Count the weights of a part that ever train, and all of them."""
-    every = sum(weight.numel() for weight in part_parameters(model, part).values())
-    if part not in trained_parts(model, strategy):
-        return 0, every
-    return sum(weight.numel() for weight in part_weights(model, strategy, part).values()), every
-
-
-def planned_sizes(model: MultiTaskModel, strategy: Strategy) -> dict[Part, tuple[int, int]]:
+def planned_sizes(model: MultiTaskModel, plan: ThawPlan) -> dict[Part, tuple[int, int]]:
     """Count, part by part, the weights that would ever train and all there would be.
 
     Args:
         model: As it is before training: without the adapters that a strategy may put in.
-        strategy: What would train.
+        plan: What would train.
     """
     layers, sizes = model.encoder.backbone.layers(), dict[Part, tuple[int, int]]()
-    for part in model_parts(model):
-        trained, every = part_sizes(model, strategy, part)
-        rank = strategy.adapter_rank
-        if rank is not None and part.layer and part.layer <= model.highest_read:
+    thawing, rank = Thawing(model, plan), plan.strategy.adapter_rank
+    for part in plan.parts:
+        trained, every = thawing.sizes(part)
+        if rank is not None and part.layer and part.layer <= plan.top:
             added = adapter_weights(layers[part.layer - 1], rank)
             trained, every = added, every + added
         sizes[part] = trained, every

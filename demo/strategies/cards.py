@@ -73,20 +73,21 @@ def letters(scenario: "Scenario", layers: int, tasks: Sequence[str], top: int) -
         tasks: The tasks there are.
         top: The highest layer that a head reads.
     """
-    from core.strategy.strategy import Moment, Part
+    from core.strategy.strategy import Part
+    from core.strategy.thaw_plan import ThawPlan
 
-    strategy = scenario.strategy
-    start = Moment(epoch=0, epochs=strategy.epochs, top=top)
-    whole = strategy.takes("layer.weight")  # a matrix trains where its part does
+    read, epochs = dict.fromkeys(tasks, top), scenario.strategy.epochs
+    plan = ThawPlan(scenario=scenario, read=read, layers=layers, epochs=epochs)
+    whole = plan.takes("layer.weight")  # a matrix trains where its part does
 
     def letter(part: Part) -> str:
         if part.layer is not None and part.layer > top:
             return "n"
-        if not strategy.trains(part):
+        if part not in plan.trained:
             return "f"
         if part.layer is not None and not whole:
             return "p"
-        return "t" if strategy.rate(part, start) > 0 else "l"
+        return "t" if plan.shares[part][0] > 0 else "l"
 
     heads = {letter(Part(task=task)) for task in tasks}
     head = "p" if len(heads) > 1 else "".join(heads)

@@ -80,20 +80,21 @@ def strip_view(network: Network, scenario: "Scenario", epochs: int | None = None
         epochs: For how many; None for the strategy's own most, which is said then.
     """
     from core.model.model import MultiTaskModel, default_shapes
+    from core.strategy.thaw_plan import ThawPlan
     from core.training.plan import part_state
     from core.training.thawing import planned_sizes
 
     read = network.read(scenario)
     model = MultiTaskModel(network.encoder, default_shapes(network.encoder, network.tasks, read))
-    sizes, strategy = planned_sizes(model, scenario.strategy), scenario.strategy
-    top = model.highest_read
-    told = _counted(sizes, top, network.layers)
+    strategy, most = scenario.strategy, epochs or scenario.strategy.epochs
+    plan = ThawPlan(scenario=scenario, read=read, layers=network.layers, epochs=most)
+    sizes = planned_sizes(model, plan)
+    told = _counted(sizes, plan.top, network.layers)
     if epochs is None and any(trained for trained, _ in sizes.values()):
         told += f" At most {plural(strategy.epochs, 'epoch')} unless you say otherwise."
-    epochs = epochs or strategy.epochs
     blocks = []
     for part, (trained, every) in sizes.items():
-        found = part_state(strategy, part, (trained, every), epochs=epochs, top=top)
+        found = part_state(plan, part, (trained, every))
         blocks.append(
             {
                 "part": str(part),
@@ -111,7 +112,7 @@ def strip_view(network: Network, scenario: "Scenario", epochs: int | None = None
         "title": title_of(scenario),
         "does": strategy.does,
         "layers": network.layers,
-        "top": top,
+        "top": plan.top,
         "read": scenario.read,
         "readOf": read,
         "pooling": "mean pooling" if any(t.kind == "sentence" for t in network.tasks) else TOKENS,

@@ -40,10 +40,10 @@ from core.data.near_duplicates import groups_of  # noqa: E402
 from core.data.splits import iterative_folds, sample_rows  # noqa: E402
 from core.encoder.encoder import load_encoder  # noqa: E402
 from core.frozen.prefix import Needs, Prefix, prefix_of  # noqa: E402
-from core.frozen.scoring import Scorer, needs_from, needs_of, start_layer  # noqa: E402
+from core.frozen.scoring import Scorer, needs_of  # noqa: E402
 from core.measures.metrics import wilson_interval  # noqa: E402
 from core.strategy.scenario import parse_strategy  # noqa: E402
-from core.strategy.strategy import Moment  # noqa: E402
+from core.strategy.thaw_plan import ThawPlan  # noqa: E402
 from core.task import Task  # noqa: E402
 from core.training.run import Run  # noqa: E402
 from tests.made_runs import folded_runs  # noqa: E402
@@ -91,13 +91,8 @@ class Sampler:
         for name in STRATEGIES:
             run = self._run(name, DealtRows(training=self.data.examples[:1], validation=(),
                                             notes=()), 0)  # fmt: skip
-            needs |= needs_of(run.model, run.scenario.strategy, EPOCHS)
-            needs |= needs_from(run.model, self._start(run))
+            needs |= needs_of(run.model, run.thaw.starts)
         self.prefix.compute(needs)
-
-    def _start(self, run: Run) -> int | None:
-        moment = Moment(epoch=0, epochs=EPOCHS, top=run.model.highest_read)
-        return start_layer(run.model, run.scenario.strategy, moment)
 
     def _run(self, name: str, rows: DealtRows, seed: int) -> Run:
         encoder = load_encoder("minilm", threads=1)
@@ -105,7 +100,8 @@ class Sampler:
         layer = encoder.layers if scenario.read is None else scenario.read
         choice = TrainingChoice(epochs=EPOCHS, patience=EPOCHS, batch=BATCH, seed=seed, threads=1)
         read: dict[str, int | str] = dict.fromkeys(TASKS, layer)
-        return Run(self.data, rows, encoder, scenario, choice, read)
+        plan = ThawPlan(scenario=scenario, read=read, layers=encoder.layers, epochs=EPOCHS)
+        return Run(self.data, rows, encoder, plan, choice)
 
     def right(
         self, name: str, learned: Sequence[int], tested: Sequence[int], seed: int
@@ -124,7 +120,7 @@ class Sampler:
         with torch.no_grad():
             for first in range(0, len(tested), 64):
                 places = range(first, min(first + 64, len(tested)))
-                scores = scorer.scores(places, self._start(run))
+                scores = scorer.scores(places, run.thaw.starts[0])
                 for task in self.data.tasks:
                     said = [task.labels[best] for best in scores[task.name].argmax(dim=1)]
                     true = [self.data.examples[tested[at]].labels[task.name] for at in places]

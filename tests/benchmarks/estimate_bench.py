@@ -21,7 +21,7 @@ import torch
 
 from core.comparison.choice import ComparisonChoice
 from core.comparison.comparison import compare
-from core.comparison.cost import highest_read, measure_steps
+from core.comparison.cost import measure_steps
 from core.comparison.events import ComparisonPlan, RunFinished
 from core.comparison.folds import compared_data
 from core.comparison.shared import Prepared, Setting
@@ -31,6 +31,7 @@ from core.config import DataChoice, EncoderChoice, TrainingChoice
 from core.data.dataset import Dataset, read_dataset
 from core.encoder.encoder import load_encoder
 from core.strategy.scenario import parse_strategy
+from core.strategy.thaw_plan import ThawPlan
 from core.training.estimate import Estimates
 from demo.train.example import shipped_similarity
 from demo.train.sessions import DONE, OVER, Sessions
@@ -136,15 +137,14 @@ def compared_here(data: Dataset, names: Sequence[str], choice: TrainingChoice) -
     for name in names:
         scenario = parse_strategy(name, layers, tasks)
         read = dict.fromkeys(tasks, layers if scenario.read is None else scenario.read)
-        said = measured.seconds(scenario.strategy, highest_read(read, layers), deal, choice)
+        plan = ThawPlan(scenario=scenario, read=read, layers=layers, epochs=choice.epochs)
+        said = measured.seconds(plan, deal, choice.batch)
         job = Job(
-            scenario=scenario,
+            plan=plan,
             deal=deal,
-            read=read,
             choices=(choice,),
             profile_seconds=0.0,
             prefix=Prepared(folder=None, seconds=0.0),
-            tasks=tasks,
             measure=False,
             retention=None,
             folder=None,

@@ -32,7 +32,7 @@ from core.knowledge.probe import load_probe  # noqa: E402
 from core.model.evaluation import score_labels  # noqa: E402
 from core.model.prediction import predict  # noqa: E402
 from core.strategy.scenario import parse_strategy  # noqa: E402
-from core.strategy.strategy import frozen_depth  # noqa: E402
+from core.strategy.thaw_plan import ThawPlan  # noqa: E402
 from core.training.run import Run  # noqa: E402
 
 KEPT = ROOT / "docs/figures/forgetting.jsonl"
@@ -73,7 +73,9 @@ def run(dataset: Dataset, strategy: str, rate: str, seed: int) -> dict[str, Any]
     scenario = parse_strategy(strategy, encoder.layers)
     examples = tuple(dataset.examples[row] for row in learned)
     yardstick = Yardstick(load_probe(), [each.text for each in examples], encoder.tokenizer)
-    depth = frozen_depth(scenario.strategy, encoder.layers)
+    read: dict[str, int | str] = {task.name: encoder.layers for task in dataset.tasks}
+    plan = ThawPlan(scenario=scenario, read=read, layers=encoder.layers, epochs=EPOCHS)
+    depth = plan.depth
     prefix = prefix_of(encoder, yardstick.ids)
     if depth is None or depth < encoder.layers:
         prefix.compute(yardstick.needs(encoder.layers, [depth]))
@@ -81,8 +83,7 @@ def run(dataset: Dataset, strategy: str, rate: str, seed: int) -> dict[str, Any]
         epochs=EPOCHS, batch=BATCH, seed=seed, encoder_rate=float(rate), threads=1
     )
     rows = DealtRows(training=examples, validation=(), notes=())
-    read: dict[str, int | str] = {task.name: encoder.layers for task in dataset.tasks}
-    training = Run(dataset, rows, encoder, scenario, choice, read)
+    training = Run(dataset, rows, encoder, plan, choice)
     for _ in training.train():
         pass
     retention = yardstick.measure(encoder, prefix, depth, seed=seed)

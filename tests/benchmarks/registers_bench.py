@@ -35,6 +35,7 @@ from core.shipped import CHOICE, STRATEGY, initial_model  # noqa: E402
 from core.strategy.scenario import parse_strategy  # noqa: E402
 from core.task import SHIPPED_TASKS, Task  # noqa: E402
 from core.training.loop import train  # noqa: E402
+from core.training.thawing import plan_for  # noqa: E402
 
 KEPT = ROOT / "docs/figures/registers.jsonl"
 TABLES = ROOT / "docs/figures/registers.md"
@@ -79,7 +80,7 @@ def tuned(
     model = initial_model(scenario, seed)
     training = [row.example for row in others if row.split != "validation"]
     validation = [row.example for row in others if row.split == "validation"]
-    for _ in train(model, scenario, training, validation, choice):
+    for _ in train(model, plan_for(model, scenario, choice.epochs), training, validation, choice):
         pass
     found = predict(model, [row.text for row in held_out])
     scores: dict[str, float] = {}

@@ -31,6 +31,7 @@ from core.strategy.scenario import parse_strategy  # noqa: E402
 from core.strategy.strategies import Heads, Lower  # noqa: E402
 from core.task import Example  # noqa: E402
 from core.training.loop import train  # noqa: E402
+from core.training.thawing import plan_for  # noqa: E402
 from tests.benchmarks.train_session import (  # noqa: E402
     Rows,
     Session,
@@ -56,7 +57,14 @@ def train_with_thaw(session: Session, rows: Rows, base: Encoder) -> Timed:
         torch.manual_seed(seed)
         model = MultiTaskModel(encoder, default_shapes(encoder, rows.tasks, {}))
         choice = learning_choice(session, seed)
-        for _ in train(model, scenario, rows.training, rows.held_out, choice, prefix=prefix):
+        for _ in train(
+            model,
+            plan_for(model, scenario, choice.epochs),
+            rows.training,
+            rows.held_out,
+            choice,
+            prefix=prefix,
+        ):
             pass
         timed.seconds.append(time.perf_counter() - start)
         timed.predict.append(lambda given, model=model: labels_of(model, given))

@@ -27,6 +27,7 @@ from core.comparison.work import Job, Step
 from core.config import EncoderChoice, TrainingChoice
 from core.encoder.encoder import CancelledError
 from core.strategy.scenario import parse_strategy
+from core.strategy.thaw_plan import ThawPlan
 from tests.core.comparison.test_comparison import choice_of, rows
 
 
@@ -55,15 +56,13 @@ def wanted(name: str, seed: int = 0) -> WantedRun:
 
 def job_of(setting: Setting, run: WantedRun, epochs: int) -> Job:
     """Give a run's job, as the loop sends it."""
-    names = tuple(task.name for task in setting.data.dataset.tasks)
+    read = {task.name: 3 for task in setting.data.dataset.tasks}
     return Job(
-        scenario=run.scenario,
+        plan=ThawPlan(scenario=run.scenario, read=read, layers=3, epochs=epochs),
         deal=setting.data.deal(run.seed),
-        read=dict.fromkeys(names, 3),
         choices=(TrainingChoice(epochs=epochs, batch=4, threads=1),),
         profile_seconds=0.0,
         prefix=Prepared(folder=None, seconds=0.0),
-        tasks=names,
         measure=False,
         retention=None,
         folder=None,

@@ -119,14 +119,16 @@ def test_rates_to_choose_from_lie_around_a_strategys_own(tmp_path: Path) -> None
     schedule = schedule_of(tmp_path, choice)
     heads, full = choice.strategies
     for seed in (0, 1):
-        found = schedule.choices(WantedRun(scenario=heads, seed=seed))
+        plan = schedule.thaw_plan(heads, schedule.read(heads, seed).layers)
+        found = schedule.choices(WantedRun(scenario=heads, seed=seed), plan)
         tuned = heads.strategy.head_rate
         assert [each.head_rate for each in found] == pytest.approx([tuned, tuned / 3, tuned * 3])
         assert {each.seed for each in found} == {seed}
         assert {each.epochs for each in found} == {heads.strategy.epochs}
         assert {each.patience for each in found} == {heads.strategy.patience}
     own = full.strategy.encoder_rate
-    tried = [each.encoder_rate for each in schedule.choices(WantedRun(scenario=full, seed=0))]
+    plan = schedule.thaw_plan(full, schedule.read(full, 0).layers)
+    tried = [each.encoder_rate for each in schedule.choices(WantedRun(scenario=full, seed=0), plan)]
     assert tried == pytest.approx([own, own / 3, own * 3])
 
 

@@ -29,6 +29,7 @@ from core.data.dataset import read_dataset
 from core.data.dealing import DealtRows
 from core.encoder.encoder import load_encoder
 from core.strategy.scenario import parse_strategy
+from core.strategy.thaw_plan import ThawPlan
 from core.training.run import Run
 from tests.core.conftest import labelled_rows, write_rows, write_spans
 
@@ -55,19 +56,29 @@ def setting(data: ComparedData, tiny: str, tmp_path: Path) -> Setting:
     )
 
 
-def job_of(setting: Setting, strategy: str, *choices: TrainingChoice, **given: object) -> Job:
+def job_of(
+    setting: Setting,
+    strategy: str,
+    *choices: TrainingChoice,
+    read: Mapping[str, int | str] | None = None,
+    **given: object,
+) -> Job:
     plain: dict[str, Any] = {
         "deal": setting.data.deal(0),
-        "read": {"kind": 3, "names": 3},
         "profile_seconds": 0.0,
         "prefix": NOTHING,
-        "tasks": ("kind", "names"),
         "measure": False,
         "retention": None,
         "folder": None,
     }
-    scenario = parse_strategy(strategy, 3)
-    return Job(scenario=scenario, choices=choices or (CHOICE,), **(plain | given))
+    choices = choices or (CHOICE,)
+    plan = plan_of(strategy, read or {"kind": 3, "names": 3}, choices[0].epochs)
+    return Job(plan=plan, choices=choices, **(plain | given))
+
+
+def plan_of(strategy: str, read: Mapping[str, int | str], epochs: int = 2) -> ThawPlan:
+    """Plan a run of a strategy on an encoder of three layers."""
+    return ThawPlan(scenario=parse_strategy(strategy, 3), read=read, layers=3, epochs=epochs)
 
 
 def done(setting: Setting, job: Job) -> FinishedRun | Failed:
@@ -202,7 +213,7 @@ def test_the_seconds_of_a_run_are_its_prefix_its_profile_and_its_steps(setting: 
     deal = setting.data.deal(0)
     rows = (*deal.training, *deal.validation)
     job = job_of(setting, "lower:1@2", read={"kind": 2, "names": 2}, profile_seconds=5.0)
-    asked = PrefixJob(scenario=job.scenario, read=job.read, epochs=2, rows=rows, tasks=job.tasks)
+    asked = PrefixJob(plan=job.plan, rows=rows)
     prepared = shared.answer(asked)
     half = shared.answer(replace(asked, rows=rows[::2]))
     assert isinstance(prepared, Prepared)
@@ -222,8 +233,8 @@ def test_layers_cost_the_same_where_the_embeddings_were_asked_for_first(setting:
     shared, rows = _Shared(setting), setting.data.deal(0).training
     found = []
     for strategy, layer in (("heads", 0), ("heads", 3), ("heads", 2)):
-        scenario, read = parse_strategy(strategy, 3), {"kind": layer, "names": layer}
-        asked = PrefixJob(scenario=scenario, read=read, epochs=2, rows=rows, tasks=tuple(read))
+        read: dict[str, int | str] = {"kind": layer, "names": layer}
+        asked = PrefixJob(plan=plan_of(strategy, read), rows=rows)
         prepared = shared.answer(asked)
         assert isinstance(prepared, Prepared)
         found.append(prepared.seconds)
@@ -231,7 +242,7 @@ def test_layers_cost_the_same_where_the_embeddings_were_asked_for_first(setting:
 
 
 def test_a_run_of_one_task_has_no_other(setting: Setting) -> None:
-    found = finished(setting, job_of(setting, "heads", read={"kind": 3}, tasks=("kind",)))
+    found = finished(setting, job_of(setting, "heads", read={"kind": 3}))
     assert set(found.held_out.tasks) == set(found.record.scores) == {"kind"}
 
 
@@ -241,9 +252,8 @@ def test_strategies_of_a_seed_begin_with_the_same_heads_and_other_seeds_with_oth
     rows = DealtRows(training=data.dataset.examples, validation=(), notes=())
 
     def heads(strategy: str, seed: int) -> torch.Tensor:
-        scenario, choice = parse_strategy(strategy, 3), replace(CHOICE, seed=seed)
-        encoder = load_encoder(tiny, threads=1)
-        run = Run(data.dataset, rows, encoder, scenario, choice, {"kind": 3, "names": 3})
+        plan, encoder = plan_of(strategy, {"kind": 3, "names": 3}), load_encoder(tiny, threads=1)
+        run = Run(data.dataset, rows, encoder, plan, replace(CHOICE, seed=seed))
         return torch.cat([weight.detach().reshape(-1) for weight in run.model.heads.parameters()])
 
     first = heads("heads", 0)

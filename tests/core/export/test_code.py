@@ -25,10 +25,9 @@ from core.model.heads import HeadShape
 from core.model.model import MultiTaskModel
 from core.strategy.scenario import parse_strategy
 from core.task import Task
-from core.training.loop import train
 from tests.core.strategy.test_every_strategy import has_no_true_gradient
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES
+from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, train
 
 Folder = Callable[[str], Path]
 SENTENCES = (KIND, MOOD)

@@ -21,9 +21,8 @@ from core.model.model_folder import CARD, ENCODER, HEADS, Saved, load_model, sav
 from core.model.prediction import predict
 from core.strategy.scenario import parse_strategy
 from core.task import Task
-from core.training.loop import train
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, TRAINED_FAMILIES, tiny_model
+from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, TRAINED_FAMILIES, tiny_model, train
 
 Folder = Callable[[str], Path]
 TEXTS = [each.text for each in EXAMPLES]

@@ -20,10 +20,9 @@ from core.strategy.strategy import Moment, Part
 from core.task import Example
 from core.training.checkpoint import has_checkpoint
 from core.training.events import CheckpointEvent, EvaluationEvent, Event, PlanEvent, StepEvent
-from core.training.loop import train
 from core.training.thawing import model_parts, part_parameters
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, TRAINED_FAMILIES, tiny_model
+from tests.tiny_tasks import EXAMPLES, TRAINED_FAMILIES, tiny_model, train
 
 Folder = Callable[[str], Path]
 CHOICE = TrainingChoice(epochs=4, batch=4, threads=1, checkpoint_every=3, patience=9)

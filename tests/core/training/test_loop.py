@@ -27,11 +27,10 @@ from core.training.events import (
     PlanEvent,
     StepEvent,
 )
-from core.training.loop import train
 from core.training.targets import read_targets
-from core.training.thawing import build_optimizer, rate_share, set_modes, thaw
+from core.training.thawing import Thawing, plan_for, rate_share
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, TRAINED_FAMILIES, tiny_model
+from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, TRAINED_FAMILIES, tiny_model, train
 
 Folder = Callable[[str], Path]
 SHORT = TrainingChoice(epochs=2, batch=4, threads=1)
@@ -74,8 +73,9 @@ def without_a_store(
     """Train as plainly as can be: each step runs the whole network on padded texts."""
     scenario = parse_strategy(strategy, model.encoder.layers)
     targets = read_targets(model, EXAMPLES)
-    trained = thaw(model, scenario.strategy)
-    optimizer = build_optimizer(model, scenario.strategy, choice)
+    thawing = Thawing(model, plan_for(model, scenario, choice.epochs))
+    thawing.thaw()
+    trained, optimizer = thawing.trained, thawing.optimizer(choice)
     assert optimizer is not None
     lengths = [len(text.ids) for text in targets.texts]
     draws = Draws(choice.seed, torch.device("cpu"))
@@ -83,7 +83,7 @@ def without_a_store(
     found = []
     for _ in range(choice.epochs):
         for rows in draws.batches(lengths, choice.batch):
-            set_modes(model, scenario.strategy)
+            thawing.set_modes()
             share = rate_share(len(found), steps, choice.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = group["full_lr"] * share

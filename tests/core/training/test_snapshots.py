@@ -9,9 +9,8 @@ from core.model.evaluation import read_entities
 from core.model.model import MultiTaskModel
 from core.strategy.scenario import parse_strategy
 from core.training.events import Event, SnapshotEvent, event_document
-from core.training.loop import train
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, tiny_model
+from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, tiny_model, train
 
 Folder = Callable[[str], Path]
 CHOICE = TrainingChoice(epochs=2, batch=4, threads=1, patience=2)

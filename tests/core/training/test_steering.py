@@ -10,13 +10,12 @@ from core.config import TrainingChoice
 from core.encoder.encoder import CancelledError
 from core.model.model import MultiTaskModel
 from core.strategy.scenario import parse_strategy
-from core.strategy.strategy import Moment, Part
+from core.strategy.strategy import Part
 from core.training.events import ChangeEvent, DoneEvent, Event, StepEvent, event_document
-from core.training.loop import train
 from core.training.steering import Change, Steering, change_of, steered
-from core.training.thawing import model_parts, part_parameters
+from core.training.thawing import Thawing, model_parts, part_parameters, plan_for
 from tests.tiny_models import LAYERS
-from tests.tiny_tasks import EXAMPLES, tiny_model
+from tests.tiny_tasks import EXAMPLES, tiny_model, train
 
 Folder = Callable[[str], Path]
 CHOICE = TrainingChoice(epochs=3, batch=4, threads=1, checkpoint_every=3, patience=9)
@@ -226,12 +225,14 @@ def test_a_change_goes_through_json_and_back(family_folder: Folder) -> None:
 
 def test_thawing_again_what_was_frozen_takes_the_freezing_back(family_folder: Folder) -> None:
     model = tiny_model(family_folder)
-    now = Moment(epoch=0, epochs=3, top=LAYERS)
-    base = parse_strategy("lower:1", LAYERS).strategy
-    frozen = steered(model, base, Change(frozen=(Part(layer=3),)), now)
-    thawed = steered(model, frozen, Change(thawed=(Part(layer=3),)), now)
-    assert (frozen.rate(Part(layer=3), now), thawed.rate(Part(layer=3), now)) == (0.0, 1.0)
-    assert frozen.trains(Part(layer=3)), "it may have moved, so that no state of it is kept"
+    third, plan = Part(layer=3), plan_for(model, parse_strategy("lower:1", LAYERS), 3)
+    base = Thawing(model, plan)
+    frozen = steered(base, Change(frozen=(third,)), 0)
+    thawed = steered(frozen, Change(thawed=(third,)), 0)
+    assert (frozen.plan.shares[third][0], thawed.plan.shares[third][0]) == (0.0, 1.0)
+    assert third in frozen.plan.trained, "it may have moved, so that no state of it is kept"
+    assert frozen.plan.starts[0] == plan.starts[0]
+    assert plan.shares[third][0] == 1.0, "a plan that was handed down is not changed"
 
 
 def test_a_saved_run_holds_what_was_thawed_midway_and_says_what_was_changed(

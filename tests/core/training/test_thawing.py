@@ -12,24 +12,29 @@ from transformers import AutoConfig, AutoModel
 from core.config import TrainingChoice
 from core.encoder.adapters import add_adapters
 from core.encoder.backbone import TransformersBackbone
-from core.strategy.scenario import parse_strategy
-from core.strategy.strategies import Adapters, Heads
+from core.model.model import MultiTaskModel
+from core.strategy.scenario import Scenario, parse_strategy
+from core.strategy.strategies import Adapters
 from core.strategy.strategy import Part
 from core.training.thawing import (
-    build_optimizer,
+    Thawing,
     model_parts,
     part_parameters,
-    part_sizes,
+    plan_for,
     planned_sizes,
     rate_share,
-    set_modes,
-    thaw,
-    trained_parts,
 )
 from tests.tiny_models import FAMILIES, LAYERS
 from tests.tiny_tasks import TRAINED_FAMILIES, tiny_model
 
 Folder = Callable[[str], Path]
+
+
+def thawing(model: MultiTaskModel, strategy: str) -> Thawing:
+    """Give a strategy's plan for a model."""
+    return Thawing(model, plan_for(model, parse_strategy(strategy, LAYERS), 2))
+
+
 STRATEGIES = ("frozen", "heads", "lower:0", "lower:2", "lower:0@1", "full", "full@0")
 
 
@@ -72,12 +77,13 @@ def test_the_optimiser_knows_each_weight_that_trains_once_and_no_other(
 ) -> None:
     scenario = parse_strategy(strategy, LAYERS)
     model = tiny_model(family_folder, family, read=scenario.read)
-    trained = thaw(model, scenario.strategy)
-    optimizer = build_optimizer(model, scenario.strategy, TrainingChoice())
+    thaw = thawing(model, strategy)
+    thaw.thaw()
+    optimizer = thaw.optimizer(TrainingChoice())
     known = Counter(
         id(w) for g in (optimizer.param_groups if optimizer else ()) for w in g["params"]
     )
-    assert set(known) == {id(weight) for weight in trained.values()}
+    assert set(known) == {id(weight) for weight in thaw.trained.values()}
     assert set(known.values()) <= {1}
     assert {id(w) for w in model.parameters() if w.requires_grad} == set(known)
     assert (optimizer is None) == (strategy == "frozen")
@@ -86,8 +92,7 @@ def test_the_optimiser_knows_each_weight_that_trains_once_and_no_other(
 @pytest.mark.parametrize("family", TRAINED_FAMILIES)
 def test_biases_and_norms_never_decay(family: str, family_folder: Folder) -> None:
     model = tiny_model(family_folder, family)
-    scenario = parse_strategy("full", LAYERS)
-    optimizer = build_optimizer(model, scenario.strategy, TrainingChoice(weight_decay=0.3))
+    optimizer = thawing(model, "full").optimizer(TrainingChoice(weight_decay=0.3))
     assert optimizer is not None
     decayed = {
         id(weight): group["weight_decay"]
@@ -114,7 +119,7 @@ def test_heads_and_encoder_have_rates_of_their_own_which_a_person_may_set(
     strategy = parse_strategy("lower:1", LAYERS).strategy
 
     def rates(choice: TrainingChoice) -> set[float]:
-        optimizer = build_optimizer(model, strategy, choice)
+        optimizer = thawing(model, "lower:1").optimizer(choice)
         assert optimizer is not None
         return {group["full_lr"] for group in optimizer.param_groups}
 
@@ -124,8 +129,7 @@ def test_heads_and_encoder_have_rates_of_their_own_which_a_person_may_set(
 
 def test_a_layer_above_the_one_read_is_no_part_that_trains(family_folder: Folder) -> None:
     model = tiny_model(family_folder, read=1)
-    layers = [part.layer for part in trained_parts(model, parse_strategy("full", LAYERS).strategy)]
-    assert layers == [0, 1, None, None, None]
+    assert [part.layer for part in thawing(model, "full").weights] == [0, 1, None, None, None]
 
 
 @pytest.mark.parametrize("family", TRAINED_FAMILIES)
@@ -140,16 +144,16 @@ def test_what_is_frozen_runs_without_dropout_and_what_trains_with_it(
     def modes() -> list[bool]:
         return [all(m.training for m in layer.modules()) for layer in backbone.layers()]
 
-    set_modes(model, parse_strategy("lower:1", LAYERS).strategy)
+    thawing(model, "lower:1").set_modes()
     assert modes() == [False, True, True]
     assert not any(module.training for module in beside)
     assert model.heads["kind"].training
-    set_modes(model, parse_strategy("full", LAYERS).strategy)
+    thawing(model, "full").set_modes()
     assert modes() == [True, True, True]
     assert all(module.training for module in beside)
-    set_modes(model, Heads())
+    thawing(model, "heads").set_modes()
     assert modes() == [False, False, False]
-    set_modes(model, parse_strategy("frozen", LAYERS).strategy)
+    thawing(model, "frozen").set_modes()
     assert not any(module.training for module in model.modules())
 
 
@@ -172,10 +176,10 @@ def test_the_rate_by_hand() -> None:
 
 def test_a_weight_frozen_again_keeps_its_place_under_decay(family_folder: Folder) -> None:
     model = tiny_model(family_folder)
-    scenario = parse_strategy("lower:2", LAYERS)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-    thaw(model, scenario.strategy)
-    optimizer = build_optimizer(model, scenario.strategy, TrainingChoice(weight_decay=0.5))
+    upper = thawing(model, "lower:2")
+    upper.thaw()
+    optimizer = upper.optimizer(TrainingChoice(weight_decay=0.5))
     assert optimizer is not None
     for group in optimizer.param_groups:
         for weight in group["params"]:
@@ -190,8 +194,10 @@ def test_weights_are_counted_before_there_are_adapters_as_after(
     family: str, family_folder: Folder
 ) -> None:
     model, lora = tiny_model(family_folder, family, read=2), Adapters(rank=2)
-    planned = planned_sizes(model, lora)
+    plan = plan_for(model, Scenario(strategy=lora), 2)
+    planned = planned_sizes(model, plan)
     add_adapters(model.encoder.backbone, rank=2, highest=2)
-    assert planned == {part: part_sizes(model, lora, part) for part in model_parts(model)}
+    with_them = Thawing(model, plan)
+    assert planned == {part: with_them.sizes(part) for part in plan.parts}
     assert planned[Part(layer=2)][0] > 0
     assert planned[Part(layer=3)][0] == 0, "it is above the layer read"
