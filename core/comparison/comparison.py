@@ -432,7 +432,6 @@ class _Comparison:
             document=document,
             dataset=self.data.dataset,
             runs=runs,
-            within_budget=not self.over_budget,
         )
 
 

@@ -152,13 +152,11 @@ class ComparisonDone:
         document: The report, as `python -m core compare --json` prints it.
         dataset: The rows as they were compared on; held-out predictions count their places.
         runs: All runs that the report is of; none where the budget ended before the first did.
-        within_budget: False where the budget ended it before all runs were done.
     """
 
     document: dict[str, Any]
     dataset: Dataset
     runs: tuple[FinishedRun, ...]
-    within_budget: bool
 
 
 ComparisonEvent = (

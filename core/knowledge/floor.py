@@ -47,7 +47,7 @@ def score_floor(examples: Sequence[Example], task: Task, folds: Sequence[Fold]) 
     Args:
         examples: Labelled sentences; rows without this task's label take no part.
         task: What to predict.
-        folds: As `held_out_in_turn` gives them, or a single one; a row is held out once at most.
+        folds: Those to learn from and those held out, by fold; a row is held out once at most.
 
     Raises:
         ValueError: If a row is held out twice, none that is held out has the label, or none to
@@ -62,13 +62,6 @@ def score_floor(examples: Sequence[Example], task: Task, folds: Sequence[Fold]) 
         raise ValueError(f"no held-out row has a label of task {task.name}: nothing to score")
     with one_thread():
         return (_score_spans if task.of_kind.by_token else _score_labels)(dealt, task)
-
-
-def held_out_in_turn(folds: Sequence[Sequence[int]]) -> list[Fold]:
-    """Turn dealt folds into pairs: each held out once, all the others learned from."""
-    return [
-        ([row for other in folds if other is not fold for row in other], fold) for fold in folds
-    ]
 
 
 def majority_floor(train: Sequence[Example], test: Sequence[Example], task: Task) -> list[str]:

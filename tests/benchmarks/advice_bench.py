@@ -31,7 +31,7 @@ import torch  # noqa: E402
 from core.advice.costs import Candidate  # noqa: E402
 from core.advice.held_out import HeldOut, TaskPredictions  # noqa: E402
 from core.advice.paired import Outcomes  # noqa: E402
-from core.advice.race import Race, Recorded, replay  # noqa: E402
+from core.advice.race import Race, Recorded  # noqa: E402
 from core.advice.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, GOOD_ENOUGH, judge  # noqa: E402
 from core.config import AdviceChoice, DataChoice, TrainingChoice  # noqa: E402
 from core.data.dataset import Dataset, read_dataset  # noqa: E402
@@ -47,6 +47,7 @@ from core.strategy.thaw_plan import ThawPlan  # noqa: E402
 from core.task import Task  # noqa: E402
 from core.training.run import Run  # noqa: E402
 from tests.made_runs import folded_runs  # noqa: E402
+from tests.replayed import replay  # noqa: E402
 
 KEPT = ROOT / "docs/figures/advice.jsonl"
 TABLES = ROOT / "docs/figures/advice.md"

@@ -37,13 +37,14 @@ sys.path.insert(0, str(ROOT))
 
 from core.advice.advice import advise  # noqa: E402 (the path comes first)
 from core.advice.costs import Candidate  # noqa: E402
-from core.advice.race import Race, Recorded, replay  # noqa: E402
+from core.advice.race import Race, Recorded  # noqa: E402
 from core.comparison.folds import ComparedData, compared_data  # noqa: E402
 from core.comparison.report import candidate  # noqa: E402
 from core.comparison.store import FinishedRun, read_runs  # noqa: E402
 from core.config import AdviceChoice, DataChoice, TrainingChoice  # noqa: E402
 from core.data.dataset import read_dataset  # noqa: E402
 from core.system.machine import machine_name, usable_cores  # noqa: E402
+from tests.replayed import replay  # noqa: E402
 
 PARTS = ("grid", "race", "trainer", "alone", "defaults", "budget")
 SEEDS = 3

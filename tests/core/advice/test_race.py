@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from core.advice.advice import advise
 from core.advice.costs import Candidate
-from core.advice.race import Place, Race, Recorded, replay, stand
+from core.advice.race import Place, Race, Recorded, stand
 from core.config import AdviceChoice
 from tests.made_runs import folded_runs, run_of
+from tests.replayed import replay
 
 ROWS = 150
 SECONDS = {"heads": 1.0, "lower:4": 5.0, "lower:2": 8.0, "full": 14.0}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.advice.race import Race, Recorded, Standing, replay
+from core.advice.race import Race, Recorded, Standing
 from core.comparison import comparison
 from core.comparison.choice import ComparisonChoice, default_strategies
 from core.comparison.comparison import compare, identity
@@ -35,6 +35,7 @@ from core.data.dataset import Dataset, read_dataset
 from core.encoder.encoder import CancelledError
 from core.strategy.scenario import parse_strategy
 from tests.core.conftest import labelled_rows, write_rows, write_spans
+from tests.replayed import replay
 
 
 def choice_of(*names: str, seeds: int = 1, **given: object) -> ComparisonChoice:
@@ -234,7 +235,7 @@ def test_a_budget_ends_it_with_what_has_finished(tiny: str, tmp_path: Path) -> N
     assert not any(isinstance(each, RunFailed) for each in found)
     last = found[-1]
     assert isinstance(last, ComparisonDone)
-    assert not last.within_budget or len(last.runs) == 2
+    assert last.document["over_budget"] or len(last.runs) == 2
 
 
 def test_a_race_stops_what_runs_and_can_no_longer_change_the_answer(
@@ -319,7 +320,7 @@ def test_a_race_pays_for_nothing_twice_and_goes_on_past_a_run_that_fails(
     assert isinstance(last, ComparisonDone)
     ended = {(run["strategy"], run["seed"]) for run in last.document["runs"]}
     assert ended == {("heads", 0), ("heads", 1), ("lower:1", 1)}
-    assert last.within_budget
+    assert not last.document["over_budget"]
 
 
 def test_a_comparison_goes_on_with_more_of_the_same_and_with_nothing_else(

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from core.data.corpus import load_corpus
 from core.knowledge.floor import (
     Floor,
-    held_out_in_turn,
+    Fold,
     lexical_floor,
     majority_floor,
     score_floor,
@@ -112,6 +112,13 @@ def test_whatever_is_found_in_any_text_is_a_valid_span(texts: list[str]) -> None
         check_spans(each.text, spans, PLACES)
 
 
+def in_turn(folds: list[list[int]]) -> list[Fold]:
+    """Hold each fold out once, and learn from all the others, as a comparison does."""
+    return [
+        ([row for other in folds if other is not fold for row in other], fold) for fold in folds
+    ]
+
+
 def some_of_the_corpus(count: int) -> list[Example]:
     rows = load_corpus()
     random.Random(0).shuffle(rows)
@@ -124,7 +131,7 @@ def test_the_floor_of_sentences_equals_scikit_learn_fold_by_fold(task: Task) -> 
     from sklearn.linear_model import LogisticRegression
 
     examples = some_of_the_corpus(300)
-    folds = held_out_in_turn(deal_folds(examples, task, 0))
+    folds = in_turn(deal_folds(examples, task, 0))
     right = usual = 0.0
     for train, test in folds:
         vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\b\w+\b")
@@ -144,7 +151,7 @@ def test_the_floor_of_sentences_equals_scikit_learn_fold_by_fold(task: Task) -> 
 
 def test_the_floor_of_tokens_is_strict_span_f1_over_all_folds() -> None:
     examples = some_of_the_corpus(300)
-    folds = held_out_in_turn(deal_folds(examples, ENTITIES, 0))
+    folds = in_turn(deal_folds(examples, ENTITIES, 0))
     true, predicted = [], []
     for train, test in folds:
         predicted += word_form_floor(
@@ -167,10 +174,10 @@ def test_rows_without_the_label_take_no_part() -> None:
     examples = [said("lava glows", "red"), said("ice melts", "blue")] * 6
     folds = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     more = [*examples, said("lava"), said("ice"), Example(text="x", labels={"colour": None})]
-    plain = score_floor(examples, COLOUR, held_out_in_turn(folds))
+    plain = score_floor(examples, COLOUR, in_turn(folds))
     assert plain == Floor(majority=0.5, lexical=wilson_interval(12, 12))
     with_more = [[*folds[0], 12, 14], [*folds[1], 13], folds[2]]
-    assert score_floor(more, COLOUR, held_out_in_turn(with_more)) == plain
+    assert score_floor(more, COLOUR, in_turn(with_more)) == plain
 
 
 def test_folds_that_overlap_or_hold_no_label_are_refused() -> None:
