@@ -76,10 +76,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _server_of_processes() -> None:
     """Let all runs' processes come from a server that knows torch, whoever asks for one first."""
     if WORKER:
-        from core.system.workers import COMPARISON, warm_up
+        from core.comparison.choice import WORKERS_IMPORT
+        from core.system.workers import warm_up
         from demo.train.sessions import PRELOAD
 
-        warm_up((*COMPARISON, *PRELOAD))
+        warm_up((*WORKERS_IMPORT, *PRELOAD))
 
 
 @pytest.fixture(scope="session")
