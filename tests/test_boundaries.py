@@ -123,7 +123,7 @@ ROOMS = (
         "core.comparison",
         modules=(
             "choice folds store variants cost events shared work report schedule crew comparison "
-            "best words files"
+            "best files"
         ),
         inner="variants cost report schedule crew",
         may_import=(
@@ -152,7 +152,7 @@ ROOMS = (
             "drawing placing figures run_figures layer_profile blocks cells "
             "comparison_runs comparison templates page map_page"
         ),
-        inner="placing cells comparison_runs templates",
+        inner="placing figures cells comparison_runs templates",
         may_import="core.measures core.strategy core.knowledge core.maps core.export",
     ),
     Room(

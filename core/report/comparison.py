@@ -88,6 +88,7 @@ def comparison_report(document: Document) -> Report:
         Section(name="code", title="The same, without Thaw", blocks=tuple(_code(document))),
         Section(name="strategies", title="Strategies", blocks=tuple(_strategies(document))),
         Section(name="charts", title="What each buys and costs", blocks=tuple(_charts(document))),
+        Section(name="learning", title="Learning curves", blocks=tuple(_learning(document))),
         Section(name="tasks", title="Task by task, every score", blocks=tuple(_by_task(document))),
         Section(name="retention", title="Drift and forgetting", blocks=tuple(_retention(document))),
         *(strategy_section(document, each) for each in document["strategies"]),
@@ -238,9 +239,12 @@ def _charts(document: Document) -> Iterator[Block]:
         for drawn in (cost_figure(document, task), forgetting_figure(document, task)):
             if drawn is not None:
                 yield Chart(figure=drawn, of=task or "", long=True)
-    learning = curves_figure(document)
-    if learning is not None:
-        yield Chart(figure=learning, long=True)
+
+
+def _learning(document: Document) -> Iterator[Block]:
+    drawn = curves_figure(document)
+    if drawn is not None:
+        yield Chart(figure=drawn, long=True)
 
 
 def _by_task(document: Document) -> Iterator[Block]:

@@ -4,9 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.measures.metrics import f1_score
-from core.measures.scores import main_figure
-from core.report.blocks import Block, Column, Row, Section, Sentence, Table
+from core.measures.scores import main_figure, main_score
+from core.report.blocks import Block, Chart, Column, Row, Section, Sentence, Table
 from core.report.cells import NOTHING, number, share, signed, words
+from core.report.run_figures import loss_figure, score_figure
+from core.task import kind_named
+
+CURVE_POINTS = 60
+"""A loss is drawn by so many of its steps at most."""
 
 MOST_LABELS = 40
 """Of a task with more labels, so many are scored one by one."""
@@ -60,9 +65,33 @@ def strategy_section(document: Document, strategy: Document) -> Section:
     )
     blocks: list[Block] = [Sentence(text=told, about=name, long=True)]
     if runs:
+        blocks += _curves(document, runs[0])
         blocks += _labels(document, runs, rival)
         blocks.append(_runs(document, runs))
     return Section(name="strategy", title=name, blocks=tuple(blocks), about=name)
+
+
+def _curves(document: Document, run: Document) -> Iterator[Block]:
+    """Draw how a run learned: its loss by step, and its score by epoch where there were several."""
+    tasks = {
+        task: main_score(kind_named(about["kind"]), document["score"]).title
+        for task, about in document["tasks"].items()
+    }
+    losses, epochs = run["curves"].get("loss", []), run["curves"].get("epochs", [])
+    size = -(-len(losses) // CURVE_POINTS) or 1
+    training = [(point["step"], point["loss"]) for point in losses[size - 1 :: size]]
+    validation = [(epoch["step"], epoch["loss"]) for epoch in epochs]
+    scores = [(epoch["epoch"], epoch["scores"]) for epoch in epochs]
+    drawn = []
+    if len(training) > 1:
+        drawn.append(loss_figure(list(tasks), training, validation))
+    if len(scores) > 1:
+        drawn.append(score_figure(tasks, scores, unit="epoch"))
+    name = run["strategy"]
+    if drawn:
+        yield Sentence(text=f"How it learned, with seed {run['seed']}:", about=name, long=True)
+    for figure in drawn:
+        yield Chart(figure=figure, about=name, long=True)
 
 
 def _labels(

@@ -1,14 +1,14 @@
-/* Draws every figure of the page: one in what is folded when it is first opened. */
+/* Draws every figure of the page, in the theme of who reads it; one in what is folded when it is opened. */
 (() => {
   const figures = JSON.parse(document.getElementById("figures").textContent);
-  const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendDataToCloud", "lasso2d", "select2d"] };
-  const draw = (host) => {
-    if (host.dataset.drawn || !host.clientWidth) return;
-    host.dataset.drawn = "1";
-    const { data, layout } = figures[host.dataset.figure];
-    window.Plotly.newPlot(host, data, layout, options);
-  };
-  const all = [...document.querySelectorAll("[data-figure]")];
-  all.forEach(draw);
-  document.addEventListener("toggle", () => all.forEach(draw), true);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const themed = () => { document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; };
+  themed();
+  dark.addEventListener("change", themed);
+  const seen = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target }) => {
+    if (!isIntersecting) return;
+    seen.unobserve(target);
+    window.thawFigures.draw(target, figures[target.dataset.figure]);
+  }), { rootMargin: "400px" });
+  document.querySelectorAll("[data-figure]").forEach((host) => seen.observe(host));
 })();

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from core.report.blocks import Block, Chart, Report
-from core.report.drawing import plotly_js_path
+from core.report.drawing import figures_js, plotly_js_path
 from core.report.templates import as_data, digest, filled, part
 
 NONE = Markup("'none'")
@@ -24,7 +24,7 @@ def report_html(report: Report) -> str:
     """
     charts = [block for block in report.blocks() if isinstance(block, Chart)]
     plotly = Markup(plotly_js_path().read_text(encoding="utf-8")) if charts else ""
-    draw = part("page.js") if charts else ""
+    draw = Markup(figures_js()) + part("page.js") if charts else ""
     return filled(
         "page.html",
         report=report,

@@ -1,50 +1,24 @@
 /* A comparison of strategies: the advice, how far it is, accuracy against cost, the table, each strategy's runs. */
 (() => {
-  const { h, words, number } = window.thaw, { figure, change } = window.thaw.findings;
-  const title = (name) => name.charAt(0).toUpperCase() + name.slice(1);
-  const GLYPH = { better: "✓", good_enough: "✓", cannot_tell: "?" };
-  const percent = (x) => number(100 * x, 1);
-  const points = (x) => number(100 * x, 1, true);
+  const { h, words, number } = window.thaw, { title, lay, table, columns } = window.thaw.blocks;
   const seconds = (s) => s >= 90 ? `${Math.floor(s / 60)} min ${Math.round(s % 60)} s` : s >= 10 ? `${Math.round(s)} s` : `${number(s, 1)} s`;
-  const megabytes = (b) => b === null ? "–" : b >= 1e9 ? `${number(b / 1e9, 1)} GB` : `${Math.round(b / 1e6)} MB`;
-  const between = (it, write = percent) => `${write(it.low)} to ${write(it.high)}`;
+  const section = (view, name, about = "") => view.sections.find((each) => each.name === name && each.about === about) || { title: "", blocks: [] };
 
   /* ---- the advice */
   function drawAdvice(host, given, on) {
     const view = JSON.parse(JSON.stringify(given));
-    const advice = view.advice, advised = advice && view.strategies.find((each) => each.name === advice.strategy);
+    const advised = view.strategies.find((each) => each.name === view.advised), code = section(view, "code");
     if (!view.strategies.length) { host.replaceChildren(); return; }
+    const told = section(view, "advice").blocks, byTask = told.filter((block) => block.of && !block.lead);
+    const blocks = told.map((block) => block === byTask[0] ? h("details", { class: "by-task" }, h("summary", {}, "Task by task"), byTask.map((each) => lay(each))) : byTask.includes(block) ? null : lay(block));
     host.replaceChildren(h("section", { class: "card answer advice", "aria-live": "polite" },
-      h("div", {},
-        advice ? [h("p", { class: "big" }, h("b", {}, "What to freeze: "), h("code", {}, words(advice.strategy)), " ", h("span", { class: `verdict ${advice.status}` },
-          h("span", { "aria-hidden": "true" }, `${GLYPH[advice.status] || "·"} `), advice.statusText)),
-        h("p", {}, words(advice.text)), advice.statusMeans && h("p", { class: "soft fine means" }, advice.statusMeans),
-        advice.tasks.length > 1 && h("details", { class: "by-task" }, h("summary", {}, "Task by task"), h("ul", { class: "plain" }, advice.tasks.map((task) =>
-          h("li", {}, h("b", {}, words(title(task.name))), ", ", h("code", {}, words(task.strategy)), " ", h("span", { class: `verdict ${task.status}` }, task.statusText), ": ", words(task.text)))))]
-          : h("p", { class: "big" }, "No advice yet: it takes two strategies that have finished a run."),
-        advice && (view.code || []).length > 0 && h("details", { class: "by-task as-code" }, h("summary", {}, "Take it home as code"),
-          h("p", { class: "soft" }, "The same freezing, rates and epochs, on all rows, without Thaw."), view.code.map(script)),
-        h("p", { class: "soft" }, words(view.facts), ". ", words(view.made))),
-      advice && advised && h("div", { class: "answer-side" },
+      h("div", {}, blocks,
+        code.blocks.length > 0 && h("details", { class: "by-task as-code" }, h("summary", {}, code.title), code.blocks.map((each) => lay(each))),
+        h("p", { class: "soft" }, words(view.made))),
+      advised && h("div", { class: "answer-side" },
         view.trained && h("button", { type: "button", class: "thaw-button", onclick: () => on.use({ best: true, strategy: view.trained }) }, "Use the model of all rows"),
-        advised.runs.some((run) => run.kept) && h("button", { type: "button", class: "thaw-button", title: "The run that did best on its validation rows", onclick: () => on.use({ strategy: advice.strategy, seed: view.seed }) }, "Use this model"),
+        advised.runs.some((run) => run.kept) && h("button", { type: "button", class: "thaw-button", title: "The run that did best on its validation rows", onclick: () => on.use({ strategy: view.advised }) }, "Use this model"),
         view.trainable && h("button", { type: "button", class: "thaw-button", title: "Nothing is held out: the figures expected of it are those of the comparison", onclick: () => on.train() }, "Train it on all rows"))));
-  }
-
-  /* A script to take home: shown as text, copied, downloaded. */
-  function script(each) {
-    if (!each.text) return h("p", {}, h("b", {}, `Plain ${each.library}: `), words(each.note));
-    const code = h("code", {}, each.text), told = h("span", { class: "soft", role: "status" });
-    const shown = h("pre", { tabindex: "0", role: "region", "aria-label": each.file, dir: "ltr" }, code);
-    const select = () => { const range = document.createRange(); range.selectNodeContents(code); const now = getSelection(); now.removeAllRanges(); now.addRange(range); };
-    const copy = async () => {
-      try { await navigator.clipboard.writeText(each.text); told.textContent = "Copied."; }
-      catch { shown.parentElement.open = true; select(); told.textContent = "Selected: copy it with the keyboard."; } // a page without https has no clipboard
-    };
-    return h("div", { class: "script" }, h("p", { class: "saves" }, h("b", {}, `Plain ${each.library}`),
-      h("button", { type: "button", class: "link", "aria-label": `Copy ${each.file}`, onclick: copy }, "Copy"),
-      h("button", { type: "button", class: "link", "aria-label": `Download ${each.file}`, onclick: () => window.thaw.save(each.file, "text/x-python", each.text) }, "Download .py"), told),
-      each.note && h("p", { class: "soft" }, words(each.note)), h("details", {}, h("summary", {}, "Read it"), shown));
   }
 
   /* ---- how far it is */
@@ -67,83 +41,61 @@
   }
 
   /* ---- the result */
+  const TRAINS = { heading: "Trains", means: "What learns, from the embeddings at the left to the heads at the right: blue is frozen, amber trains, grey is not run." };
+
   function charts(view, state, redraw) {
-    const task = state.task, figures = view.figures[task ?? ""];
-    const ways = h("div", { class: "ways", role: "group", "aria-label": "Which score" }, [null, ...view.tasks.map((each) => each.name)].map((name) =>
-      h("button", { type: "button", "data-task": name === null ? "" : name, "aria-pressed": String(name === task), onclick: () => { state.task = name; redraw(`[data-task="${CSS.escape(name === null ? "" : name)}"]`); } }, name === null ? "mean" : words(name))));
+    const { title: said, blocks } = section(view, "charts");
+    if (!blocks.length) return null;
     const options = { picked: state.picked, pick: (name) => { state.picked = name; redraw(); } };
+    const ways = h("div", { class: "ways", role: "group", "aria-label": "Which score" }, ["", ...view.tasks].map((name) =>
+      h("button", { type: "button", "data-task": name, "aria-pressed": String(name === state.task), onclick: () => { state.task = name; redraw(`[data-task="${CSS.escape(name)}"]`); } }, name ? words(name) : "mean")));
     return h("section", { class: "card charts" },
-      h("div", { class: "bar" }, h("h3", {}, "What each buys and costs"), view.tasks.length > 1 && ways),
-      h("div", { class: "chart-pair" }, ["cost", "forgetting"].map((key) => state.chart(key, figures[key], options))),
+      h("div", { class: "bar" }, h("h3", {}, said), view.tasks.length > 1 && ways),
+      h("div", { class: "chart-pair" }, blocks.filter((block) => (block.of || "") === state.task).map((block, k) => state.chart(`charts ${k}`, block.figure, options))),
       h("p", { class: "readout soft" }, "Point at a mark to read it; a click opens the strategy below. Ringed: the advised one."));
   }
 
-  function table(view, state, redraw) {
-    const several = view.tasks.length > 1;
-    const lost = view.strategies.some((each) => each.forgetting);
-    const heads = ["Strategy", "Trains", several && "Mean, 95 %", ...view.tasks.map((task) => [words(title(task.name)), `, ${task.metric}`]), "vs heads", "vs best", "Seconds", "Memory", "Weights", lost && "Similarity lost", "Sentences/s"].filter(Boolean);
+  function strategies(view, state, redraw) {
+    const { title: said, blocks: [block, ...notes] } = section(view, "strategies");
+    if (!block) return null;
+    const known = (row) => view.strategies.find((each) => each.name === row.about);
     const pick = (name) => { state.picked = name; redraw(`tr[data-strategy="${CSS.escape(name)}"] button`); };
-    const floor = view.tasks.map((task) => task.floor?.lexical ? figure(task.floor.lexical) : "–");
-    return h("section", { class: "card" }, h("h3", {}, "Strategies"), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Strategies, all figures" },
-      h("table", { class: "compared" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", title: typeof head === "string" ? window.thaw.findings.columnMeans(head) : null }, head)))),
-        h("tbody", {}, view.strategies.map((each) => h("tr", { class: each.name === state.picked ? "pick" : "", "data-strategy": each.name, onclick: () => pick(each.name) },
-          h("th", { scope: "row" }, h("button", { type: "button", "aria-pressed": String(each.name === state.picked), onclick: (e) => { e.stopPropagation(); pick(each.name); } }, h("code", {}, words(each.name))), each.name === view.advice?.strategy && h("span", { class: "advised" }, "advised")),
-          h("td", {}, window.thaw.dots(each.parts)),
-          several && h("td", { class: "n" }, figure(each.mean)),
-          view.tasks.map((task) => h("td", { class: "n" }, figure(each.tasks[task.name]?.score), each.tasks[task.name]?.clearsFloor === false && h("span", { class: "below", title: "Does not clear the floor" }, " below the floor"))),
-          h("td", { class: "n" }, change(each.versusHeads)), h("td", { class: "n" }, change(each.versusBest)), h("td", { class: "n" }, number(each.seconds, 1)), h("td", { class: "n" }, megabytes(each.memory)), h("td", { class: "n" }, each.weights),
-          lost && h("td", { class: "n" }, each.forgetting ? h("span", { title: between(each.forgetting, (x) => number(x, 3)) }, number(each.forgetting.mean, 3)) : "–"),
-          h("td", { class: "n" }, each.speed === null ? "–" : Math.round(each.speed)))),
-        h("tr", { class: "floor", title: window.thaw.findings.columnMeans("Floor") }, h("th", { scope: "row" }, "floor: counting words"), h("td", {}), several && h("td", { class: "n" }, view.floor === null ? "–" : percent(view.floor)), floor.map((it) => h("td", { class: "n" }, it)), h("td", { colspan: lost ? 7 : 6 })),
-        h("tr", { class: "floor", title: window.thaw.findings.columnMeans("Floor") }, h("th", { scope: "row" }, "floor: commonest label"), h("td", {}), several && h("td", {}), view.tasks.map((task) => h("td", { class: "n" }, task.floor && task.floor.majority !== null ? percent(task.floor.majority) : "–")), h("td", { colspan: lost ? 7 : 6 }))))),
-      window.thaw.findings.columns());
+    const name = (row, it) => known(row) ? [h("button", { type: "button", "aria-pressed": String(row.about === state.picked), onclick: (e) => { e.stopPropagation(); pick(row.about); } }, h("code", {}, words(it.text))), row.about === view.advised && h("span", { class: "advised" }, "advised")] : it.text;
+    const row = (each) => known(each) ? { class: each.about === state.picked ? "pick" : "", "data-strategy": each.about, onclick: () => pick(each.about) } : {};
+    return h("section", { class: "card" }, h("h3", {}, said),
+      table(block, { label: said, name, row, first: { ...TRAINS, of: (each) => known(each) && window.thaw.dots(known(each).parts) } }),
+      notes.map((each) => lay(each)), columns(block, [TRAINS]));
   }
 
   function detail(view, state, on) {
     const each = view.strategies.find((one) => one.name === state.picked);
     if (!each) return null;
-    const curves = each.curves, tasks = view.tasks.map((task) => task.name);
-    const others = view.strategies.filter((one) => one !== each);
-    const baseline = others.find((one) => one.name === "heads") || [...others].sort((a, b) => a.seconds - b.seconds)[0];
+    const { blocks } = section(view, "strategy", each.name), tables = blocks.filter((block) => block.kind === "Table");
+    const beside = ["retention", "notes"].flatMap((name) => section(view, name).blocks.filter((block) => block.about === each.name).map((block) => h("div", { class: name }, lay({ ...block, of: "" }))));
+    const drawn = blocks.filter((block) => block.kind === "Chart").map((block, k) => state.chart(`${k} of ${each.name}`, block.figure));
+    const use = { heading: "Use", of: (row, k) => each.runs[k].kept ? h("button", { type: "button", class: "link", "aria-label": `Use ${each.name}, seed ${each.runs[k].seed}, as the working model`, onclick: () => on.use({ strategy: each.name, seed: each.runs[k].seed }) }, "use this model") : h("span", { class: "soft" }, "weights put away for room") };
+    const bar = (it) => h("i", { class: "length", "aria-hidden": "true", style: { "--v": (Number.parseFloat(it.text) / 100 || 0).toFixed(3) } });
+    const laid = tables.map((block, k) => k === tables.length - 1 ? table(block, { last: view.usable && use })
+      : h("details", { class: "as-table", open: block.rows.length <= 8 }, h("summary", {}, words(title(block.title))), table(block, { kind: "per-class", bar })));
     return h("section", { class: "card strategy-detail" },
       h("div", { class: "bar" }, h("h3", {}, words(each.title), " ", h("code", {}, words(each.name))), window.thaw.dots(each.parts)),
-      h("p", { class: "soft" }, "Heads read ", words(each.read), `. ${each.seeds.length} runs, ${seconds(each.secondsPerStep)} a step.`),
-      each.retention && h("p", { class: "soft retention" }, words(each.retention)),
-      each.notes.map((note) => h("p", { class: "warn" }, h("span", { "aria-hidden": "true" }, "⚠ "), words(note))),
-      curves && (curves.loss || curves.scores) && [h("p", { class: "soft" }, `How it learned, with seed ${curves.seed}:`),
-        h("div", { class: "chart-pair" }, ["loss", "scores"].map((key) => state.chart(`${key} of ${each.name}`, curves[key])))],
-      window.thaw.findings.byTask(view, each),
-      Object.entries(each.classes).map(([task, rows]) => classes(task, rows, baseline?.classes[task], baseline?.name)),
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, h("table", { class: "compared" }, h("caption", { class: "hidden-text" }, `Runs of ${each.name}`),
-        h("thead", {}, h("tr", {}, ["Run", ...tasks.map((task) => words(title(task))), "Best epoch", "Steps", "Seconds", view.usable ? "" : null].filter((x) => x !== null).map((head) => h("th", { scope: "col" }, head || h("span", { class: "hidden-text" }, "Use"))))),
-        h("tbody", {}, each.runs.map((run) => h("tr", {}, h("th", { scope: "row" }, `seed ${run.seed}`), tasks.map((task) => h("td", { class: "n" }, run.scores[task] === null || run.scores[task] === undefined ? "–" : percent(run.scores[task]))),
-          h("td", { class: "n" }, `${run.epoch} of ${run.epochs}`), h("td", { class: "n" }, run.steps), h("td", { class: "n" }, number(run.seconds, 1)),
-          view.usable && h("td", {}, run.kept ? h("button", { type: "button", class: "link", "aria-label": `Use ${each.name}, seed ${run.seed}, as the working model`, onclick: () => on.use({ strategy: each.name, seed: run.seed }) }, "use this model") : h("span", { class: "soft" }, "weights put away for room"))))))),
+      blocks.filter((block) => block.kind === "Sentence").slice(0, 1).map((block) => lay(block)), beside,
+      blocks.filter((block) => block.kind === "Sentence").slice(1).map((block) => lay(block)), drawn.length > 0 && h("div", { class: "chart-pair" }, drawn), laid,
       h("p", { class: "saves" }, h("span", { class: "soft" }, "As code"), ["transformers", "sentence-transformers"].map((library) =>
         h("button", { type: "button", class: "link", "aria-label": `${each.name} as a script of plain ${library}`, onclick: () => on.save({ kind: "code", strategy: each.name, library }) }, `plain ${library}`))));
   }
 
-  function classes(task, rows, before, other) {
-    const most = 1;
-    return h("details", { class: "as-table", open: rows.length <= 8 }, h("summary", {}, `${title(task)}, label by label`),
-      h("table", { class: "per-class" }, h("thead", {}, h("tr", {}, ["Label", "F1", before ? `vs ${other}` : null, "Rows"].filter(Boolean).map((head) => h("th", { scope: "col" }, head)))),
-        h("tbody", {}, rows.map((row, k) => {
-          const was = before?.[k]?.f1, delta = was !== undefined && was !== null && row.f1 !== null ? row.f1 - was : null;
-          return h("tr", {}, h("th", { scope: "row" }, words(row.label)), h("td", {}, row.f1 === null ? "–" : [h("i", { class: "length", "aria-hidden": "true", style: { "--v": (row.f1 / most).toFixed(3) } }), percent(row.f1)]),
-            before && h("td", { class: delta === null ? "" : delta < 0 ? "score down" : "score up" }, delta === null ? "–" : `${delta < 0 ? "▼" : "▲"} ${points(delta)}`), h("td", {}, row.rows));
-        }))));
-  }
-
-  function looks(view) {
-    if (!view.secondLook.length) return null;
-    return h("section", { class: "card" }, h("h3", {}, "Worth a second look"), h("p", { class: "soft" }, "Rows that every strategy gets wrong: their labels may be."),
-      view.secondLook.map((each) => h("details", { class: "as-table" }, h("summary", {}, `${title(each.task)}: ${each.count} row${each.count === 1 ? "" : "s"}${each.count > each.rows.length ? `, the first ${each.rows.length} shown` : ""}`),
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Rows of ${each.task}` }, h("table", { class: "looked" }, h("thead", {}, h("tr", {}, [title(each.unit), "Label", "Predicted", "Text"].map((head) => h("th", { scope: "col" }, head)))),
-          h("tbody", {}, each.rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row.place), h("td", {}, words(row.actual)), h("td", {}, row.predicted.map(([label, n], k) => [k ? ", " : "", words(label), ` (${n})`])), h("td", { class: "text" }, words(row.text))))))))));
+  /* The other sections, in a card each; of those in FOLDED only the heading is seen at first. */
+  const FOLDED = ["learning", "tasks", "made"];
+  function rest(view, state, name) {
+    const { title: said, blocks } = section(view, name);
+    if (!blocks.length) return null;
+    const laid = blocks.map((block, k) => lay(block, (figure) => state.chart(`${name} ${k}`, figure)));
+    return FOLDED.includes(name) ? h("details", { class: "card as-table", "data-section": name }, h("summary", {}, said), laid) : h("section", { class: "card", "data-section": name }, h("h3", {}, said), laid);
   }
 
   function closing(view, on) {
-    return h("section", { class: "card" }, view.notes.length > 0 && [h("h3", {}, "To know"), h("ul", { class: "plain soft" }, view.notes.map((note) => h("li", {}, words(note))))],
+    return h("section", { class: "card" },
       h("p", { class: "saves" }, h("span", { class: "soft" }, "Report"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "html" }) }, "HTML, to send"), h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "json" }) }, "JSON, all figures"),
         view.predictions && h("button", { type: "button", class: "link", onclick: () => on.save({ kind: "predictions" }) }, "held-out predictions, CSV")),
       view.command && h("p", { class: "soft fine" }, "The same on the command line: ", h("code", { class: "command" }, words(view.command))));
@@ -153,14 +105,17 @@
   function drawResult(host, given, on) {
     const view = JSON.parse(JSON.stringify(given));
     if (!view.strategies.length) { host.replaceChildren(); return; }
-    const state = states[view.name] ||= { task: null, picked: view.advice?.strategy || view.strategies[0].name };
+    const state = states[view.name] ||= { task: "", picked: view.advised || view.strategies[0].name };
     if (!view.strategies.some((each) => each.name === state.picked)) state.picked = view.strategies[0].name;
-    if (view.tasks.length === 1) state.task = view.tasks[0].name;
+    if (view.tasks.length === 1) [state.task] = view.tasks;
     const kept = host.charts ||= window.thaw.charts();
     state.chart = (key, figure, options) => figure && kept.of(`${view.name}, ${key}`, figure, options);
     const redraw = (focus) => {
       const left = [...host.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-      host.replaceChildren(...[charts(view, state, redraw), table(view, state, redraw), detail(view, state, on), window.thaw.findings.further(view), looks(view), closing(view, on)].filter(Boolean));
+      const open = [...host.querySelectorAll("details[data-section][open]")].map((each) => each.dataset.section);
+      const others = ["learning", "tasks", "further", "notes", "second-look", "made"].map((name) => rest(view, state, name));
+      host.replaceChildren(...[charts(view, state, redraw), strategies(view, state, redraw), detail(view, state, on), ...others, closing(view, on)].filter(Boolean));
+      host.querySelectorAll("details[data-section]").forEach((each) => { each.open = open.includes(each.dataset.section); });
       kept.end();
       [...host.querySelectorAll(".scroll")].forEach((each, k) => { each.scrollLeft = left[k] || 0; });
       if (focus) host.querySelector(focus)?.focus({ preventScroll: true });

@@ -370,7 +370,7 @@ def example_view() -> View:
     """Lay out the shipped comparison; nothing, where none is shipped."""
     shipped = shipped_comparison()
     if shipped is None:
-        return {"advice": None, "strategies": [], "facts": "", "made": "", "usable": False}
+        return {"strategies": [], "sections": [], "tasks": [], "made": "", "usable": False}
     view: View = shipped["view"]
     return view
 

@@ -51,7 +51,7 @@ TAB = Tab(
     build=build_freezing_tab,
     files=beside(
         __file__,
-        *("findings.js", "freeze.js", "comparison.js"),
+        *("blocks.js", "freeze.js", "comparison.js"),
         *("comparison.css", "freeze.css"),
     ),
 )

@@ -16,11 +16,12 @@ from core.comparison.folds import compared_data
 from core.config import AdviceChoice, DataChoice, EncoderChoice
 from core.data.dataset import Dataset, read_dataset
 from core.strategy.scenario import parse_strategy
+from demo.frame.views import View
 from demo.freeze import examples
 from demo.freeze.comparison_events import KEPT, ComparingEvents, example_view
 from demo.freeze.form import Form, Order, asked_by, command_line
 from demo.freeze.profiles import ProfileShelf
-from demo.freeze.views import STATUS, going_view, result_view, status_means
+from demo.freeze.views import going_view, result_view
 from demo.shelves.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Asked, Comparison
 from demo.shelves.comparisons import ComparisonShelf
 from demo.shelves.encoders import EncoderShelf, name_of, second_of, with_second
@@ -107,9 +108,10 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     view = result_view(again.report, name=again.id, made="now", kept=kept_now)
     assert view["usable"]
     assert [each["parts"] for each in view["strategies"]] == ["fffft", "ffttt"]
-    assert view["figures"][""]["cost"]["told"].startswith("heads ")
-    assert view["strategies"][0]["curves"]["loss"]["rows"]
-    assert view["strategies"][0]["classes"]["mood"][0]["rows"] > 0
+    assert blocks_of(view, "charts")[0]["figure"]["told"].startswith("heads ")
+    kinds = [block["kind"] for block in blocks_of(view, "strategy", "heads")]
+    assert {"Sentence", "Table"} <= set(kinds)
+    assert len(blocks_of(view, "strategy", "heads")[-1]["rows"]) == 2, "its two runs"
     assert kept_comparisons(first.folder) == [first.folder]
     assert kept_comparisons(first.folder.parent) == [first.folder]
     assert kept_report(first.folder)["runs"] == again.report["runs"]
@@ -136,6 +138,12 @@ def test_a_comparison_ends_with_a_report_and_goes_on_with_more_seeds(
     assert not first.folder.exists()
 
 
+def blocks_of(view: View, name: str, about: str = "") -> list[View]:
+    """Give what a section of a view holds."""
+    found = (each for each in view["sections"] if (each["name"], each["about"]) == (name, about))
+    return [block for section in found for block in section["blocks"]]
+
+
 def check_the_further_runs_of(comparison: Comparison) -> None:
     """A further table's runs stand apart from the comparison's own, in the plan and the result."""
     assert comparison.report is not None
@@ -146,7 +154,8 @@ def check_the_further_runs_of(comparison: Comparison) -> None:
     assert told == [(part, name) for part in parts for name in ("heads", "lower:1")]
     assert {run["state"] for run in comparison.planned} == {"done"}
     view = result_view(comparison.report, name="x", made="now")
-    assert [each["title"] for each in view["further"]] == ["8 rows of each class"]
+    told = [block for block in blocks_of(view, "further") if block["kind"] == "Table"]
+    assert [block["title"] for block in told] == ["With 8 rows of each class"]
 
 
 def check_an_example_made_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +207,7 @@ def check_a_page_with_these_runs(folder: Path) -> None:
         "<html"
         in json.loads(page.save(name, gr.EventData(None, {"kind": "html"}), REQUEST))["text"]
     )
-    assert [each["file"] for each in view["code"]] == [
+    assert [each["file"] for each in blocks_of(view, "code")[1:]] == [
         "train_transformers.py",
         "train_sentence_transformers.py",
     ]
@@ -457,32 +466,6 @@ def test_the_page_s_order_has_its_command() -> None:
     )
 
 
-def test_further_tables_labels_of_spans_and_what_a_status_means_are_drawn() -> None:
-    shipped = examples.shipped_comparison()
-    assert shipped is not None
-    document = shipped["document"]
-    name = document["strategies"][0]["name"]
-    line = {"name": name, "mean": None, "tasks": {}, "versus": None}
-    counts = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "rows": 8, "predicted": 4}
-    spans = {"per_label": {"PER": counts}, "f1": 1 / 3}
-    runs = [
-        {**run, "tasks": {**run["tasks"], "entities": spans}}
-        for run in document["runs"]
-        if run["strategy"] == name
-    ]
-    view = result_view(
-        {**document, "runs": runs, "balances": {"dwa": [line]}}, name="x", made="now"
-    )
-    assert view["further"][0]["title"] == "losses balanced by dynamic weight averaging"
-    first = view["strategies"][0]
-    assert first["classes"]["entities"] == [
-        {"label": "PER", "f1": pytest.approx(1 / 3), "rows": 8 * len(runs)}
-    ]
-    assert view["advice"]["statusMeans"]
-    assert {status_means(status, 3) for status in STATUS} != {""}
-    assert "at most 2.5 points worse" in status_means("good_enough", 2.5)
-
-
 def test_the_shipped_comparison_is_of_the_corpus_and_strategies_as_they_are() -> None:
     shipped = examples.shipped_comparison()
     assert shipped is not None
@@ -498,25 +481,21 @@ def test_the_shipped_comparison_is_of_the_corpus_and_strategies_as_they_are() ->
 
 
 @pytest.mark.slow
-def test_where_heads_read_is_said_run_by_run_where_runs_differ_and_names_keep_their_case(
+def test_where_heads_read_is_said_of_each_strategy(
     shelf: ComparisonShelf, asking: Callable[..., Asked]
 ) -> None:
     comparison = shelf.start(asking("heads,lower:1@mix"), "ann")
     wait(comparison, ended)
     report = comparison.report
     assert report is not None
-    heads, mixed = result_view(report, name="a", made="now")["strategies"]
-    assert (heads["read"], mixed["read"]) == ("layer 3", "a mix of all layers")
-    (run,) = (run for run in report["runs"] if run["strategy"] == "heads")
-    other = {**run, "seed": 1, "read": {"mood": 2}}
-    report = {**report, "runs": [run, other], "notes": ["rows were left out"]}
-    report["strategies"] = [{**report["strategies"][0], "notes": ["heads was still improving"]}]
     view = result_view(report, name="a", made="now")
-    assert view["strategies"][0]["read"] == "layers, run by run: mood 3, 2"
-    assert view["notes"] == ["Rows were left out.", "heads was still improving."]
+    heads, mixed = (
+        blocks_of(view, "strategy", name)[0]["text"] for name in ("heads", "lower:1@mix")
+    )
+    assert heads.startswith("Heads read layer 3. ")
+    assert mixed.startswith("Heads read a mix of all layers. ")
 
 
-@pytest.mark.slow
 def test_a_time_limit_too_short_for_any_run_is_said_with_what_to_do(
     shelf: ComparisonShelf, asking: Callable[..., Asked]
 ) -> None:
