@@ -19,10 +19,9 @@ from demo.frame.views import View
 from demo.frame.widgets import SKIP, STOPPED, Updates, answered, given_by, hidden, told, warning
 from demo.frame.widgets import shown as stoppable
 from demo.frame.work import RunningWork, Work, progress_line, visitor_of
-from demo.shelves.working_data import DataShelf, TooMuchError, WorkingData
+from demo.shelves.working_data import CORPUS_DATA, DataShelf, TooMuchError, WorkingData
 from demo.sidebar.sidebar import data_line
 
-CORPUS_DATA = WorkingData()
 NO_ROWS: View = {"rows": []}
 AFFECTS = "Whatever learns from labels uses it now; Compare and Predict keep their sentences."
 

@@ -1,7 +1,8 @@
 """`/check` for scripts: the doctor on an uploaded file or the corpus."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,10 @@ def check_with(shelf: EncoderShelf, data: DataShelf) -> Callable[..., dict[str, 
             from core.doctor.doctor import check_document, read_for_examination
             from core.doctor.findings import find_reader
 
-            choice = DataChoice(
-                source=CORPUS,
-                text_column=text_given("text_column", text_column) or None,
-                label_columns=names_given("label_columns", label_columns),
-                tasks=names_given("tasks", tasks),
-                renames=names_given("renames", renames),
-                split_column=text_given("split_column", split_column) or None,
-                group_column=text_given("group_column", group_column) or None,
-                rows=None if rows is None else whole_number(rows),
+            columns = columns_given(
+                (label_columns, tasks, renames), (text_column, split_column, group_column)
             )
+            choice = replace(columns, rows=None if rows is None else whole_number(rows))
             name = text_given("encoder", encoder)
             reader = find_reader(known_encoder(shelf, name) if name else shelf.default.name)
             try:
@@ -89,6 +84,23 @@ def check_with(shelf: EncoderShelf, data: DataShelf) -> Callable[..., dict[str, 
                 data.keep_only(caller)
 
     return check
+
+
+def columns_given(names: Sequence[object], texts: Sequence[object]) -> DataChoice:
+    """Take a caller's choice of columns.
+
+    Args:
+        names: Label columns, tasks and renames.
+        texts: The columns of text, split and group.
+
+    Raises:
+        ValueError: If one is something else than names or text.
+    """
+    lists = zip(("label_columns", "tasks", "renames"), names, strict=True)
+    columns = zip(("text_column", "split_column", "group_column"), texts, strict=True)
+    settings: dict[str, Any] = {name: names_given(name, given) for name, given in lists}
+    settings |= {name: text_given(name, given) or None for name, given in columns}
+    return DataChoice(source=CORPUS, **settings)
 
 
 def uploaded(given: object) -> Path:

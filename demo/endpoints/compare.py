@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.events import api
 
-from core.config import AdviceChoice, DataChoice, EncoderChoice
-from demo.endpoints.check import known_encoder, names_given, text_given, uploaded
+from core.config import AdviceChoice, EncoderChoice
+from demo.endpoints.check import columns_given, known_encoder, names_given, text_given, uploaded
 from demo.frame.spoken import as_script_says
 from demo.frame.toasts import as_toast
 from demo.freeze.form import (
@@ -101,14 +101,8 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
                 if name
                 else shelves.encoders.default.name
             )
-            columns = DataChoice(
-                source=CORPUS,
-                text_column=text_given("text_column", text_column) or None,
-                label_columns=names_given("label_columns", label_columns),
-                tasks=names_given("tasks", tasks),
-                renames=names_given("renames", renames),
-                split_column=text_given("split_column", split_column) or None,
-                group_column=text_given("group_column", group_column) or None,
+            columns = columns_given(
+                (label_columns, tasks, renames), (text_column, split_column, group_column)
             )
             wanted = names_given("strategies", strategies)
             if len(wanted) > MOST_CHOSEN:

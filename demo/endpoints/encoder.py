@@ -161,16 +161,20 @@ class Endpoints:
     ) -> dict[str, Any]:
         def run(_: Report, __: Asked) -> dict[str, Any]:
             texts = read_within(sentences, most)
-            name, pooling = (value or None for value in asked)
-            choice = EncoderChoice(
-                name=name or self.shelf.default.name,
-                pooling=pooling or (None if name else self.shelf.default.pooling),
-                normalize=None if name else self.shelf.default.normalize,
-            )
-            return task(texts, choice)
+            return task(texts, choice_of(self.shelf, *asked))
 
         with as_toast(as_script_says):
             return Work(run).result()
+
+
+def choice_of(shelf: EncoderShelf, name: str, pooling: str) -> EncoderChoice:
+    """Return the encoder that a caller names; nothing is the page's own, pooled as it is there."""
+    default = shelf.default
+    return EncoderChoice(
+        name=name or default.name,
+        pooling=pooling or (None if name else default.pooling),
+        normalize=None if name else default.normalize,
+    )
 
 
 def build_endpoints(shelves: Shelves) -> None:

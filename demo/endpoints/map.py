@@ -5,7 +5,8 @@ from typing import Any
 
 from gradio.events import api
 
-from core.config import MOST_PLACED, EncoderChoice, MapSettings
+from core.config import MOST_PLACED, MapSettings
+from demo.endpoints.encoder import choice_of
 from demo.frame.asking import number, read_within, whole_number
 from demo.frame.spoken import as_script_says
 from demo.frame.toasts import as_toast
@@ -56,7 +57,7 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
             from core.maps.changes import HERE
             from core.maps.document import Named, map_document
 
-            texts, default = read_within(sentences, MOST_POINTS), shelf.encoders.default
+            texts = read_within(sentences, MOST_POINTS)
             placed = read_within(place, MOST_PLACED) if place else []
             settings = MapSettings(
                 method=str(method),
@@ -66,13 +67,8 @@ def map_with(shelf: MapShelf) -> Callable[..., dict[str, Any]]:
                 metric=str(metric),
                 seed=whole_number(seed),
             )
-            choice = EncoderChoice(
-                name=encoder or default.name,
-                pooling=pooling or (None if encoder else default.pooling),
-                normalize=None if encoder else default.normalize,
-            )
             return map_document(
-                shelf.encoders.get(choice),
+                shelf.encoders.get(choice_of(shelf.encoders, encoder, pooling)),
                 Named(texts=texts, placed=placed),
                 settings,
                 after=shelf.models.get().encoder if after else None,

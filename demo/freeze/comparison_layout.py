@@ -21,9 +21,8 @@ from demo.freeze.form import (
     Order,
 )
 from demo.freeze.views import advice_view
+from demo.shelves.working_data import CORPUS_TASKS
 from demo.sidebar.tabs import Page
-
-CORPUS_TASKS = ("topic", "sentiment", "entities")
 
 
 class Fields(NamedTuple):

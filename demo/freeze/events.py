@@ -13,7 +13,7 @@ from demo.frame.widgets import shown as stoppable
 from demo.frame.work import RunningWork, Work, progress_line
 from demo.freeze.examples import shipped
 from demo.freeze.profiles import ProfileShelf, profile_view
-from demo.shelves.working_data import WorkingData
+from demo.shelves.working_data import CORPUS_DATA, WorkingData
 from demo.strategies.cards import MOST_CHOSEN, cards_view, default_names
 from demo.strategies.clicks import clicked, name_in
 from demo.strategies.strip import Network, strip_view
@@ -21,7 +21,6 @@ from demo.strategies.strip import Network, strip_view
 if TYPE_CHECKING:  # torch is behind it
     from core.strategy.scenario import Scenario
 
-CORPUS_DATA = WorkingData()
 STOPPED = '<p class="progress">Stopped; the strip works without a profile.</p>'
 
 

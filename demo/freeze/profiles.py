@@ -1,10 +1,11 @@
 """The layer profile of the working data: what is shown at once, and what is computed on demand."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice
+from demo.frame.asking import Asked, Report
 from demo.frame.spoken import as_sentence
 from demo.frame.views import View, shorten
 from demo.freeze.examples import shipped
@@ -26,9 +27,6 @@ MOST_KEPT = 40
 
 MOST_TASKS = 8
 """Tasks whose profile is drawn."""
-
-Report = Callable[[int, int], None]
-Asked = Callable[[], bool]
 
 
 class ProfileShelf:

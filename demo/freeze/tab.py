@@ -10,9 +10,10 @@ from demo.frame.theme import beside
 from demo.frame.widgets import LATEST, PRIVATE, SEVERAL, picture, status_row
 from demo.freeze.comparison_events import ComparingEvents
 from demo.freeze.comparison_layout import lay_out_advice, lay_out_comparison, wire_comparison
-from demo.freeze.events import CORPUS_DATA, FreezingEvents, first_view
+from demo.freeze.events import FreezingEvents, first_view
 from demo.freeze.examples import DRAWN, shipped
 from demo.freeze.profiles import ProfileShelf
+from demo.shelves.working_data import CORPUS_DATA
 from demo.sidebar.tabs import Page, Tab
 
 ON = "{draw: (what) => trigger('draw', what), choose: (what) => trigger('choose', what)}"

@@ -1,11 +1,12 @@
 """From what stands in the Map tab's fields to a map: read, embed, lay out, place, colour."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import EncoderChoice, MapSettings
 from core.nearness import metric_named
+from demo.frame.asking import Asked, Report
 from demo.frame.sentences import read_sentences
 from demo.frame.spoken import as_page_says
 from demo.map.examples import same_sentences, shipped_map
@@ -30,9 +31,6 @@ GROUPS = 8
 
 LAID_OUT = 70
 """Of 100, how far it is when both maps of a pair are drawn, and what moved is yet to be found."""
-
-Asked = Callable[[], bool]
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.config import EncoderChoice, MapSettings
-from demo.frame.asking import number, whole_number
+from demo.frame.asking import Asked, Report, number, whole_number
 from demo.frame.files import as_csv
 from demo.frame.toasts import as_toast
 from demo.frame.views import View
@@ -15,9 +15,7 @@ from demo.frame.widgets import SKIP, Updates, answered, followed, given_by, hidd
 from demo.frame.work import RunningWork, Waiting, Work, visitor_of
 from demo.map.drawing import (
     OWN,
-    Asked,
     MapQuestion,
-    Report,
     grouped,
     lay_out,
     predicted,

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import MOST_PLACED
+from demo.frame.asking import Asked, Report
 from demo.frame.sentences import read_sentences
-from demo.map.drawing import Asked, Report, embedded
+from demo.map.drawing import embedded
 from demo.map.shelf import DrawnMap, MapShelf
 
 if TYPE_CHECKING:

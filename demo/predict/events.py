@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import gradio as gr
 
-from demo.frame.asking import MOST_IN_A_LINK, whole_number
+from demo.frame.asking import MOST_IN_A_LINK, Asked, Report, whole_number
 from demo.frame.files import Uploads
 from demo.frame.sentences import read_sentences
 from demo.frame.toasts import as_toast
@@ -13,10 +13,8 @@ from demo.frame.widgets import SKIP, Updates, answered, followed, given_by, hidd
 from demo.frame.work import RunningWork, Waiting, Work
 from demo.predict.examples import EXAMPLES, PredictExample, shipped_example
 from demo.predict.predictions import (
-    Asked,
     Given,
     Predicted,
-    Report,
     predict_many,
     predict_one,
     predictions_as,

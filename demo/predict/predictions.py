@@ -4,12 +4,13 @@ import contextlib
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.encoder.catalogue import find_spec
+from demo.frame.asking import Asked, Report
 from demo.frame.sentences import MAX_CHARACTERS
 from demo.frame.spoken import as_page_says, as_sentence
 from demo.frame.views import DIGITS, View, milliseconds, shorten
@@ -29,8 +30,6 @@ MOST_UNPACKED = 8 * MAX_CHARACTERS
 CUT = "Longer than the encoder reads: its end was left out."
 UNREADABLE = "The encoder knows no word or sign of this: what is predicted says nothing."
 
-Report = Callable[[int, int], None]
-Asked = Callable[[], bool]
 Row = dict[str, Any]
 
 

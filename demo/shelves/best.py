@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.system.scratch import own_prefix
+from demo.shelves.working_data import PREFIX
 
 if TYPE_CHECKING:  # it has this module follow what it began
     from demo.shelves.comparison import Comparison
 
 BEST = "best"
 """In a comparison's folder, the model of all rows."""
-
-PREFIX = "thaw-data-"
-"""Of temporary folders: those that a killed server left are removed by the next one."""
 
 LOOK_SECONDS = 0.3
 

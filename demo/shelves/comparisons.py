@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.shelves.best import BEST, PREFIX, follow_best
+from demo.shelves.best import BEST, follow_best
 from demo.shelves.comparison import DONE, FAILED, RUNNING, STOPPED, WAITING, Asked, Comparison
 from demo.shelves.shelf import Bounds, OwnFolder, Shelf
+from demo.shelves.working_data import PREFIX
 
 if TYPE_CHECKING:  # torch is behind them
     from core.comparison.events import ComparisonEvent

@@ -31,6 +31,7 @@ MOST_HELD_BYTES = 250_000_000
 """How much of what was read is kept in memory: it is read again from its file when asked for."""
 
 PREFIX = "thaw-data-"
+"""Of temporary folders: those that a killed server left are removed by the next one."""
 
 BYTES_A_ROW = 600
 """What a row takes in memory beside its text."""
@@ -68,6 +69,11 @@ class WorkingData:
     def reading(self, choice: DataChoice) -> "WorkingData":
         """Give the same file, read in another way."""
         return replace(self, choice=replace(choice, source=self.choice.source))
+
+
+CORPUS_DATA = WorkingData()
+CORPUS_TASKS = ("topic", "sentiment", "entities")
+"""The corpus, and what it is labelled for; the page is laid out before it is read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from core.config import DataChoice, EncoderChoice, TrainingChoice
-from demo.shelves.working_data import CORPUS, WorkingData
+from core.config import EncoderChoice, TrainingChoice
+from demo.shelves.working_data import WorkingData
 from demo.train.worker import TrainingJob
 
 if TYPE_CHECKING:  # the page is on screen before data is read
@@ -142,7 +142,6 @@ EXPERIMENTS = (
         ask=TrainingAsk(rows=120, tasks=("topic",), strategy="full", epochs=2, encoder_rate=5e-3),
     ),
 )
-CORPUS_DATA = WorkingData(choice=DataChoice(source=CORPUS))
 
 
 def _whole(name: str, given: object, least: int, most: int) -> int:

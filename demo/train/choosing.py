@@ -11,12 +11,11 @@ from demo.frame.spoken import as_sentence
 from demo.frame.views import View
 from demo.frame.widgets import SKIP, Updates, answered, given_by
 from demo.freeze.profiles import ProfileShelf
-from demo.shelves.working_data import WorkingData
+from demo.shelves.working_data import CORPUS_DATA, WorkingData
 from demo.strategies.cards import small_picture
 from demo.strategies.clicks import LONGEST_NAME, clicked
 from demo.strategies.strip import Network, strip_view
 from demo.strategies.words import choices, first_choice, followed, title_of
-from demo.train.ask import CORPUS_DATA
 from demo.train.notes import Controls, notes
 
 if TYPE_CHECKING:  # torch is behind it

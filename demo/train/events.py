@@ -17,9 +17,9 @@ from demo.shelves.encoders import name_of
 from demo.shelves.model_uploads import ModelUploads
 from demo.shelves.models import WorkingModel
 from demo.shelves.shelves import Shelves
-from demo.shelves.working_data import WorkingData
+from demo.shelves.working_data import CORPUS_DATA, WorkingData
 from demo.train.archive import zip_piece
-from demo.train.ask import CORPUS_DATA, Experiment, TrainingAsk
+from demo.train.ask import Experiment, TrainingAsk
 from demo.train.charts import figures_of
 from demo.train.sessions import Sessions
 from demo.train.words import estimate_in_words, summary_of

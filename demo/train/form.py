@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from demo.frame.widgets import LATEST, picture
+from demo.shelves.working_data import CORPUS_TASKS
 from demo.sidebar.tabs import WorkingSet
 from demo.strategies.words import choices
 from demo.train.ask import (
@@ -18,8 +19,7 @@ from demo.train.ask import (
 from demo.train.choosing import FIRST_LAYERS, ChoosingEvents, Drawn
 
 FIRST = TrainingAsk()
-CORPUS_TASKS = ["topic", "sentiment", "entities"]
-FIRST_TASKS = ["topic", "sentiment"]
+FIRST_TASKS = list(CORPUS_TASKS[:2])
 SHARING = "Several tasks share the encoder: each pulls at it"
 ON = "{draw: (what) => trigger('draw', what)}"
 
@@ -70,7 +70,9 @@ def lay_out_form() -> Form:
                 elem_id="train-strategy",
             )
             card = picture("choose-card", "thaw.choosingCard(element, props, watch)", None)
-            tasks = gr.CheckboxGroup(CORPUS_TASKS, value=FIRST_TASKS, label="Tasks", info=SHARING)
+            tasks = gr.CheckboxGroup(
+                list(CORPUS_TASKS), value=FIRST_TASKS, label="Tasks", info=SHARING
+            )
             rows, epochs = _amounts()
     encoder_rate, head_rate, batch, balance, seed = _knobs()
     fields = Fields(

@@ -14,13 +14,14 @@ import pytest
 from core.config import FOLDS, DataChoice, EncoderChoice
 from core.data.dataset import read_dataset
 from core.task import Task
-from demo.data.events import CORPUS_DATA, DataEvents, data_line
+from demo.data.events import DataEvents
 from demo.data.form import choice_from, renames_of, with_rename
 from demo.data.rows import SHOWN_CHARACTERS, read_query
 from demo.data.views import MOST_BARS, look_over
 from demo.frame import work
 from demo.frame.spoken import as_page_says, as_script_says
-from demo.shelves.working_data import DataShelf, WorkingData
+from demo.shelves.working_data import CORPUS_DATA, DataShelf, WorkingData
+from demo.sidebar.sidebar import data_line
 
 REQUEST = gr.Request(session_hash="one page")
 ENCODER = EncoderChoice()
