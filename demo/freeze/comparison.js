@@ -85,13 +85,21 @@
         h("button", { type: "button", class: "link", "aria-label": `${each.name} as a script of plain ${library}`, onclick: () => on.save({ kind: "code", strategy: each.name, library }) }, `plain ${library}`))));
   }
 
-  /* The other sections, in a card each; of those in FOLDED only the heading is seen at first. */
+  /* The other sections, in a card each; those in FOLDED are laid out when they are opened. */
   const FOLDED = ["learning", "tasks", "made"];
   function rest(view, state, name) {
     const { title: said, blocks } = section(view, name);
     if (!blocks.length) return null;
-    const laid = blocks.map((block, k) => lay(block, (figure) => state.chart(`${name} ${k}`, figure)));
-    return FOLDED.includes(name) ? h("details", { class: "card as-table", "data-section": name }, h("summary", {}, said), laid) : h("section", { class: "card", "data-section": name }, h("h3", {}, said), laid);
+    const laid = () => blocks.map((block, k) => block.kind === "Table" && FOLDED.includes(name) ? [block.title && h("h4", {}, words(title(block.title))), table(block, { label: said })]
+      : lay(block, (figure) => state.chart(`${name} ${k}`, figure))).flat().filter(Boolean);
+    if (!FOLDED.includes(name)) return h("section", { class: "card", "data-section": name }, h("h3", {}, said), laid());
+    const open = state.open.has(name);
+    const node = h("details", { class: "card as-table", open, "data-section": name }, h("summary", {}, said), open && laid());
+    node.addEventListener("toggle", () => {
+      state.open[node.open ? "add" : "delete"](name);
+      if (node.open && node.children.length === 1) node.append(...laid());
+    });
+    return node;
   }
 
   function closing(view, on) {
@@ -105,17 +113,15 @@
   function drawResult(host, given, on) {
     const view = JSON.parse(JSON.stringify(given));
     if (!view.strategies.length) { host.replaceChildren(); return; }
-    const state = states[view.name] ||= { task: "", picked: view.advised || view.strategies[0].name };
+    const state = states[view.name] ||= { task: "", open: new Set(), picked: view.advised || view.strategies[0].name };
     if (!view.strategies.some((each) => each.name === state.picked)) state.picked = view.strategies[0].name;
     if (view.tasks.length === 1) [state.task] = view.tasks;
     const kept = host.charts ||= window.thaw.charts();
     state.chart = (key, figure, options) => figure && kept.of(`${view.name}, ${key}`, figure, options);
     const redraw = (focus) => {
       const left = [...host.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-      const open = [...host.querySelectorAll("details[data-section][open]")].map((each) => each.dataset.section);
       const others = ["learning", "tasks", "further", "notes", "second-look", "made"].map((name) => rest(view, state, name));
       host.replaceChildren(...[charts(view, state, redraw), strategies(view, state, redraw), detail(view, state, on), ...others, closing(view, on)].filter(Boolean));
-      host.querySelectorAll("details[data-section]").forEach((each) => { each.open = open.includes(each.dataset.section); });
       kept.end();
       [...host.querySelectorAll(".scroll")].forEach((each, k) => { each.scrollLeft = left[k] || 0; });
       if (focus) host.querySelector(focus)?.focus({ preventScroll: true });

@@ -279,7 +279,7 @@ def check_explanations(page: Page) -> None:
     expect(told).not_to_have_text(first)
     expect(page.locator(".strategy-detail .retention")).to_contain_text("drifted")
     page.get_by_text("Task by task, every score").click()
-    expect(page.locator(".by-task-scores th[scope=col]")).to_contain_text(["Macro-F1"])
+    expect(page.locator("[data-section=tasks] th[scope=col]")).to_contain_text(["Macro-F1"])
     page.get_by_text("What the columns say").click()
     expect(page.locator(".column-words")).to_contain_text("Forgetting: how much worse")
     expect(page.locator("#freeze-result .command")).to_contain_text("--data own.csv")

@@ -118,6 +118,12 @@ def test_every_block_of_a_report_is_in_the_page() -> None:
         assert written(section.title) in found.text
 
 
+def test_the_page_s_texts_are_coloured_for_both_themes() -> None:
+    page = report_html(comparison_report(report(*TWO)))
+    assert "color-scheme: light dark" in page
+    assert "prefers-color-scheme: dark" in page, "its charts follow"
+
+
 def test_a_script_to_take_home_keeps_its_lines() -> None:
     code = Code(library="transformers", file="x.py", text="if a < b:\n    print('&')\n")
     page = report_html(Report(title="x", sections=(Section(name="a", blocks=(code,)),)))
