@@ -125,7 +125,7 @@ def test_a_file_becomes_a_table_that_sorts_filters_and_is_saved(
     page = predict_page()
     field = page.locator("#predict-file input[type=file]")
     field.set_input_files(path)
-    expect(page.get_by_test_id("toast-body")).to_contain_text("name one in the field Column")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("name one with “Column”")
     page.locator("#predict-column").locator("input, textarea").fill("what")
     page.get_by_role("button", name="Read it", exact=True).click()
     table = page.locator("#many table.predictions")
