@@ -16,7 +16,8 @@ window.thaw = (() => {
     }
     return node;
   }
-  const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+  const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes,
+    children);
   const svg = (tag, attributes, ...children) =>
     fill(document.createElementNS(SVG, tag), attributes, children);
   /* Isolated, so that a right-to-left sentence leaves the words around it alone. */
@@ -26,7 +27,8 @@ window.thaw = (() => {
   function number(value, digits, signed) {
     const text = minus(value.toFixed(digits));
     const zero = /^−0\.?0*$/.test(text) ? text.slice(1) : text;
-    return signed && !zero.startsWith("−") && Number(value.toFixed(digits)) !== 0 ? "+" + zero : zero;
+    return signed && !zero.startsWith("−") && Number(value.toFixed(digits)) !== 0 ? "+" +
+      zero : zero;
   }
   /* .87 where room is short; a whole part is never dropped. */
   const short = (text) => text.replace(/^([+−]?)0\./, "$1.");

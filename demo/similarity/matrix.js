@@ -40,13 +40,15 @@
     const tell = (i, j) => {
       readout.replaceChildren(
         h("b", {}, number(picture.matrix[i][j], 3, picture.scale === "difference")), " ",
-        h("span", {}, `${i + 1} `, words(picture.sentences[i])), h("span", { class: "soft" }, " and "),
+        h("span", {}, `${i + 1} `, words(picture.sentences[i])),
+          h("span", { class: "soft" }, " and "),
         h("span", {}, `${j + 1} `, words(picture.sentences[j])));
     };
     const grid = n <= MOST_ROWS ? table(picture, scale, tell, onPick)
                                 : canvas(picture, scale, tell, onPick);
     const hint = "Pick a cell to see which words made it: click, tap, or arrow keys and Enter.";
-    readout.append(h("span", { class: "soft" }, picture.scale === "difference" ? picture.hint : hint));
+    readout.append(h("span", { class: "soft" }, picture.scale === "difference" ?
+      picture.hint : hint));
     host.append(h("figure", { class: "matrix" },
       picture.title && h("figcaption", {}, picture.title), grid.node, legend(scale), readout));
     return grid;
@@ -74,7 +76,8 @@
         return cell;
       })));
     const node = h("div", { class: "scroll" }, h("table", {
-      class: `heat${n > 12 ? " close" : ""}${picture.numbersOnly ? " bare" : ""}`, role: "grid", "aria-label": picture.name, "aria-readonly": "true",
+      class: `heat${n > 12 ? " close" : ""}${picture.numbersOnly ? " bare" : ""}`, role: "grid",
+        "aria-label": picture.name, "aria-readonly": "true",
       "data-n": n, style: { "--n": n },
     }, h("thead", {}, h("tr", {}, h("td", {}),
         picture.sentences.map((text, j) => h("th", { scope: "col", title: text }, j + 1)))),
@@ -166,7 +169,8 @@
       const hex = style.getPropertyValue(name).trim().slice(1);
       return [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16));
     };
-    const low = colour("--heat-low"), high = colour("--heat-high"), negative = colour("--heat-negative");
+    const low = colour("--heat-low"), high = colour("--heat-high"),
+      negative = colour("--heat-negative");
     const pixels = new ImageData(n, n);
     matrix.forEach((row, i) => row.forEach((value, j) => {
       const top = scale.negative(value) ? negative : high;

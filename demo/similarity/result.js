@@ -1,4 +1,5 @@
-/* The answer of Compare: one sentence, the matrix (or two and their difference), ranked pairs, hits. */
+/* The answer of Compare: one sentence, the matrix (or two and their difference), ranked pairs,
+   hits. */
 (() => {
   const { h, words, number, count, warn, keep } = window.thaw;
   const PAIRS_AT_FIRST = 8;
@@ -13,7 +14,8 @@
 
   function pairsOf(view) {
     const pairs = [];
-    view.matrix.forEach((row, i) => row.forEach((score, j) => i < j && pairs.push({ i, j, score })));
+    view.matrix.forEach((row, i) => row.forEach((score, j) => i < j &&
+      pairs.push({ i, j, score })));
     return pairs.sort((a, b) => b.score - a.score);
   }
 
@@ -36,14 +38,16 @@
         type: "button", "aria-label": `Words of ${i + 1} and ${j + 1}`,
         onclick: (e) => { e.stopPropagation(); onPick(i, j); },
       }, `${i + 1} – ${j + 1}`)),
-      h("td", { class: "texts" }, words(view.sentences[i], "clip"), words(view.sentences[j], "clip")));
+      h("td", { class: "texts" }, words(view.sentences[i], "clip"),
+        words(view.sentences[j], "clip")));
   }
 
   function pairList(view, onPick) {
     const pairs = pairsOf(view);
     let order = "most", listed = PAIRS_AT_FIRST;
     const body = h("tbody", {});
-    const more = h("button", { type: "button", class: "link", onclick: () => { listed += PAIRS_MORE; draw(); } });
+    const more = h("button", { type: "button", class: "link", onclick: () => { listed += PAIRS_MORE;
+      draw(); } });
     const ways = ["most", "least", ...(view.second ? ["changed"] : [])].map((way) =>
       h("button", { type: "button", "data-way": way, onclick: () => { order = way; draw(); } },
         way === "changed" ? "Most changed" : `${way === "most" ? "Most" : "Least"} alike`));
@@ -52,25 +56,30 @@
       const rank = new Map(pairs.map((pair, k) => [pair, k + 1]));
       const sorted = order === "least" ? [...pairs].reverse()
         : order === "changed" ? [...pairs].sort((a, b) => change(b) - change(a)) : pairs;
-      body.replaceChildren(...sorted.slice(0, listed).map((p) => pairRow(view, p, rank.get(p), onPick)));
+      body.replaceChildren(...sorted.slice(0, listed).map((p) => pairRow(view, p, rank.get(p),
+        onPick)));
       const left = pairs.length - listed;
       more.hidden = left <= 0;
       more.textContent = `Show ${count(Math.min(left, PAIRS_MORE))} more of ${count(pairs.length)}`;
       for (const way of ways) way.setAttribute("aria-pressed", String(way.dataset.way === order));
     }
     draw();
-    const head = ["Rank", "Score", ...(view.second ? ["Second", "Change"] : []), "Pair", "Sentences"];
+    const head = ["Rank", "Score", ...(view.second ? ["Second", "Change"] : []), "Pair",
+      "Sentences"];
     return h("div", { class: "pairs" },
       h("div", { class: "bar" }, h("h3", {}, "Pairs, ranked"),
-        pairs.length > 2 && h("div", { class: "ways", role: "group", "aria-label": "Order of the pairs" }, ways)),
-      h("table", { class: "ranked" }, h("caption", { class: "hidden-text" }, "Pairs of sentences, ranked"),
+        pairs.length > 2 && h("div",
+          { class: "ways", role: "group", "aria-label": "Order of the pairs" }, ways)),
+      h("table", { class: "ranked" }, h("caption", { class: "hidden-text" },
+        "Pairs of sentences, ranked"),
         h("thead", {}, h("tr", {}, head.map((name) => h("th", { scope: "col" }, name)))), body),
       more);
   }
 
   function sentenceList(view) {
     return h("ol", { class: "sentences" }, view.sentences.map((text, i) =>
-      h("li", {}, words(text), view.truncated[i] && h("span", { class: "cut" }, " cut at the end"))));
+      h("li", {}, words(text), view.truncated[i] && h("span", { class: "cut" },
+        " cut at the end"))));
   }
 
   function matrices(view, onPick) {
@@ -78,7 +87,8 @@
     const common = { sentences: view.sentences, scale: view.scale };
     const grids = [];
     const add = (picture, side) =>
-      grids.push([side, window.thaw.figure(host, { ...common, ...picture }, (i, j) => onPick(i, j, side))]);
+      grids.push([side, window.thaw.figure(host, { ...common, ...picture },
+        (i, j) => onPick(i, j, side))]);
     if (!view.second) {
       add({ matrix: view.matrix, name: `Similarity of ${view.sentences.length} sentences`,
             numbersOnly: window.innerWidth < 620 }, "first");
@@ -109,7 +119,8 @@
     grids = made.grids;
     const alone = view.second || n > 6;
     const listed = view.second || window.innerWidth < 620 || n > 24;
-    host.replaceChildren(answer(view), h("section", { class: alone ? "card result" : "card result beside" },
+    host.replaceChildren(answer(view),
+      h("section", { class: alone ? "card result" : "card result beside" },
       h("div", {}, listed && n <= 40 && sentenceList(view), made.host), pairList(view, onPick)));
     choose(...view.pick);
     if (view.share) window.thaw.share(view.share);
@@ -134,12 +145,14 @@
       h("p", { class: "found", "aria-live": "polite" }, h("b", {}, view.lead), " ", view.rest),
       h("ol", { class: "hits" }, view.hits.map((hit) => h("li", {},
         h("span", { class: "score" }, number(hit.score, 2)),
-        h("span", { class: "text" }, words(hit.text), h("span", { class: "soft" }, ` ${hit.index + 1}`),
+        h("span", { class: "text" }, words(hit.text),
+          h("span", { class: "soft" }, ` ${hit.index + 1}`),
           h("i", { class: view.metric === "cosine" && hit.score < 0 ? "meter negative" : "meter",
                    "aria-hidden": "true", style: { "--v": length(hit.score).toFixed(3) } }))))));
   }
   Object.assign(window.thaw, {
-    result: (element, props, watch, pick) => keep(element, props, watch, (host, view) => draw(host, view, pick)),
+    result: (element, props, watch, pick) => keep(element, props, watch,
+      (host, view) => draw(host, view, pick)),
     hits: (element, props, watch) => keep(element, props, watch, drawHits),
   });
 })();

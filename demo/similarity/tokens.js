@@ -1,4 +1,5 @@
-/* Which words made a similarity: two columns of words linked by what they share, beside the table. */
+/* Which words made a similarity: two columns of words linked by what they share, beside the table.
+   */
 (() => {
   const { h, svg, words, number, short } = window.thaw;
   const ROW = 32;
@@ -23,7 +24,8 @@
       return svg("path", {
         d: `M0 ${from} C 50 ${from}, 50 ${to}, 100 ${to}`, "data-i": i, "data-j": j,
         class: `link${soft ? " soft" : ""}${value < 0 ? " negative" : ""}`,
-        style: { "--v": (Math.abs(value) / most).toFixed(3) }, "vector-effect": "non-scaling-stroke",
+        style: { "--v": (Math.abs(value) / most).toFixed(3) },
+          "vector-effect": "non-scaling-stroke",
       });
     });
     return svg("svg", { viewBox: `0 0 100 ${height}`, height, preserveAspectRatio: "none",
@@ -31,21 +33,26 @@
   }
 
   const chip = (word, side, k) =>
-    h("li", { class: word.special ? "word special" : "word", [`data-${side}`]: k }, words(word.text));
+    h("li", { class: word.special ? "word special" : "word", [`data-${side}`]: k },
+      words(word.text));
 
   function aligned(view, most, strong) {
     return h("div", { class: "aligned", style: { "--row": `${ROW}px` } },
-      h("ul", { "aria-label": `Words of sentence ${view.first + 1}` }, view.a.map((w, k) => chip(w, "i", k))),
+      h("ul", { "aria-label": `Words of sentence ${view.first + 1}` },
+        view.a.map((w, k) => chip(w, "i", k))),
       links(view, most, strong),
-      h("ul", { "aria-label": `Words of sentence ${view.second + 1}` }, view.b.map((w, k) => chip(w, "j", k))));
+      h("ul", { "aria-label": `Words of sentence ${view.second + 1}` },
+        view.b.map((w, k) => chip(w, "j", k))));
   }
 
-  const heading = (word, side, k, scope) => h("th", { scope, class: word.special ? "special" : "", [`data-${side}`]: k },
+  const heading = (word, side, k, scope) => h("th", { scope, class: word.special ? "special" : "",
+    [`data-${side}`]: k },
     words(word.text));
 
   function wordTable(view, most) {
     const digits = view.exact ? 3 : 2;
-    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Word by word table" },
+    return h("div", { class: "scroll", tabindex: "0", role: "region",
+      "aria-label": "Word by word table" },
       h("table", { class: "heat words" },
         h("caption", { class: "hidden-text" }, view.title),
         h("thead", {}, h("tr", {}, h("td", {}), view.b.map((w, j) => heading(w, "j", j, "col")))),
@@ -68,9 +75,11 @@
       const seen = event.target.closest("[data-i],[data-j]");
       const { i, j } = seen ? seen.dataset : {};
       for (const node of host.querySelectorAll("[data-i],[data-j]")) {
-        const mine = seen && (node.dataset.i === undefined || i === undefined || node.dataset.i === i)
+        const mine = seen && (node.dataset.i === undefined || i === undefined ||
+          node.dataset.i === i)
           && (node.dataset.j === undefined || j === undefined || node.dataset.j === j);
-        const same = mine && !(node.dataset.i !== undefined && i === undefined && node.dataset.j === undefined)
+        const same = mine && !(node.dataset.i !== undefined && i === undefined &&
+          node.dataset.j === undefined)
           && !(node.dataset.j !== undefined && j === undefined && node.dataset.i === undefined);
         node.classList.toggle("lit", Boolean(same));
       }
@@ -87,10 +96,13 @@
       h("h3", {}, view.title), h("p", { class: "pair" },
         h("span", {}, h("b", {}, view.first + 1), " ", words(view.texts[0], "clip")),
         h("span", {}, h("b", {}, view.second + 1), " ", words(view.texts[1], "clip"))),
-      small ? h("div", { class: view.b.length > 10 ? "two wide" : "two" }, aligned(view, most, strong), wordTable(view, most))
-            : [h("p", { class: "soft" }, `Too many words for the picture (${view.a.length} and ${view.b.length}): the strongest pairs of words.`),
+      small ? h("div", { class: view.b.length > 10 ? "two wide" : "two" },
+        aligned(view, most, strong), wordTable(view, most))
+            : [h("p", { class: "soft" },
+              `Too many words for the picture (${view.a.length} and ${view.b.length}): the strongest pairs of words.`),
                strongest(view, all)],
-      h("p", { class: "sum" }, view.sum), view.notes.map((note) => h("p", { class: "soft" }, note))));
+      h("p", { class: "sum" }, view.sum),
+        view.notes.map((note) => h("p", { class: "soft" }, note))));
     light(host);
   }
 

@@ -4,8 +4,10 @@
 
   function drawStrip(host, strip, on) {
     window.thaw.refocused(host, () => host.replaceChildren(
-      h("section", { class: "choosing" }, h("h3", {}, "Ice is frozen, amber trains"), window.thaw.along(strip, on, null), window.thaw.stripFoot(strip, on),
-        h("p", { class: "told", role: "status" }, strip.said ? window.thaw.refusal(strip) : h("span", { class: "soft" }, strip.told)))));
+      h("section", { class: "choosing" }, h("h3", {}, "Ice is frozen, amber trains"),
+        window.thaw.along(strip, on, null), window.thaw.stripFoot(strip, on),
+        h("p", { class: "told", role: "status" }, strip.said ? window.thaw.refusal(strip) :
+          h("span", { class: "soft" }, strip.told)))));
   }
 
   function drawCard(host, card) {
@@ -16,7 +18,9 @@
   }
 
   Object.assign(window.thaw, {
-    choosingStrip: (element, props, watch, on) => window.thaw.keep(element, props, watch, (host, view) => drawStrip(host, view, on)),
-    choosingCard: (element, props, watch) => window.thaw.keep(element, props, watch, (host, view) => drawCard(host, view)),
+    choosingStrip: (element, props, watch, on) => window.thaw.keep(element, props, watch,
+      (host, view) => drawStrip(host, view, on)),
+    choosingCard: (element, props, watch) => window.thaw.keep(element, props, watch,
+      (host, view) => drawCard(host, view)),
   });
 })();
