@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to others
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no test is online
 if "PYTEST_XDIST_WORKER" in os.environ:  # each has one core: a second thread would wait for it
     for library in ("OMP", "MKL", "OPENBLAS"):  # before torch and numpy are imported
