@@ -22,8 +22,8 @@ from core.data.corpus import CorpusRow, load_corpus
 from core.encoder.encoder import load_encoder
 from core.knowledge.layer_profile import best_in_words, layer_profile
 from core.measures.calibration import CoveragePoint, coverage_curve
-from core.measures.metrics import Interval, wilson_interval
-from core.model.evaluation import score_labels, span_interval
+from core.measures.metrics import Interval
+from core.measures.scores import main_score
 from core.model.model import MultiTaskModel, default_shapes
 from core.model.model_folder import CARD, SHIPPED, Saved, load_model, save_model
 from core.model.prediction import Prediction, predict
@@ -173,7 +173,7 @@ def model_card(model: MultiTaskModel, rows: Sequence[CorpusRow]) -> str:
         "Coverage: how accurate predictions are when those below a confidence are left out.",
     ]
     lines += ["", "| task | kept 100 % | 90 % | 75 % | 50 % |", "|---|---|---|---|---|"]
-    lines += [_coverage(task, test, found) for task in model.tasks if task.kind == "sentence"]
+    lines += [_coverage(task, test, found) for task in model.tasks if task.of_kind.one_label]
     lines.append(LAYERS)
     if REGISTERS.is_file():
         lines += ["", REGISTERS.read_text(encoding="utf-8").strip()]
@@ -184,13 +184,8 @@ def model_card(model: MultiTaskModel, rows: Sequence[CorpusRow]) -> str:
 def _figure(
     task: Task, rows: Sequence[CorpusRow], found: Sequence[Prediction]
 ) -> tuple[str, Interval]:
-    if task.kind == "token":
-        spans = [tuple(e.span for e in each.entities[task.name]) for each in found]
-        return "strict span F1", span_interval([row.entities for row in rows], spans)
-    true = [str(row.example.labels[task.name]) for row in rows]
-    scores = score_labels(task, true, [each.labels[task.name].label for each in found])
-    right = round(scores.main * scores.rows)
-    return "accuracy", wilson_interval(right, scores.rows)
+    score, true = main_score(task.of_kind), [row.example.labels[task.name] for row in rows]
+    return score.title, score.interval(true, [each.said(task.name) for each in found], task.labels)
 
 
 def _coverage(task: Task, rows: Sequence[CorpusRow], found: Sequence[Prediction]) -> str:

@@ -73,8 +73,8 @@ ROOMS = (
     Room(
         "core.model",
         modules=(
-            "spelling heads model manifest model_folder attribution prediction evaluation card "
-            "documents"
+            "spelling reading heads model manifest model_folder attribution prediction evaluation "
+            "card documents"
         ),
         inner="attribution",
         may_import="core.system core.measures core.encoder core.data",

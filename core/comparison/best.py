@@ -139,7 +139,7 @@ class BestRun:
 
     def _calibration(self, task: Task) -> Calibration:
         """Fit a sentence task on all folds' held-out scores; of tokens take the folds' median."""
-        if task.kind == "token":
+        if not task.of_kind.one_label:
             found = [run.record.tested_calibration[task.name] for run in self.runs]
             return Calibration(
                 temperature=statistics.median(each["temperature"] for each in found),

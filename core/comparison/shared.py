@@ -237,7 +237,7 @@ class _Shared:
             self.states = compute_layer_states(
                 self.encoder,
                 self.texts,
-                tokens=any(task.kind == "token" for task in tasks),
+                tokens=any(task.of_kind.by_token for task in tasks),
                 memory_bytes=self.setting.memory_bytes,
             )
             self.states_seconds = time.perf_counter() - begun

@@ -23,12 +23,14 @@ from core.frozen.prefix import TOKENS_PER_BATCH, Prefix, open_prefix
 from core.frozen.scoring import Scorer
 from core.knowledge.forgetting import Retention, Yardstick, own_sample, untouched
 from core.knowledge.probe import load_probe
-from core.model.evaluation import calibrate, evaluate_scores, read_entities
-from core.model.model import MultiTaskModel, ReadText
+from core.model.evaluation import calibrate, evaluate_scores
+from core.model.heads import head_for
+from core.model.model import MultiTaskModel
 from core.model.prediction import predict
+from core.model.reading import ReadText
 from core.strategy.thaw_plan import ThawPlan
 from core.system.machine import peak_memory_bytes, use_threads
-from core.task import Example, Label
+from core.task import Example
 from core.training.events import (
     DivergedError,
     DoneEvent,
@@ -373,7 +375,7 @@ def score_texts(
     for rows in batches:
         scores = scorer.scores(rows, start)
         for task in model.tasks:
-            sizes = [len(texts[row].ids) if task.kind == "token" else 1 for row in rows]
+            sizes = [head_for(task).rows_of(len(texts[row].ids)) for row in rows]
             parts = scores[task.name].float().cpu().split(sizes)
             found[task.name].update(zip(rows, parts, strict=True))
     return {name: [by[row] for row in range(len(texts))] for name, by in found.items()}
@@ -389,20 +391,14 @@ def _held_out(
     """Say what a model predicts for the tested rows, beside what is true."""
     tasks = {}
     for task in model.tasks:
-        own, predicted = scores[task.name], []
-        for text, each in zip(texts, own, strict=True):
-            said: Label = (
-                task.labels[int(each.argmax())]
-                if task.kind == "sentence"
-                else read_entities(text, each, task)
-            )
-            predicted.append(said)
+        own, head = scores[task.name], model.task_heads[task.name]
+        pairs = zip(texts, own, strict=True)
         tasks[task.name] = TaskPredictions(
             task=task,
             actual=tuple(example.labels.get(task.name) for example in tested),
-            predicted=tuple(predicted),
+            predicted=tuple(head.said(task, text, each) for text, each in pairs),
             scores=tuple(tuple(each[0].tolist()) for each in own)
-            if task.kind == "sentence"
+            if task.of_kind.one_label
             else None,
         )
     return HeldOut(

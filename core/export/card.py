@@ -8,7 +8,6 @@ from typing import Any
 from core.config import MIX
 from core.encoder.encoder import Encoder
 from core.model.card import FIGURE_HEADS, figure_cells, limit_lines, plain, table, task_lines
-from core.model.heads import SentenceHead
 from core.model.model import MultiTaskModel
 
 FORMATS = ("sentence-transformers", "onnx")
@@ -164,7 +163,7 @@ def _embeddings(encoder: Encoder, facts: ExportFacts) -> Iterator[str]:
 
 def scoring_code(model: MultiTaskModel) -> list[str]:
     """Write the Python that scores a model's sentence heads by torch alone, a line each."""
-    shapes = [h.shape for h in model.task_heads.values() if isinstance(h, SentenceHead)]
+    shapes = [h.shape for h in model.task_heads.values() if h.pools is not None]
     mixed, cls = any(s.read == MIX for s in shapes), any(s.pooling == "cls" for s in shapes)
     layer = ['    layer = states[head["read"]]  # (batch, tokens, hidden)']
     if mixed:
@@ -212,7 +211,7 @@ def scoring_code(model: MultiTaskModel) -> list[str]:
 
 
 def _scoring(model: MultiTaskModel) -> Iterator[str]:
-    token = {n: h for n, h in model.task_heads.items() if not isinstance(h, SentenceHead)}
+    token = {n: h for n, h in model.task_heads.items() if h.pools is None}
     yield "## Predictions"
     yield ""
     yield 'With Thaw: `python -m core predict "A sentence." --model DIR`.'

@@ -104,8 +104,8 @@ def scripts_of(document: Mapping[str, Any], strategy: str | None = None) -> tupl
         recipe = _recipe(document, str(name))
     except (LookupError, TypeError, StopIteration, statistics.StatisticsError) as error:
         raise ValueError(f"the report says too little of {str(name)[:60]} to write code") from error
-    sentence = [task for task in recipe.tasks if task.kind == "sentence"]
-    left_out = [task.name for task in recipe.tasks if task.kind == "token"]
+    sentence = [task for task in recipe.tasks if not task.of_kind.by_token]
+    left_out = [task.name for task in recipe.tasks if task.of_kind.by_token]
     if not recipe.strategy.trains_heads:
         note = f"{recipe.strategy.name} trains nothing, so there is nothing to write down."
         return tuple(_script(each, "", note) for each in (TRANSFORMERS, SENTENCE_TRANSFORMERS))
@@ -195,7 +195,7 @@ def _most_read(found: Sequence[int | str]) -> int | str:
 def _text(recipe: _Recipe, library: str) -> str:
     """Put a script together: constants from the recipe, then blocks that are the same for all."""
     plain = library == TRANSFORMERS
-    token = any(task.kind == "token" for task in recipe.tasks)
+    token = any(task.of_kind.by_token for task in recipe.tasks)
     adapts = recipe.strategy.adapter_rank is not None
     once = not (recipe.plan.moves or recipe.mixes)
     both_ways, holds = _reads_both_ways(recipe.encoder), bool(_held(recipe))
@@ -252,7 +252,7 @@ def _constants(recipe: _Recipe) -> list[str]:
     if recipe.plan.moves:
         why = "of the encoder's rate, by layer: 0.0 is frozen, or needed by no head"
         found.append(("SHARE", shares, why))
-    if spans := [t.name for t in recipe.tasks if t.kind == "token"]:
+    if spans := [t.name for t in recipe.tasks if t.of_kind.by_token]:
         found.append(("SPANS", spans, "the tasks whose labels are spans of characters"))
     if begins := _begins(recipe):
         found.append(("THAWS", begins, "the epoch, from 0, in which a layer begins to train"))

@@ -21,7 +21,7 @@ from core.encoder.encoder import Encoder, pad
 from core.encoder.precision import SELF_TEST_SENTENCES
 from core.errors import InputError, setting
 from core.export.encoder import write_encoder
-from core.model.heads import TaskHead, TokenHead
+from core.model.heads import TaskHead
 from core.model.model import MultiTaskModel
 from core.pooling import pool
 
@@ -89,7 +89,7 @@ def write_onnx(model: MultiTaskModel, encoder: Encoder, folder: Path) -> str:
         shutil.copyfile(Path(plain) / TOKENIZER, folder / TOKENIZER)
     outputs = [EMBEDDING, *map(output_of, heads)]
     axes = {name: {0: "batch"} for name in outputs}
-    of_tokens = [output_of(name) for name, head in heads.items() if isinstance(head, TokenHead)]
+    of_tokens = [output_of(name) for name, head in heads.items() if head.pools is None]
     axes |= {name: {0: "batch", 1: "tokens"} for name in (*INPUTS, *of_tokens)}
     try:
         _trace(network, _laid_out(encoder, SELF_TEST_SENTENCES[:2]), folder / MODEL, outputs, axes)
@@ -149,8 +149,8 @@ class _Network(nn.Module):
         found = [F.normalize(pooled, dim=1) if self.normalized else pooled]  # (batch, dimension)
         for head, temperature in zip(self.heads, self.temperatures, strict=True):
             states = head.read(layers)  # (batch, tokens, hidden)
-            if not isinstance(head, TokenHead):
-                states = pool(states, mask, head.shape.pooling)  # (batch, hidden)
+            if head.pools is not None:
+                states = pool(states, mask, head.pools)  # (batch, hidden)
             found.append((head.classify(states) / temperature).softmax(dim=-1))
         return tuple(found)
 

@@ -76,17 +76,17 @@ class PredictionWriter:
         cells = [row["text"]]
         for task in self._tasks:
             said = row[task.name]
-            if task.kind == "token":
-                cells.append(json.dumps(said, ensure_ascii=False, allow_nan=False))
-            else:
+            if task.of_kind.one_label:
                 unsure = json.dumps(said["unsure"])
                 cells += [said["label"], f"{said['confidence']:.6f}", unsure]
+            else:
+                cells.append(json.dumps(said, ensure_ascii=False, allow_nan=False))
         return _csv_text(cells)
 
 
 def column_names(task: Task) -> list[str]:
     """Name the CSV columns of a task."""
-    if task.kind == "token":
+    if not task.of_kind.one_label:
         return [task.name]
     return [task.name, f"{task.name}_confidence", f"{task.name}_unsure"]
 

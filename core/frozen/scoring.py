@@ -8,13 +8,14 @@ from torch import Tensor
 
 from core.encoder.packed import pool_packed
 from core.frozen.prefix import TOKENS, Needs, Prefix, States
-from core.model.heads import SentenceHead, TaskHead
-from core.model.model import MultiTaskModel, ReadText
+from core.model.heads import TaskHead
+from core.model.model import MultiTaskModel
+from core.model.reading import ReadText
 
 
 def reads_pooled(head: TaskHead, start: int) -> bool:
     """Tell whether a head can do with pooled states where nothing trains up to a layer."""
-    return isinstance(head, SentenceHead) and head.highest_read <= start
+    return head.pools is not None and head.highest_read <= start
 
 
 def needs_from(model: MultiTaskModel, start: int | None) -> Needs:
@@ -23,7 +24,7 @@ def needs_from(model: MultiTaskModel, start: int | None) -> Needs:
         return frozenset()
     needs: set[States] = set()
     for head in model.task_heads.values():
-        form = head.shape.pooling if reads_pooled(head, start) else TOKENS
+        form = head.pools if reads_pooled(head, start) and head.pools else TOKENS
         needs |= {States(min(layer, start), form) for layer in head.layers_read}
     return frozenset(needs)
 

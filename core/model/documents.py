@@ -286,7 +286,7 @@ def predict_in_chunks(
 def _prediction_row(prediction: Prediction, tasks: Sequence[Task], explain: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"text": prediction.text}
     for task in tasks:
-        if task.kind == "sentence":
+        if task.name in prediction.labels:
             said = prediction.labels[task.name]
             row[task.name] = {
                 "label": said.label,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from core.data.dataset import Dataset, shared_tasks
@@ -21,9 +20,7 @@ from core.measures.calibration import (
 from core.measures.metrics import (
     ClassScores,
     Integers,
-    Interval,
     accuracy,
-    bootstrap_interval,
     class_scores,
     confusion_matrix,
     macro_f1,
@@ -31,9 +28,12 @@ from core.measures.metrics import (
     span_scores,
     wilson_interval,
 )
-from core.model.model import Calibration, MultiTaskModel, ReadText
-from core.model.prediction import decode_tags, predict
-from core.task import IGNORED, Example, Span, Task, spans_of
+from core.measures.scores import main_score
+from core.model.heads import head_for
+from core.model.model import Calibration, MultiTaskModel
+from core.model.prediction import predict
+from core.model.reading import ReadText
+from core.task import IGNORED, Example, Label, Span, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +110,16 @@ def score_spans(
     return TaskScores(task=task, rows=len(true), spans=spans, span_labels=by_label)
 
 
+def score(task: Task, true: Sequence[Label], predicted: Sequence[Label]) -> TaskScores:
+    """Score a task's predictions of rows that all have a label."""
+    if task.of_kind.one_label:
+        return score_labels(task, [str(each) for each in true], [str(each) for each in predicted])
+    spans = (
+        [label if isinstance(label, tuple) else () for label in rows] for rows in (true, predicted)
+    )
+    return score_spans(task, *spans)
+
+
 def evaluate_scores(
     tasks: Sequence[Task],
     texts: Sequence[ReadText],
@@ -129,22 +139,9 @@ def evaluate_scores(
         rows = [i for i, each in enumerate(examples) if each.labels.get(task.name) is not None]
         own = scores[task.name]
         labels = [examples[i].labels[task.name] for i in rows]
-        if task.kind == "sentence":
-            predicted = [task.labels[int(own[i].argmax())] for i in rows]
-            found[task.name] = score_labels(task, [str(label) for label in labels], predicted)
-            continue
-        true = [label if isinstance(label, tuple) else () for label in labels]
-        spans = [read_entities(texts[i], own[i], task) for i in rows]
-        found[task.name] = score_spans(task, true, spans)
+        said = [head_for(task).said(task, texts[i], own[i]) for i in rows]
+        found[task.name] = score(task, labels, said)
     return found
-
-
-def read_entities(text: ReadText, scores: Tensor, task: Task) -> tuple[Span, ...]:
-    """Read the spans off one text's scores, (tokens, classes), by its likeliest tags."""
-    if text.pieces is None or not len(scores):
-        return ()
-    tags = decode_tags(scores.softmax(dim=1), task, text.pieces.special)
-    return tuple(spans_of(text.text, text.pieces.spans, tags))
 
 
 def calibrate(task: Task, scores: Tensor, labels: Tensor) -> Calibration:
@@ -167,7 +164,7 @@ def calibrate(task: Task, scores: Tensor, labels: Tensor) -> Calibration:
         temperature = _never_wrong_temperature(scores)
     likely = (scores / temperature).softmax(dim=1)  # (rows, classes)
     confidence, best = likely.max(dim=1)  # (rows,) each
-    named = best > 0 if task.kind == "token" else torch.ones_like(best, dtype=torch.bool)  # (rows,)
+    named = head_for(task).claims(best)  # (rows,)
     return Calibration(
         temperature=temperature,
         threshold=choose_threshold(confidence[named], (best == labels)[named]),
@@ -220,25 +217,10 @@ def evaluate_document(
             if example.labels.get(task.name) is not None
         ]
         labels = [dataset.examples[i].labels[task.name] for i in rows]
-        if task.kind == "sentence":
-            predicted = [found[i].labels[task.name].label for i in rows]
-            true = [str(label) for label in labels]
-            scores = score_labels(task, true, predicted).document()
-        else:
-            spans = [label if isinstance(label, tuple) else () for label in labels]
-            said = [tuple(e.span for e in found[i].entities[task.name]) for i in rows]
-            scores = score_spans(task, spans, said).document()
-            scores["f1_interval"] = vars(span_interval(spans, said))
+        said = [found[i].said(task.name) for i in rows]
+        scores, main = score(task, labels, said).document(), main_score(task.of_kind)
+        if f"{main.key}_interval" not in scores:
+            interval = main.interval(labels, said, task.labels)
+            scores[f"{main.key}_interval"] = vars(interval).copy()
         tasks[task.name] = scores
     return {"model": model.name, "data": dataset.name, "rows": len(texts), "tasks": tasks}
-
-
-def span_interval(true: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> Interval:
-    """Give strict span F1 over all texts with its 95 % interval, texts drawn again."""
-    right = np.array([len(set(a) & set(b)) for a, b in zip(true, predicted, strict=True)])
-    total = np.array([len(a) + len(b) for a, b in zip(true, predicted, strict=True)])
-
-    def f1(some: Integers) -> float:
-        return float(2 * right[some].sum() / total[some].sum()) if total[some].sum() else 0.0
-
-    return bootstrap_interval(f1, len(right), samples=500)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from core.encoder.encoder import Encoder, pad
-from core.encoder.tokenizer import Pieces
-from core.model.heads import HeadShape, SentenceHead, TaskHead, TokenHead, build_head
+from core.model.heads import HeadShape, TaskHead, build_head
+from core.model.reading import ReadText
 from core.model.spelling import spelling_features
 from core.task import Task
 
@@ -39,25 +39,6 @@ class Calibration:
             share = getattr(self, name)
             if not (share is None and name == "error") and not 0 <= share <= 1:
                 raise ValueError(f"{name} is {share}, must be 0 to 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadText:
-    """One text as a model reads it.
-
-    Attributes:
-        text: The text.
-        ids: Its token ids.
-        truncated: Whether it went on after the last token.
-        pieces: Its tokens with their places; None where no head asks for them.
-        spelling: How its words are written, (tokens, features); None where no head reads it.
-    """
-
-    text: str
-    ids: Sequence[int]
-    truncated: bool
-    pieces: Pieces | None = None
-    spelling: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +117,7 @@ class MultiTaskModel(nn.Module):
     def read(self, texts: Sequence[str], *, pieces: bool = False) -> list[ReadText]:
         """Cut texts into what the heads need of them, and into pieces if asked to."""
         heads = self.task_heads.values()
-        if not pieces and not any(head.task.kind == "token" for head in heads):
+        if not pieces and not any(head.task.of_kind.by_token for head in heads):
             tokens = self.encoder.tokenizer.encode(texts)
             pairs = zip(texts, tokens, strict=True)
             return [ReadText(text=t, ids=k.ids, truncated=k.truncated) for t, k in pairs]
@@ -198,15 +179,12 @@ class MultiTaskModel(nn.Module):
         """
         scores = {}
         for name, head in self.task_heads.items():
-            own = {k: pooled[k, how] for k, how in pooled if how == head.shape.pooling}
-            if isinstance(head, SentenceHead) and own.keys() >= set(head.layers_read):
+            own = {k: pooled[k, how] for k, how in pooled if how == head.pools}
+            if own.keys() >= set(head.layers_read):
                 scores[name] = head.classify(head.read(own).float())  # (batch, labels)
                 continue
             state = head.read(layers).float()[: int(lengths.sum())]  # (tokens, hidden)
-            if isinstance(head, TokenHead):
-                scores[name] = head.classify(head.features(state, spelling))  # (tokens, classes)
-            elif isinstance(head, SentenceHead):
-                scores[name] = head.classify(head.pool(state, lengths))  # (batch, labels)
+            scores[name] = head.classify(head.features(state, lengths, spelling))  # (rows, classes)
         return scores
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -230,7 +208,7 @@ def default_shapes(
         HeadShape(
             task=task,
             read=read.get(task.name, encoder.layers),
-            spelling=folds and task.kind == "token",
+            spelling=folds and task.of_kind.by_token,
         )
         for task in tasks
     ]

@@ -15,9 +15,10 @@ from core.encoder.encoder import (
 )
 from core.encoder.tokenizer import Tokens
 from core.model.attribution import WordContributions, split_logits, why_not_exact
-from core.model.heads import SentenceHead, TaskHead, TokenHead
-from core.model.model import MultiTaskModel, ReadText
-from core.task import OUTSIDE, Span, Task, spans_of
+from core.model.heads import TaskHead
+from core.model.model import MultiTaskModel
+from core.model.reading import ReadText, decode_tags
+from core.task import OUTSIDE, Label, Span, Task, spans_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,12 @@ class Prediction:
     entities: dict[str, tuple[EntityPrediction, ...]]
     truncated: bool
     unreadable: bool = False
+
+    def said(self, task: str) -> Label:
+        """Give what is said of a task, as a row's label is."""
+        if task in self.labels:
+            return self.labels[task].label
+        return tuple(each.span for each in self.entities[task])
 
 
 def predict(
@@ -141,9 +148,9 @@ def _predict_batch(
         state = head.read(layers).float().cpu() if explain else None  # (tokens, hidden)
         for row, text in enumerate(texts):
             own = slice(starts[row], starts[row + 1])
-            if isinstance(head, TokenHead):
+            if head.task.of_kind.by_token:
                 entities[row][name] = _entities(text, head.task, likely[own], below)
-            elif isinstance(head, SentenceHead):
+            else:
                 said = _label(head.task, likely[row], below)
                 labels[row][name] = (
                     said if state is None else _explained(said, head, text, state[own])
@@ -192,51 +199,6 @@ def _entities(
             EntityPrediction(span=span, confidence=confidence, unsure=confidence < threshold)
         )
     return tuple(found)
-
-
-def decode_tags(likely: Tensor, task: Task, special: Sequence[bool]) -> list[str]:
-    """Find the likeliest sequence of BIO tags that is one.
-
-    An `I-` may only follow a `B-` or `I-` of its own label; a special token is outside.
-
-    Args:
-        likely: Each tag's probability, (tokens, classes).
-        task: A token task.
-        special: Whether each token was added by the tokenizer.
-
-    Returns:
-        A tag for each token.
-
-    Source:
-        Viterbi 1967; the constraint is Ramshaw & Marcus 1995, section 4.1.
-    """
-    if not len(likely):
-        return []
-    classes = task.classes
-    costs = -likely.double().clamp(min=1e-12).log()  # (tokens, classes), nats
-    costs[torch.tensor(special, dtype=torch.bool), 1:] = float("inf")
-    inside = {
-        to: [before for before, name in enumerate(classes) if name in (f"B-{tag[2:]}", tag)]
-        for to, tag in enumerate(classes)
-        if tag.startswith("I-")
-    }
-    everywhere = range(len(classes))
-    # Python's own numbers: a text has so few of them that each tensor operation would cost more.
-    first, *rest = costs.tolist()
-    total = [float("inf") if to in inside else first[to] for to in everywhere]
-    came_from: list[list[int]] = []
-    for cost in rest:
-        likeliest = min(everywhere, key=total.__getitem__)
-        origin = [
-            min(inside[to], key=total.__getitem__) if to in inside else likeliest
-            for to in everywhere
-        ]
-        came_from.append(origin)
-        total = [total[before] + own for before, own in zip(origin, cost, strict=True)]
-    path = [min(everywhere, key=total.__getitem__)]
-    for origin in reversed(came_from):
-        path.append(origin[path[-1]])
-    return [classes[place] for place in reversed(path)]
 
 
 def _explained(

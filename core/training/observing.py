@@ -6,9 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from core.model.evaluation import read_entities
-from core.model.heads import TokenHead
-from core.model.model import MultiTaskModel, ReadText
+from core.model.model import MultiTaskModel
+from core.model.reading import ReadText
 from core.task import Example, Label
 from core.training.events import Watched
 
@@ -84,11 +83,8 @@ def watch(
     predicted: dict[str, Label] = {}
     confidence: dict[str, float] = {}
     for name, head in model.task_heads.items():
-        if isinstance(head, TokenHead):
-            predicted[name] = read_entities(text, scores[name], head.task)
-        else:
-            likely, best = scores[name].softmax(dim=1).max(dim=1)  # (1,) each
-            predicted[name] = head.task.labels[int(best)]
-            confidence[name] = float(likely)
+        predicted[name] = head.said(head.task, text, scores[name])
+        if head.task.of_kind.one_label:
+            confidence[name] = float(scores[name].softmax(dim=1).max())
     actual = {name: each for name, each in example.labels.items() if name in model.heads}
     return Watched(text=example.text, actual=actual, predicted=predicted, confidence=confidence)

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from core.frozen.processes import Processes
 from core.frozen.scoring import Reading, Scorer
-from core.model.evaluation import read_entities
-from core.model.heads import SentenceHead
 from core.model.model import MultiTaskModel
 from core.task import Label
 from core.training.events import SnapshotEvent
@@ -52,9 +50,9 @@ class Snapshots:
         self.learned = _spread(range(rows), min(room, max(1, round(LEARNED_SHARE * rows))))
         self.layer = model.highest_read
         forms = (
-            head.shape.pooling
+            head.pools
             for head in model.task_heads.values()
-            if isinstance(head, SentenceHead) and head.highest_read == self.layer
+            if head.pools is not None and head.highest_read == self.layer
         )
         self._pooling = next(forms, "mean")
         self._seen: dict[int, Tensor] = {}  # by row, (hidden,)
@@ -92,9 +90,8 @@ class Snapshots:
             reading = self._scorer.read(rows, start)
             states.append(reading.of(self.layer, self._pooling).cpu())
             for name, each in self._model.score(*reading).items():
-                sizes = [1] * len(rows)
-                if not isinstance(self._model.task_heads[name], SentenceHead):
-                    sizes = reading.lengths.tolist()
+                head = self._model.task_heads[name]
+                sizes = [head.rows_of(tokens) for tokens in reading.lengths.tolist()]
                 every[name].extend(each.float().cpu().split(sizes))
         return self._event(epoch, step, every, torch.cat(states))
 
@@ -103,15 +100,12 @@ class Snapshots:
         predicted: dict[str, tuple[Label, ...]] = {}
         probabilities = {}
         for name, head in self._model.task_heads.items():
-            task = head.task
-            if isinstance(head, SentenceHead):
+            texts = [self._targets.texts[row] for row in rows]
+            pairs = zip(texts, scores[name], strict=True)
+            predicted[name] = tuple(head.said(head.task, text, found) for text, found in pairs)
+            if head.task.of_kind.one_label:
                 shares = torch.cat(list(scores[name])).softmax(dim=1)  # (sentences, labels)
-                predicted[name] = tuple(task.labels[k] for k in shares.argmax(dim=1).tolist())
                 probabilities[name] = shares.numpy()
-            else:
-                texts = [self._targets.texts[row] for row in rows]
-                pairs = zip(texts, scores[name], strict=True)
-                predicted[name] = tuple(read_entities(text, found, task) for text, found in pairs)
         return SnapshotEvent(
             epoch=epoch,
             step=step,

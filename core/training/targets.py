@@ -8,8 +8,9 @@ from torch import Tensor
 
 from core.config import TrainingChoice
 from core.frozen.scoring import Scorer
-from core.model.model import MultiTaskModel, ReadText
-from core.task import IGNORED, Example, Task, tags_of
+from core.model.model import MultiTaskModel
+from core.model.reading import ReadText
+from core.task import IGNORED, Example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +20,13 @@ class Targets:
     Attributes:
         texts: The texts as the model reads them.
         examples: Their labels as they were given.
-        sentence: By sentence task, class numbers, `IGNORED` where there is none, (texts,).
-        token: By token task and text, class numbers, (tokens,).
+        labels: By task and text, class numbers, `IGNORED` where there is none, (rows,) as a head's
+            scores of the text are laid out.
     """
 
     texts: Sequence[ReadText]
     examples: Sequence[Example]
-    sentence: Mapping[str, Tensor]
-    token: Mapping[str, Sequence[Tensor]]
+    labels: Mapping[str, Sequence[Tensor]]
 
     def of(self, task: str, rows: Sequence[int]) -> Tensor:
         """Return the targets of some texts as a head's scores are laid out.
@@ -36,11 +36,9 @@ class Targets:
             rows: Which texts.
 
         Returns:
-            Class numbers: (batch,) of a sentence task, (tokens,) of a token task, text after text.
+            Class numbers, text after text, (rows,).
         """
-        if task in self.sentence:
-            return self.sentence[task][list(rows)]  # (batch,)
-        return torch.cat([self.token[task][row] for row in rows])  # (tokens,)
+        return torch.cat([self.labels[task][row] for row in rows])  # (rows,)
 
 
 def read_targets(model: MultiTaskModel, examples: Sequence[Example]) -> Targets:
@@ -50,40 +48,12 @@ def read_targets(model: MultiTaskModel, examples: Sequence[Example]) -> Targets:
         ValueError: If a label is none of its task's, or of its kind.
     """
     texts = model.read([example.text for example in examples])
-    sentence: dict[str, Tensor] = {}
-    token: dict[str, list[Tensor]] = {}
-    for task in model.tasks:
-        number = {label: index for index, label in enumerate(task.classes)}
-        if task.kind == "sentence":
-            found = [_number(example, task, number) for example in examples]
-            sentence[task.name] = torch.tensor(found)  # (texts,)
-        else:
-            pairs = zip(examples, texts, strict=True)
-            token[task.name] = [_tags(example, text, task, number) for example, text in pairs]
-    return Targets(texts=texts, examples=examples, sentence=sentence, token=token)
-
-
-def _number(example: Example, task: Task, number: Mapping[str, int]) -> int:
-    label = example.labels.get(task.name)
-    if label is None:
-        return IGNORED
-    if str(label) not in number:
-        raise ValueError(f"{label!r} is no label of {task.name}: {', '.join(task.labels)}")
-    return number[str(label)]
-
-
-def _tags(example: Example, text: ReadText, task: Task, number: Mapping[str, int]) -> Tensor:
-    spans = example.labels.get(task.name)
-    if spans is None:
-        return torch.full((len(text.ids),), IGNORED)  # (tokens,)
-    known = set(task.labels)
-    if isinstance(spans, str) or text.pieces is None or any(s.label not in known for s in spans):
-        allowed = ", ".join(task.labels)
-        raise ValueError(f"{spans!r} are no spans of {task.name}, whose labels are: {allowed}")
-    tags = [number[tag] for tag in tags_of(text.pieces.spans, spans)]
-    found = torch.tensor(tags, dtype=torch.int64)  # (tokens,)
-    found[torch.tensor(text.pieces.special, dtype=torch.bool)] = IGNORED
-    return found
+    pairs = list(zip(texts, examples, strict=True))
+    labels = {
+        name: [head.targets(head.task, text, example) for text, example in pairs]
+        for name, head in model.task_heads.items()
+    }
+    return Targets(texts=texts, examples=examples, labels=labels)
 
 
 class StepLoss:
@@ -110,13 +80,15 @@ class StepLoss:
         self._class_weights = self._weigh_classes(rows)
 
     def _weigh_classes(self, rows: int) -> dict[str, Tensor | None]:
-        """Weigh the classes of sentence tasks by how rare they are, if that is chosen."""
+        """Weigh the classes of tasks of a label a row by how rare they are, if that is chosen."""
         found: dict[str, Tensor | None] = dict.fromkeys(self.model.heads)
         if self.choice.class_weights == "none":
             return found
-        for name, labels in self.targets.sentence.items():
-            some = labels[:rows][labels[:rows] != IGNORED]
-            classes = self.model.task_heads[name].task.classes
+        for name, head in self.model.task_heads.items():
+            if not head.task.of_kind.one_label:
+                continue
+            labels = self.targets.of(name, range(rows))  # (rows,)
+            some, classes = labels[labels != IGNORED], head.task.classes
             counts = torch.bincount(some, minlength=len(classes))  # (classes,)
             weights = len(some) / (len(counts) * counts.clamp(min=1)).float()  # (classes,)
             found[name] = weights.to(self.model.encoder.device)

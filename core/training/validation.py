@@ -10,7 +10,6 @@ from core.errors import Said, setting
 from core.frozen.processes import Processes
 from core.frozen.scoring import Reading, Scorer
 from core.model.evaluation import TaskScores, calibrate, evaluate_scores
-from core.model.heads import TokenHead
 from core.model.model import MultiTaskModel
 from core.training.events import Watched
 from core.training.observing import watch
@@ -78,8 +77,8 @@ class Validation:
 
     def _sizes(self, task: str, rows: Sequence[int]) -> list[int]:
         """Give how many rows of scores each row has."""
-        tokens = isinstance(self.model.task_heads[task], TokenHead)
-        return [self._length(row) if tokens else 1 for row in rows]
+        head = self.model.task_heads[task]
+        return [head.rows_of(self._length(row)) for row in rows]
 
     def _joined(self, task: str, found: Mapping[int, Tensor]) -> list[Tensor]:
         """Put together what the processes found of a task's scores, one tensor a row."""

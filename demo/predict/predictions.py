@@ -214,7 +214,7 @@ def one_view(model: "MultiTaskModel", row: Row, notes: Sequence[str]) -> View:
 def _task_view(model: "MultiTaskModel", head: "TaskHead", row: Row) -> View:
     task, said = head.task, row[head.task.name]
     view = {**_task_facts(model, task), "read": where_read(head, model.encoder.layers)}
-    if task.kind == "token":
+    if not task.of_kind.one_label:
         return {**view, "pieces": marked_pieces(row["text"], said)}
     view |= {"scores": [_rounded(said["scores"][label]) for label in task.labels]}
     if not said["exact"]:
@@ -295,7 +295,7 @@ def many_view(model: "MultiTaskModel", rows: Sequence[Row], notes: Sequence[str]
 
 
 def _said(task: "Task", said: Any) -> list[Any]:  # noqa: ANN401 (a row's own value)
-    if task.kind == "sentence":
+    if task.of_kind.one_label:
         return [task.labels.index(said["label"]), _rounded(said["confidence"])]
     return [[e["text"], task.labels.index(e["label"]), _rounded(e["confidence"])] for e in said]
 

@@ -115,7 +115,7 @@ def strip_view(network: Network, scenario: "Scenario", epochs: int | None = None
         "top": plan.top,
         "read": scenario.read,
         "readOf": read,
-        "pooling": "mean pooling" if any(t.kind == "sentence" for t in network.tasks) else TOKENS,
+        "pooling": "mean pooling" if not all(t.of_kind.by_token for t in network.tasks) else TOKENS,
         "blocks": blocks,
         "told": told,
         "said": "",

@@ -21,8 +21,9 @@ from core.model.evaluation import (
     score_labels,
     score_spans,
 )
-from core.model.model import Calibration, MultiTaskModel, ReadText
-from core.model.prediction import decode_tags, predict
+from core.model.model import Calibration, MultiTaskModel
+from core.model.prediction import predict
+from core.model.reading import ReadText, decode_tags
 from core.task import IGNORED, Example, Span, tags_of
 from tests.tiny_tasks import EXAMPLES, KIND, MOOD, NAMES, TASKS, tiny_model
 

@@ -8,13 +8,33 @@ from hypothesis import strategies as st
 
 from core.config import HEAD_POOLINGS, MIX
 from core.encoder.packed import pool_packed
-from core.model.heads import HeadShape, SentenceHead, TaskHead, TokenHead, build_head
+from core.encoder.tokenizer import Pieces
+from core.model.heads import (
+    HEADS,
+    HeadShape,
+    SentenceHead,
+    TaskHead,
+    TokenHead,
+    build_head,
+    head_for,
+)
+from core.model.reading import ReadText
 from core.model.spelling import FEATURES
 from core.pooling import pool
-from core.task import IGNORED, Task
+from core.task import IGNORED, KINDS, Example, Span, Task
 from tests.tiny_tasks import KIND, NAMES
 
 HIDDEN, LAYERS = 6, 3
+ALONE = torch.tensor([4])
+PIECES = Pieces(
+    ids=(1, 5, 6, 2),
+    texts=("[CLS]", "ada", "left.", "[SEP]"),
+    special=(True, False, False, True),
+    spans=((0, 0), (0, 3), (4, 9), (0, 0)),
+    words=(None, 0, 1, None),
+    word_texts=("Ada", "left."),
+    truncated=False,
+)
 
 
 def head(task: Task = KIND, read: int | str = 2, **shape: object) -> TaskHead:
@@ -138,19 +158,21 @@ def test_a_head_that_reads_spelling_takes_it_beside_the_states() -> None:
     one = head(NAMES, spelling=True)
     assert isinstance(one, TokenHead)
     states, spelling = torch.randn(4, HIDDEN), torch.ones(4, len(FEATURES))
-    features = one.features(states, spelling)
+    features = one.features(states, ALONE, spelling)
     assert torch.equal(features, torch.cat([states, spelling], dim=1))
     assert one.classify(features).shape == (4, 5)
     plain = head(NAMES)
     assert isinstance(plain, TokenHead)
-    assert torch.equal(plain.features(states, spelling), states), "another head may ask for it"
+    assert torch.equal(plain.features(states, ALONE, spelling), states), (
+        "another head may ask for it"
+    )
 
 
 def test_a_head_that_reads_spelling_is_never_run_without_it() -> None:
     one = head(NAMES, spelling=True)
     assert isinstance(one, TokenHead)
     with pytest.raises(ValueError, match="reads how words are written"):
-        one.features(torch.randn(4, HIDDEN), None)
+        one.features(torch.randn(4, HIDDEN), ALONE, None)
 
 
 @pytest.mark.parametrize(
@@ -193,3 +215,25 @@ def test_a_head_knows_whether_its_scores_are_a_sum_over_tokens(
     shape: dict[str, object], linear: bool
 ) -> None:
     assert HeadShape(**{"task": KIND, "read": 1, **shape}).is_linear is linear  # type: ignore[arg-type]
+
+
+def test_every_kind_of_task_has_a_head_that_lays_out_targets_as_it_scores() -> None:
+    assert {kind.kind for kind in HEADS} == {type(kind) for kind in KINDS}
+    text = ReadText(text="Ada left.", ids=[1, 5, 6, 2], truncated=False, pieces=PIECES)
+    example = Example(
+        text=text.text, labels={"kind": KIND.labels[1], "names": (Span(0, 3, NAMES.labels[0]),)}
+    )
+    for task in (KIND, NAMES):
+        one, states = head(task), torch.randn(4, HIDDEN)
+        scores = one.classify(one.features(states, ALONE, None))
+        targets = one.targets(task, text, example)
+        assert len(targets) == len(scores) == one.rows_of(4)
+        sure = F.one_hot(targets.clamp(min=0), len(task.classes)).float() * 9
+        assert one.said(task, text, sure) == example.labels[task.name]
+        assert head_for(task).targets(task, text, Example(text=text.text)).unique() == IGNORED
+
+
+def test_what_is_outside_claims_nothing_and_any_label_does() -> None:
+    best = torch.tensor([0, 2, 0, 1])
+    assert TokenHead.claims(best).tolist() == [False, True, False, True]
+    assert SentenceHead.claims(best).all()

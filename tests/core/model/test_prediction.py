@@ -12,7 +12,8 @@ from tokenizers.processors import TemplateProcessing
 from core.config import MIX
 from core.encoder.encoder import CancelledError, Encoder
 from core.model.model import Calibration, MultiTaskModel
-from core.model.prediction import TOKENS_PER_BATCH, Prediction, decode_tags, predict
+from core.model.prediction import TOKENS_PER_BATCH, Prediction, predict
+from core.model.reading import decode_tags
 from core.task import Task
 from tests.tiny_models import FAMILIES
 from tests.tiny_tasks import EXAMPLES, HOSTILE_TEXTS, KIND, NAMES, TRAINED_FAMILIES, tiny_model

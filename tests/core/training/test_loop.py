@@ -601,8 +601,8 @@ def test_targets_lie_as_the_heads_scores_do(family_folder: Folder) -> None:
     for name in ("kind", "mood", "names"):
         assert len(targets.of(name, rows)) == len(scores[name])
     assert targets.of("kind", rows).tolist() == [2, 0, IGNORED]
-    assert set(targets.token["names"][12].tolist()) == {IGNORED}, "not labelled at all"
-    marks = targets.token["names"][0].tolist()
+    assert set(targets.labels["names"][12].tolist()) == {IGNORED}, "not labelled at all"
+    marks = targets.labels["names"][0].tolist()
     assert marks[0] == marks[-1] == IGNORED, "special tokens teach nothing"
     assert {1, 3} <= set(marks), "a person and a place begin"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.config import TrainingChoice
-from core.model.evaluation import read_entities
+from core.model.heads import TokenHead
 from core.model.model import MultiTaskModel
 from core.strategy.scenario import parse_strategy
 from core.training.events import Event, SnapshotEvent, event_document
@@ -56,7 +56,7 @@ def test_the_last_snapshot_is_what_the_model_says_of_the_same_sentences(
             )
     found = scores[NAMES.name].split(batch.lengths.tolist())
     assert last.predicted[NAMES.name] == tuple(
-        read_entities(text, each, NAMES) for text, each in zip(texts, found, strict=True)
+        TokenHead.said(NAMES, text, each) for text, each in zip(texts, found, strict=True)
     )
 
 
