@@ -1,4 +1,4 @@
-"""What the Data tab draws of labelled data: plain values for static/9-data.js."""
+"""What the Data tab draws of labelled data: plain values for data.js."""
 
 import contextlib
 from collections import Counter

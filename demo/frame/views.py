@@ -1,4 +1,4 @@
-"""Plain numbers in, what static/*.js draws out: dicts of numbers and text, never HTML."""
+"""Plain numbers in, what the scripts draw: dicts of numbers and text, never HTML."""
 
 from collections.abc import Sequence
 from typing import Any

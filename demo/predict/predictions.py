@@ -1,4 +1,4 @@
-"""What the Predict tab asks of a model: plain values in, what static/*.js draws out."""
+"""What the Predict tab asks of a model: plain values in, what the scripts draw."""
 
 import contextlib
 import json
