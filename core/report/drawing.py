@@ -186,7 +186,7 @@ def layout(title: str, across: Spec, up: Spec, **more: Any) -> Spec:  # noqa: AN
         more: Plotly's attributes of a layout.
     """
     return {
-        "title": {"text": title, "x": 0, "xanchor": "left", "xref": "paper", "font": {"size": 15}},
+        "title": {"text": title, "x": 0, "xanchor": "left", "pad": {"l": 8}, "font": {"size": 14}},
         "xaxis": across,
         "yaxis": up,
         "font": {"family": FONTS, "size": 12, "color": INK},

@@ -44,7 +44,12 @@ def plan_document(run: Run, event: PlanEvent) -> dict[str, Any]:
 
 
 def model_facts(run: Run) -> dict[str, Any]:
-    """Say what a drawing of a run's model takes beside its plan: `{tasks, layers, pooling}`."""
+    """Say what a drawing of a run's model and its steering take beside its plan.
+
+    Returns:
+        `{tasks, layers, pooling, encoder_rate, head_rate}`, the full learning rates.
+    """
+    strategy, choice = run.scenario.strategy, run.choice
     return {
         "tasks": [
             {"name": task.name, "kind": task.kind, "labels": list(task.labels)}
@@ -52,6 +57,8 @@ def model_facts(run: Run) -> dict[str, Any]:
         ],
         "layers": run.model.encoder.layers,
         "pooling": run.model.encoder.pooling,
+        "encoder_rate": choice.encoder_rate or strategy.encoder_rate,
+        "head_rate": choice.head_rate or strategy.head_rate,
     }
 
 

@@ -81,6 +81,8 @@ def test_a_run_tells_what_happens_and_ends_in_a_model(sessions: Sessions, jobs: 
     seen = wait(sessions, token, "done")
     events = [each["event"] for each in seen["events"]]
     assert events.index("plan") < events.index("steps") < events.index("evaluation")
+    plan = seen["events"][events.index("plan")]
+    assert plan["encoder_rate"] > 0 < plan["head_rate"], "the fields of whoever steers it"
     assert events[-1] == "saved"
     assert seen["events"][-1]["moved"] == ["layer 3"]
     assert set(seen["events"][-1]["similarity"]) == {"before", "after"}
