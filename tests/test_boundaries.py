@@ -35,7 +35,7 @@ class Room:
     may_import: str = ""
 
 
-GROUND = "errors pooling nearness config task sentences"
+GROUND = "errors option pooling nearness config task sentences"
 """What lies under all rooms of core, in its order: any room may import it."""
 
 ROOMS = (

@@ -17,6 +17,7 @@ from core.cli import export as export_commands
 from core.cli import map as map_commands
 from core.cli import model as model_commands
 from core.cli import train as train_command
+from core.cli.options import command
 
 app = typer.Typer(
     name="core",
@@ -40,8 +41,8 @@ for each in (
     compare_command.compare,
     export_commands.export,
 ):
-    app.command()(each)
-app.command(name="map")(map_commands.draw_map)
+    app.command()(command(each))
+app.command(name="map")(command(map_commands.draw_map))
 
 
 def run(arguments: Sequence[str]) -> int:

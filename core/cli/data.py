@@ -5,63 +5,42 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.padding import Padding
 from rich.text import Text
 
 from core.cli import terminal
-from core.cli.options import (
-    AsJson,
-    Data,
-    EncoderName,
-    GroupColumn,
-    LabelColumns,
-    Renames,
-    Rows,
-    SplitColumn,
-    TaskNames,
-    TextColumn,
-    data_choice,
-)
+from core.cli.options import AsJson, NamedEncoder
 from core.cli.terminal import output, plain_table, readable
 from core.config import DataChoice
+from core.option import Option
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
 
 
 def check(
-    data: Data,
-    text_column: TextColumn = None,
-    label_column: LabelColumns = None,
-    task: TaskNames = None,
-    renames: Renames = None,
-    split_column: SplitColumn = None,
-    group_column: GroupColumn = None,
-    rows: Rows = None,
+    data: DataChoice,
     cleaned: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--cleaned",
-            metavar="F",
-            help="Write a copy of the whole file without empty and exactly repeated rows: "
-            ".csv, .tsv, .jsonl or .parquet.",
+            "F",
+            "Write a copy of the whole file without empty and exactly repeated rows: .csv, .tsv, "
+            ".jsonl or .parquet.",
         ),
     ] = None,
-    encoder: EncoderName = "minilm",
+    *,
+    encoder: NamedEncoder,
     as_json: AsJson = False,
 ) -> None:
     """Look labelled data over: what would spoil a training, and what to do about it."""
-    choice = data_choice(
-        data, text_column, label_column, task, renames, split_column, group_column, rows
-    )
-    target = None if cleaned is None else _target(cleaned, choice)
-    with terminal.waiting(f"reading {data}"):
+    target = None if cleaned is None else _target(cleaned, data)
+    with terminal.waiting(f"reading {data.source}"):
         from core.doctor.doctor import check_document, read_for_examination
         from core.doctor.findings import find_reader
 
-        reader = find_reader(encoder)
-        dataset = read_for_examination(choice)
+        reader = find_reader(encoder.name)
+        dataset = read_for_examination(data)
     for note in dataset.notes:
         terminal.say(note)
     with terminal.waiting("looking it over"):
@@ -69,8 +48,8 @@ def check(
     if target is not None:
         from core.data.dataset import read_dataset
 
-        whole = dataset if choice.rows is None else read_dataset(replace(choice, rows=None))
-        document["cleaned"] = _write_cleaned(whole, choice.source, target, str(cleaned))
+        whole = dataset if data.rows is None else read_dataset(replace(data, rows=None))
+        document["cleaned"] = _write_cleaned(whole, data.source, target, str(cleaned))
     if as_json:
         terminal.print_json(document)
     else:

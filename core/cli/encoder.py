@@ -4,34 +4,23 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 from core.cli import encoder_tables, terminal
 from core.cli.inputs import (
     begun,
-    given_or_file,
+    check_not_read,
     load_chosen,
+    opened,
     say_what_was_left_out,
 )
-from core.cli.options import (
-    AsJson,
-    Column,
-    Device,
-    EncoderName,
-    File,
-    Metric,
-    Normalize,
-    Pooling,
-    Precision,
-    Texts,
-    Threads,
-)
-from core.config import MAX_MATRIX_SENTENCES, METRICS, EncoderChoice, check_choice
+from core.cli.options import AsJson, Given, GivenFile, Machine, PooledEncoder
+from core.config import MAX_MATRIX_SENTENCES, METRIC, EncoderChoice
 from core.export.embeddings import SUFFIXES, EmbeddingWriter, JsonWriter, embeddings_file
-from core.sentences import check_sentences, check_top
+from core.option import Option, check_options
+from core.sentences import check_sentences
 from core.system.files import check_target
 from core.tables.sentence_files import given_sentences
 from core.tables.stream import Sentences
@@ -44,22 +33,18 @@ DEFAULT_OUT = "sentence_embeddings.json"
 
 
 def info(
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    threads: Threads = None,
-    device: Device = None,
+    encoder: PooledEncoder,
+    machine: Machine,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure the thread count and the fast precision.")
+        bool, Option("--self-test", help="Measure the thread count and the fast precision.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show versions, devices, threads and the encoder."""
-    choice = EncoderChoice(name=encoder, pooling=pooling, normalize=normalize, device=device)
     with terminal.waiting("measuring" if self_test else "looking around"):
         from core.encoder.about import info_document
 
-        document = info_document(choice, threads=threads, self_test=self_test)
+        document = info_document(encoder, threads=machine.threads, self_test=self_test)
     if as_json:
         terminal.print_json(document)
     else:
@@ -67,35 +52,28 @@ def info(
 
 
 def embed(
-    texts: Texts = None,
-    file: File = None,
-    column: Column = None,
+    given: Given,
     out: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--out",
-            metavar="F",
-            help="Where to write: .json, .csv, .npy or .parquet. Without it, "
+            "F",
+            "Where to write: .json, .csv, .npy or .parquet. Without it, "
             f"{DEFAULT_OUT} here; with --json, nowhere.",
         ),
     ] = None,
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
+    *,
+    encoder: EncoderChoice,
+    machine: Machine,
     as_json: AsJson = False,
 ) -> None:
     """Turn sentences into embeddings, and write them to a file."""
-    choice = _choice(encoder, pooling, normalize, precision, device)
     name = out if out is not None or as_json else DEFAULT_OUT
     target = None if name is None else check_target(Path(name), suffixes=SUFFIXES)
-    if target is not None and file is not None and Path(file).resolve() == target:
-        raise ValueError(f"--out {name} is the file that is read: give another")
-    with given_or_file(texts, file, column) as sentences:
+    check_not_read(target, given.file)
+    with opened(given) as sentences:
         listed = begun(sentences)
-        model = load_chosen(choice, threads)
+        model = load_chosen(encoder, machine.threads)
         truncated, header = _embed(model, listed, sentences, target, as_json)
     say_what_was_left_out(sentences, truncated, model)
     if name is not None and not as_json:
@@ -131,27 +109,33 @@ def _embed(
     return truncated, header
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparing:
+    """How sentences are compared with each other.
+
+    Attributes:
+        metric: One of `METRICS`.
+        tokens: Whether the first two are taken apart into their tokens.
+    """
+
+    metric: str = METRIC.field("cosine")
+    tokens: bool = Option(
+        "--tokens", help="Show which tokens make it, for the first two sentences."
+    ).field(False)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
 def similarity(
-    texts: Texts = None,
-    file: File = None,
-    column: Column = None,
-    metric: Metric = "cosine",
-    tokens: Annotated[
-        bool,
-        typer.Option("--tokens", help="Show which tokens make it, for the first two sentences."),
-    ] = False,
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
+    given: Given,
+    asked: Comparing,
+    encoder: EncoderChoice,
+    machine: Machine,
     as_json: AsJson = False,
 ) -> None:
     """Compare sentences with each other: two or more, every pair."""
-    choice = _choice(encoder, pooling, normalize, precision, device)
-    check_choice("metric", metric, METRICS)
-    with given_or_file(texts, file, column) as sentences:
+    with opened(given) as sentences:
         listed = list(itertools.islice(sentences, MAX_MATRIX_SENTENCES + 1))
         if len(listed) > MAX_MATRIX_SENTENCES:
             raise ValueError(
@@ -159,12 +143,12 @@ def similarity(
                 "that are compared with each other: give fewer, or search them with search"
             )
         check_sentences(listed, at_least=2, at_most=MAX_MATRIX_SENTENCES)
-        model = load_chosen(choice, threads)
+        model = load_chosen(encoder, machine.threads)
         from core.model.documents import similarity_document
 
         with terminal.Bar(sentences) as bar:
             document = similarity_document(
-                model, listed, metric=metric, tokens=tokens, progress=bar.update
+                model, listed, metric=asked.metric, tokens=asked.tokens, progress=bar.update
             )
     say_what_was_left_out(sentences, sum(document["truncated"]), model)
     if as_json:
@@ -173,46 +157,46 @@ def similarity(
         encoder_tables.show_similarity(document)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is looked for.
+
+    Attributes:
+        query: A sentence.
+        top: How many hits to show.
+        metric: One of `METRICS`.
+    """
+
+    query: str = Option("", "QUERY", "What to look for.").field()
+    top: int = Option("--top", "N", "How many hits to show.", least=1).field(10)
+    metric: str = METRIC.field("cosine")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
 def search(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
-    file: File = None,
-    column: Column = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="How many hits to show.")] = 10,
-    metric: Metric = "cosine",
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
+    given: GivenFile,
+    asked: Search,
+    encoder: EncoderChoice,
+    machine: Machine,
     as_json: AsJson = False,
 ) -> None:
     """Find the sentences of a file that are most like a query."""
-    choice = _choice(encoder, pooling, normalize, precision, device)
-    check_choice("metric", metric, METRICS)
-    check_top(top)
-    asked = "".join(given_sentences([query], "the query"))
-    if file is None:
+    query = "".join(given_sentences([asked.query], "the query"))
+    if given.file is None:
         raise ValueError("there is nothing to search: give --file F, or --file - to pipe it in")
-    with given_or_file(None, file, column) as sentences:
+    with opened(given) as sentences:
         listed = begun(sentences)
-        model = load_chosen(choice, threads)
+        model = load_chosen(encoder, machine.threads)
         from core.model.documents import search_document
 
         with terminal.Bar(sentences) as bar:
             document = search_document(
-                model, asked, listed, top=top, metric=metric, progress=bar.update
+                model, query, listed, top=asked.top, metric=asked.metric, progress=bar.update
             )
     say_what_was_left_out(sentences, document["truncated"], model)
     if as_json:
         terminal.print_json(document)
     else:
         encoder_tables.show_hits(document)
-
-
-def _choice(
-    name: str, pooling: str | None, normalize: bool | None, precision: str, device: str | None
-) -> EncoderChoice:
-    return EncoderChoice(
-        name=name, pooling=pooling, normalize=normalize, precision=precision, device=device
-    )

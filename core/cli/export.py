@@ -3,49 +3,31 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.text import Text
 
 from core.cli import terminal
 from core.cli.options import AsJson, Model
+from core.config import ExportChoice
+from core.option import Option
 
 if TYPE_CHECKING:
     from core.export.model import Exported
 
 
 def export(
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="The folder to write, a new one.")
-    ],
+    out: Annotated[str, Option("--out", "DIR", "The folder to write, a new one.")],
     model: Model = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="sentence-transformers|onnx",
-            help="A folder that plain sentence-transformers loads, or one ONNX file.",
-        ),
-    ] = "sentence-transformers",
-    truncate: Annotated[
-        bool,
-        typer.Option(
-            "--truncate",
-            help="End at the highest layer that a head reads: smaller, faster, another embedding.",
-        ),
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the model or export that --out holds.")
-    ] = False,
+    *,
+    choice: ExportChoice,
     as_json: AsJson = False,
 ) -> None:
     """Write a model as others read it: sentence-transformers or ONNX, with its heads."""
     with terminal.waiting("loading the model"):
-        from core.export.model import ExportChoice, check_export_target, export_model
+        from core.export.model import check_export_target, export_model
         from core.model.model_folder import SHIPPED, load_model, read_manifest
 
-        choice = ExportChoice(format=form, truncate=truncate, overwrite=overwrite)
         source = SHIPPED if model is None else Path(model)
-        check_export_target(Path(out), overwrite=overwrite, sources=[source])
+        check_export_target(Path(out), overwrite=choice.overwrite, sources=[source])
         about = read_manifest(source).get("about")
         loaded = load_model(model, device="cpu")
     with terminal.waiting(f"writing {out}"):
@@ -62,7 +44,7 @@ def export(
         "model": loaded.name,
         "encoder": loaded.encoder.name,
         "out": out,
-        "format": form,
+        "format": choice.format,
         "tasks": [task.name for task in loaded.tasks],
         **vars(done),
         "whole_weight_bytes": done.whole_weight_bytes,

@@ -9,10 +9,13 @@ import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli import terminal
+from core.cli.options import Given, Machine
 from core.config import DataChoice, EncoderChoice
+from core.errors import InputError, setting
 from core.tables.sentence_files import given_sentences, open_sentences
 from core.tables.stream import Sentences
 
@@ -22,24 +25,37 @@ if TYPE_CHECKING:
     from core.model.model import MultiTaskModel
 
 
-def given_or_file(texts: list[str] | None, file: str | None, column: str | None) -> Sentences:
+def opened(given: Given) -> Sentences:
     """Open what a command was given: sentences, or a file of them.
 
     Raises:
         ValueError: If it is both or neither, or the file cannot be read.
     """
-    if texts and file is not None:
+    file, column = given.file, given.column
+    if given.texts and file is not None:
         raise ValueError("there are sentences and --file: give either")
     if file is None and column is not None:
         raise ValueError("--column names a column of a file: give --file too")
-    if file is None and not texts:
+    if file is None and not given.texts:
         raise ValueError("there is nothing to read: give sentences, or --file F")
     if file == "-" and sys.stdin is not None and sys.stdin.isatty():
         terminal.say("reading standard input, one sentence a line; end with Ctrl-D")
-    sentences = given_sentences(texts or []) if file is None else open_sentences(file, column)
+    sentences = given_sentences(given.texts) if file is None else open_sentences(file, column)
     for note in sentences.notes:
         terminal.say(note)
     return sentences
+
+
+def check_not_read(target: Path | None, *read: str | None) -> None:
+    """Refuse to write to a file that is read.
+
+    Raises:
+        InputError: If it is one of them.
+    """
+    if any(
+        target is not None and name is not None and Path(name).resolve() == target for name in read
+    ):
+        raise InputError(f"{setting('out')} {target} is the file that is read: give another")
 
 
 def begun(sentences: Sentences) -> Iterator[str]:
@@ -98,12 +114,12 @@ def load_chosen(choice: EncoderChoice, threads: int | None) -> "Encoder":
         return load_encoder(choice, threads=threads)
 
 
-def load_predictor(folder: str | None, threads: int | None, device: str | None) -> "MultiTaskModel":
+def load_predictor(folder: str | None, machine: Machine) -> "MultiTaskModel":
     """Load a model. What it raises see `core.model.model_folder.load_model`."""
     with terminal.waiting("loading the model"):
         from core.model.model_folder import load_model
 
-        return load_model(folder, threads=threads, device=device)
+        return load_model(folder, threads=machine.threads, device=machine.device)
 
 
 @dataclass(frozen=True, kw_only=True)

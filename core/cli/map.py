@@ -5,52 +5,32 @@ there.
 """
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from core.cli import terminal
 from core.cli.inputs import (
     Counted,
-    given_or_file,
+    check_not_read,
     load_chosen,
     load_predictor,
     on_threads,
+    opened,
     read_data,
     too_long,
 )
-from core.cli.options import (
-    AsJson,
-    Column,
-    Device,
-    EncoderName,
-    File,
-    GroupColumn,
-    LabelColumns,
-    Normalize,
-    Pooling,
-    Precision,
-    Renames,
-    Rows,
-    Seed,
-    SplitColumn,
-    TaskNames,
-    TextColumn,
-    Threads,
-    data_choice,
-)
+from core.cli.options import AsJson, Given, GivenFile, Machine
 from core.config import (
     CLUSTER,
-    MAP_METHODS,
-    MAP_METRICS,
+    DATA,
     MOST_MAPPED,
     MOST_PLACED,
     DataChoice,
     EncoderChoice,
     MapSettings,
 )
+from core.option import Option
 from core.system.files import check_target, replaced_whole
 
 if TYPE_CHECKING:
@@ -58,105 +38,65 @@ if TYPE_CHECKING:
     from core.maps.document import Named
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """What is drawn on a map beside its sentences, and where it goes.
+
+    Attributes:
+        data: Labelled sentences, in place of a file of plain ones.
+        out: The page to write.
+        colour: A task, a column, or `CLUSTER`.
+        place: A file of sentences to place on the map of the others.
+        after: The folder of a model, to map before and after its fine-tuning.
+        model: The folder of a model with whose encoder it is mapped.
+    """
+
+    data: str | None = replace(DATA, after="--column").field(None)
+    out: str | None = Option(
+        "--out", "F", "Where to write the map: a .html file.", after="--data"
+    ).field(None)
+    colour: str | None = Option(
+        "--colour", "COLUMN", f"Colour by a task, a column, or {CLUSTER}.", after="--metric"
+    ).field(None)
+    place: str | None = Option(
+        "--place",
+        "F",
+        "Sentences to place on the map of the others: a file as --file takes.",
+        after="--colour",
+    ).field(None)
+    after: str | None = Option(
+        "--after",
+        "DIR",
+        "Map before and after fine-tuning in one frame: a folder that train wrote.",
+        after="--place",
+    ).field(None)
+    model: str | None = Option(
+        "--model", "DIR", "Map with the encoder of a folder that train wrote.", after="--rows"
+    ).field(None)
+
+
 def draw_map(
-    file: File = None,
-    column: Column = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="F",
-            help="Labelled sentences: CSV, TSV, JSONL, Parquet or CoNLL, or the word corpus.",
-        ),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="F", help="Where to write the map: a .html file."),
-    ] = None,
-    method: Annotated[
-        str, typer.Option("--method", metavar="|".join(MAP_METHODS), help="How to lay out.")
-    ] = "umap",
-    dimensions: Annotated[int, typer.Option("--dimensions", metavar="2|3", help="Axes.")] = 2,
-    neighbours: Annotated[
-        int | None,
-        typer.Option("--neighbours", metavar="N", help="Of each point; else 15, or all there are."),
-    ] = None,
-    spread: Annotated[
-        float, typer.Option("--spread", metavar="X", help="How loosely groups lie, 0.1 to 10.")
-    ] = 1.0,
-    metric: Annotated[
-        str, typer.Option("--metric", metavar="M", help=f"One of: {', '.join(MAP_METRICS)}.")
-    ] = "cosine",
-    colour: Annotated[
-        str | None,
-        typer.Option(
-            "--colour", metavar="COLUMN", help=f"Colour by a task, a column, or {CLUSTER}."
-        ),
-    ] = None,
-    place: Annotated[
-        str | None,
-        typer.Option(
-            "--place",
-            metavar="F",
-            help="Sentences to place on the map of the others: a file as --file takes.",
-        ),
-    ] = None,
-    after: Annotated[
-        str | None,
-        typer.Option(
-            "--after",
-            metavar="DIR",
-            help="Map before and after fine-tuning in one frame: a folder that train wrote.",
-        ),
-    ] = None,
-    seed: Seed = 0,
-    text_column: TextColumn = None,
-    label_column: LabelColumns = None,
-    task: TaskNames = None,
-    renames: Renames = None,
-    split_column: SplitColumn = None,
-    group_column: GroupColumn = None,
-    rows: Rows = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", metavar="DIR", help="Map with the encoder of a folder that train wrote."
-        ),
-    ] = None,
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: Precision = "exact",
-    threads: Threads = None,
-    device: Device = None,
+    given: GivenFile,
+    asked: Mapping,
+    settings: MapSettings,
+    data: DataChoice | None,
+    encoder: EncoderChoice,
+    machine: Machine,
     as_json: AsJson = False,
 ) -> None:
     """Draw a map of sentences, as a web page that needs nothing else."""
-    settings = MapSettings(
-        method=method,
-        dimensions=dimensions,
-        neighbours=neighbours,
-        spread=spread,
-        metric=metric,
-        seed=seed,
-    )
-    choice = EncoderChoice(
-        name=encoder, pooling=pooling, normalize=normalize, precision=precision, device=device
-    )
-    target = _target(out, as_json, (file, place))
-    asked = None if data is None else data_choice(
-        data, text_column, label_column, task, renames, split_column, group_column, rows, seed
-    )  # fmt: skip
-    if place == file == "-":
+    target = _target(asked.out, as_json, (given.file, asked.place))
+    if asked.place == given.file == "-":
         raise ValueError("standard input can be read once: give --file or --place a file")
-    named = replace(_given(file, column, asked, colour), placed=_read(place, None, MOST_PLACED))
+    placed = _read(Given(file=asked.place), MOST_PLACED)
+    named = replace(_named(given, data, asked.colour), placed=placed)
     from core.maps.document import check_before_mapping, map_document
 
     check_before_mapping(named.texts, settings, named.placed)
-    later = None if after is None else _loaded(after, choice, threads)
-    chosen = _loaded(model, choice, threads)
+    later = None if asked.after is None else _loaded(asked.after, encoder, machine)
+    chosen = _loaded(asked.model, encoder, machine)
     many = Counted(expected=len(named.texts) + len(named.placed))
-    with on_threads(threads), terminal.Bar(many, doing="mapping", did="mapped") as bar:
+    with on_threads(machine.threads), terminal.Bar(many, doing="mapping", did="mapped") as bar:
         document = map_document(
             chosen,
             named,
@@ -171,7 +111,7 @@ def draw_map(
     ]
     for line in dict.fromkeys(said):  # once, where both encoders read as far
         terminal.say(line)
-    _write(document, target, out, as_json)
+    _write(document, target, asked.out, as_json)
 
 
 def _target(out: str | None, as_json: bool, read: tuple[str | None, ...]) -> Path | None:
@@ -180,17 +120,15 @@ def _target(out: str | None, as_json: bool, read: tuple[str | None, ...]) -> Pat
             raise ValueError("there is no place for the map: give --out map.html, or --json")
         return None
     target = check_target(Path(out), suffixes=(".html", ".htm"))
-    if any(file is not None and Path(file).resolve() == target for file in read):
-        raise ValueError(f"--out {out} is the file that is read: give another")
+    check_not_read(target, *read)
     return target
 
 
-def _given(
-    file: str | None, column: str | None, asked: DataChoice | None, colour: str | None
-) -> "Named":
+def _named(given: Given, asked: DataChoice | None, colour: str | None) -> "Named":
     """Read the sentences and what is known of them."""
     from core.maps.document import Named
 
+    file, column = given.file, given.column
     if (file is None) == (asked is None):
         there = "both --file and --data" if file is not None else "nothing to map"
         raise ValueError(f"there is {there}: give --file F or --data F")
@@ -205,14 +143,14 @@ def _given(
         from core.maps.document import named_rows
 
         return named_rows(read_data(asked), colour)
-    return Named(texts=_read(file, column, MOST_MAPPED), colour=colour)
+    return Named(texts=_read(given, MOST_MAPPED), colour=colour)
 
 
-def _read(file: str | None, column: str | None, most: int) -> list[str]:
+def _read(given: Given, most: int) -> list[str]:
     """Read a file of sentences; none without a file."""
-    if file is None:
+    if given.file is None:
         return []
-    with given_or_file(None, file, column) as sentences:
+    with opened(given) as sentences:
         texts = list(itertools.islice(sentences, most + 1))
     if len(texts) > most:
         what = "that one map holds" if most == MOST_MAPPED else "that can be placed on a map"
@@ -223,12 +161,10 @@ def _read(file: str | None, column: str | None, most: int) -> list[str]:
     return texts
 
 
-def _loaded(folder: str | None, choice: EncoderChoice, threads: int | None) -> "Encoder":
+def _loaded(folder: str | None, choice: EncoderChoice, machine: Machine) -> "Encoder":
     if folder is None:
-        return load_chosen(choice, threads)
-    return load_predictor(folder, threads, choice.device).encoder.with_pooling(
-        choice.pooling, choice.normalize
-    )
+        return load_chosen(choice, machine.threads)
+    return load_predictor(folder, machine).encoder.with_pooling(choice.pooling, choice.normalize)
 
 
 def _write(document: dict[str, Any], target: Path | None, out: str | None, as_json: bool) -> None:

@@ -8,44 +8,26 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 from core.cli import terminal
 from core.cli.inputs import (
     Counted,
     begun,
-    given_or_file,
+    check_not_read,
     load_chosen,
     load_predictor,
     on_threads,
+    opened,
     read_data,
     say_what_was_left_out,
 )
-from core.cli.options import (
-    AsJson,
-    Column,
-    Data,
-    Device,
-    EncoderName,
-    File,
-    GroupColumn,
-    LabelColumns,
-    Model,
-    Renames,
-    Rows,
-    Seed,
-    SplitColumn,
-    TaskNames,
-    TextColumn,
-    Texts,
-    Threads,
-    data_choice,
-)
-from core.config import EncoderChoice
+from core.cli.options import MODEL, AsJson, Given, Machine, Model, NamedEncoder
+from core.config import SEED, DataChoice
 from core.export.predictions import PREDICTION_SUFFIXES, PredictionWriter, predictions_file
+from core.option import Option, check_options
 from core.system.files import check_target
 
 if TYPE_CHECKING:
@@ -54,42 +36,45 @@ if TYPE_CHECKING:
     from core.tables.stream import Sentences
 
 
-def predict(
-    texts: Texts = None,
-    file: File = None,
-    column: Column = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show the words that pushed each prediction.")
-    ] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold",
-            metavar="P",
-            help="Unsure below this probability, 0 to 1; else each task's own.",
-        ),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="F", help="Write to a file: .csv or .jsonl."),
-    ] = None,
-    model: Model = None,
-    threads: Threads = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """How predictions are made, and where they go.
+
+    Attributes:
+        explain: Whether the words that pushed each are shown.
+        threshold: Below which probability one is unsure; None for each task's own.
+        out: The file to write.
+        model: The model's folder; None for the shipped one.
+    """
+
+    explain: bool = Option("--explain", help="Show the words that pushed each prediction.").field(
+        False
+    )
+    threshold: float | None = Option(
+        "--threshold",
+        "P",
+        "Unsure below this probability, 0 to 1; else each task's own.",
+        least=0,
+        most=1,
+    ).field(None)
+    out: str | None = Option("--out", "F", "Write to a file: .csv or .jsonl.").field(None)
+    model: str | None = MODEL.field(None)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+def predict(given: Given, asked: Prediction, machine: Machine, as_json: AsJson = False) -> None:
     """Predict every task of a model: topic, sentiment and entities, or your own."""
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is {threshold}, must be 0 to 1")
+    out = asked.out
     target = None if out is None else check_target(Path(out), suffixes=PREDICTION_SUFFIXES)
-    if target is not None and file is not None and Path(file).resolve() == target:
-        raise ValueError(f"--out {out} is the file that is read: give another")
-    with given_or_file(texts, file, column) as sentences:
+    check_not_read(target, given.file)
+    with opened(given) as sentences:
         listed = begun(sentences)
-        predictor = load_predictor(model, threads, device)
+        predictor = load_predictor(asked.model, machine)
         truncated = _predict(
-            predictor, sentences, listed, target, as_json=as_json, threads=threads,
-            explain=explain, threshold=threshold,
+            predictor, sentences, listed, target, as_json=as_json, threads=machine.threads,
+            explain=asked.explain, threshold=asked.threshold,
         )  # fmt: skip
     say_what_was_left_out(sentences, truncated, predictor.encoder)
     if target is not None and not as_json:
@@ -164,31 +149,20 @@ class _JsonRows:
 
 
 def layers(
-    data: Data,
-    text_column: TextColumn = None,
-    label_column: LabelColumns = None,
-    task: TaskNames = None,
-    renames: Renames = None,
-    split_column: SplitColumn = None,
-    group_column: GroupColumn = None,
-    rows: Rows = None,
-    seed: Seed = 0,
-    encoder: EncoderName = "minilm",
-    threads: Threads = None,
-    device: Device = None,
+    data: DataChoice,
+    seed: Annotated[int, SEED] = 0,
+    *,
+    encoder: NamedEncoder,
+    machine: Machine,
     as_json: AsJson = False,
 ) -> None:
     """Show what can be read off each layer: the accuracy of a linear head, without training."""
-    dataset = read_data(
-        data_choice(
-            data, text_column, label_column, task, renames, split_column, group_column, rows, seed
-        )
-    )
-    loaded = load_chosen(EncoderChoice(name=encoder, device=device), threads)
+    dataset = read_data(data)
+    loaded = load_chosen(encoder, machine.threads)
     from core.knowledge.layer_profile import profile_document
 
     many = Counted(expected=len(dataset.examples))
-    with on_threads(threads), terminal.Bar(many, doing="reading", did="read") as bar:
+    with on_threads(machine.threads), terminal.Bar(many, doing="reading", did="read") as bar:
         document = profile_document(loaded, dataset, seed=seed, progress=bar.update)
     for note in document["notes"]:
         terminal.say(note)
@@ -201,32 +175,18 @@ def layers(
 
 
 def evaluate(
-    data: Data,
-    text_column: TextColumn = None,
-    label_column: LabelColumns = None,
-    task: TaskNames = None,
-    renames: Renames = None,
-    split_column: SplitColumn = None,
-    group_column: GroupColumn = None,
-    rows: Rows = None,
-    model: Model = None,
-    threads: Threads = None,
-    device: Device = None,
-    as_json: AsJson = False,
+    data: DataChoice, model: Model = None, *, machine: Machine, as_json: AsJson = False
 ) -> None:
     """Score a model on labelled rows: of a named split column on its test rows alone."""
-    dataset = _test_rows(
-        read_data(
-            data_choice(
-                data, text_column, label_column, task, renames, split_column, group_column, rows
-            )
-        )
-    )
-    scored = load_predictor(model, threads, device)
+    dataset = _test_rows(read_data(data))
+    scored = load_predictor(model, machine)
     from core.model.evaluation import evaluate_document
 
     many = Counted(expected=len(dataset.examples))
-    with on_threads(threads), terminal.Bar(many, doing="predicting", did="predicted") as bar:
+    with (
+        on_threads(machine.threads),
+        terminal.Bar(many, doing="predicting", did="predicted") as bar,
+    ):
         document = evaluate_document(scored, dataset, progress=bar.update)
     from core.data.dataset import CORPUS
 

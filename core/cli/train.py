@@ -10,51 +10,8 @@ import typer
 
 from core.cli import terminal
 from core.cli.inputs import Counted, load_chosen, on_threads, read_data
-from core.cli.options import (
-    AsJson,
-    Data,
-    Device,
-    EncoderName,
-    GroupColumn,
-    LabelColumns,
-    Normalize,
-    Pooling,
-    Renames,
-    Rows,
-    Seed,
-    SplitColumn,
-    TaskNames,
-    TextColumn,
-    Threads,
-    data_choice,
-)
-from core.cli.train_options import (
-    Accumulate,
-    BalanceName,
-    Batch,
-    CheckpointEvery,
-    ClassWeights,
-    EncoderRate,
-    Epochs,
-    HeadRate,
-    NoDropout,
-    Out,
-    Overwrite,
-    Patience,
-    PrefixMemory,
-    RateDecay,
-    Resume,
-    Schedule,
-    Smoothing,
-    StrategyName,
-    TrainPrecision,
-    TrainRequest,
-    UnfreezeEvery,
-    Validation,
-    check_numbers,
-    command_line,
-)
-from core.config import PRECISIONS, DataChoice, EncoderChoice, TrainingChoice, check_choice
+from core.cli.train_options import NO_VALIDATION, TrainRequest, command_line
+from core.config import DataChoice
 from core.encoder.catalogue import find_spec
 from core.system.launch import launched_precision, one_process_note
 
@@ -65,119 +22,39 @@ if TYPE_CHECKING:
     from core.system.stopping import Stopping
     from core.training.run import Run
 
-NO_VALIDATION = "none"
 
-
-def train(
-    context: typer.Context,
-    data: Data,
-    strategy: StrategyName,
-    out: Out,
-    text_column: TextColumn = None,
-    label_column: LabelColumns = None,
-    task: TaskNames = None,
-    renames: Renames = None,
-    split_column: SplitColumn = None,
-    group_column: GroupColumn = None,
-    rows: Rows = None,
-    epochs: Epochs = None,
-    seed: Seed = 0,
-    lr: EncoderRate = None,
-    head_lr: HeadRate = None,
-    lr_decay: RateDecay = None,
-    unfreeze_every: UnfreezeEvery = None,
-    batch: Batch = 32,
-    accumulate: Accumulate = 1,
-    balance: BalanceName = "sum",
-    class_weights: ClassWeights = "none",
-    smoothing: Smoothing = 0.0,
-    no_dropout: NoDropout = False,
-    schedule: Schedule = "linear",
-    patience: Patience = None,
-    validation: Validation = None,
-    checkpoint_every: CheckpointEvery = 50,
-    prefix_memory: PrefixMemory = 1_000.0,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    encoder: EncoderName = "minilm",
-    pooling: Pooling = None,
-    normalize: Normalize = None,
-    precision: TrainPrecision = None,
-    threads: Threads = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
+def train(context: typer.Context, asked: TrainRequest) -> None:
     """Train heads, and layers where the strategy says so, on labelled rows.
 
     Ctrl-C writes a checkpoint, from which --resume goes on as if it had never stopped. Under
     `accelerate launch --multi_gpu --num_processes N` the processes share each step's rows, on GPUs
     or on processors.
     """
-    counts = {"--accumulate": accumulate, "--checkpoint-every": checkpoint_every}
-    if threads is not None:
-        counts["--threads"] = threads
-    check_numbers({"--lr": lr, "--head-lr": head_lr}, counts, prefix_memory)
-    choice = TrainingChoice(
-        epochs=1 if epochs is None else epochs,
-        seed=seed,
-        encoder_rate=lr,
-        head_rate=head_lr,
-        batch=batch,
-        accumulate=accumulate,
-        balance=balance,
-        class_weights=class_weights,
-        smoothing=smoothing,
-        dropout=not no_dropout,
-        schedule=schedule,
-        patience=1 if patience is None else patience,
-        checkpoint_every=checkpoint_every,
-        prefix_megabytes=prefix_memory,
-        threads=threads,
-    )
-    if precision is not None:
-        check_choice("precision", precision, PRECISIONS)
-    base = EncoderChoice(
-        name=_lasting_name(encoder), pooling=pooling, normalize=normalize, device=device
-    )
-    chosen = data_choice(
-        data, text_column, label_column, task, renames, split_column, group_column, rows, seed
-    )
-    asked = TrainRequest(
-        out=out,
-        strategy=strategy,
-        settings={"lr_decay": lr_decay, "unfreeze_every": unfreeze_every},
-        choice=choice,
-        own=frozenset(
-            name for name, given in (("epochs", epochs), ("patience", patience)) if given is None
-        ),
-        precision=precision or launched_precision(),
-        hold=validation != NO_VALIDATION,
-        resume=resume,
-        overwrite=overwrite,
-        typed=tuple(each for each in context.obj if each != "--resume"),
-        as_json=as_json,
-    )
+    typed = tuple(each for each in context.obj if each != "--resume")
+    base = replace(asked.encoder, name=_lasting_name(asked.encoder.name))
+    asked = replace(asked, precision=asked.precision or launched_precision())
     with terminal.waiting("looking around"):
         folder = asked.folder()
-    _check_apart(folder, out, [data, validation, base.name])
+    _check_apart(folder, asked.out, [asked.data.source, asked.validation, base.name])
     known = find_spec(base.name)
     if known is not None:  # refused before anything is read, where the layers are known
         asked.scenario(known.layers, None)
-    dataset = read_data(chosen)
-    given = _read_validation(chosen, dataset, validation)
+    dataset = read_data(asked.data)
+    given = _read_validation(asked.data, dataset, asked.validation)
     with terminal.waiting("looking around"):
         from core.frozen.processes import join
-    with join(device) as (processes, place):
+    with join(asked.machine.device) as (processes, place):
+        threads = asked.machine.threads
         own_threads = None if threads is None else processes.threads(threads)
         loaded = load_chosen(replace(base, device=place), own_threads)
-        _train(asked, folder, dataset, given, loaded, processes)
+        _train(asked, typed, folder, (dataset, given), loaded, processes)
 
 
 def _train(
     asked: TrainRequest,
+    typed: Sequence[str],
     folder: Path,
-    dataset: "Dataset",
-    validation: "Dataset | None",
+    rows: "tuple[Dataset, Dataset | None]",
     encoder: "Encoder",
     processes: "Processes",
 ) -> None:
@@ -188,14 +65,15 @@ def _train(
     from core.training.losses import parse_balance
     from core.training.run import begin_run
 
+    dataset, validation = rows
     tasks = [each.name for each in dataset.tasks]
-    parse_balance(asked.choice.balance, tasks)
+    parse_balance(asked.training.balance, tasks)
     scenario = asked.scenario(encoder.layers, tasks)
     choice = asked.settled(scenario, encoder)
     choice, done_before = asked.going_on(folder, scenario, choice, processes.count)
     held = run_folder(Path(asked.out), resume=asked.resume, overwrite=asked.overwrite)
     with (
-        _what_is_left(folder, asked.out, asked.typed),
+        _what_is_left(folder, asked.out, typed),
         on_threads(processes.threads(choice.threads or 1)),
         held if processes.is_main else contextlib.nullcontext(),
         Stopping() as stopping,
@@ -208,7 +86,7 @@ def _train(
                 scenario,
                 choice,
                 validation=validation,
-                hold=asked.hold,
+                hold=asked.holds,
                 progress=bar.update,
                 cancelled=stopping,
                 processes=processes,
@@ -216,7 +94,7 @@ def _train(
         note = one_process_note()
         for each in run.notes if note is None else [*run.notes, note]:
             terminal.say(each)
-        command = command_line(asked.typed)
+        command = command_line(typed)
         following = _Following(
             folder=folder,
             command=command,

@@ -1,14 +1,23 @@
-"""The options of `train` that set how it trains, and what they ask for together."""
+"""What is asked of `train`, and how a run that stopped goes on by the same command."""
 
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from core.config import CLASS_WEIGHTS, PRECISIONS, SCHEDULES, TrainingChoice
+from core.cli.options import JSON, Machine, PooledEncoder
+from core.config import (
+    EPOCHS,
+    PATIENCE,
+    PRECISIONS,
+    DataChoice,
+    TrainingChoice,
+)
+from core.errors import InputError, setting
+from core.option import Option, check_options, options_of
 from core.strategy.strategies import OFFERED
 from core.system.launch import how_launched
 
@@ -19,25 +28,7 @@ if TYPE_CHECKING:
 HELP = "help"
 """What `--strategy` takes to tell of all of them."""
 
-FLAGS = {
-    "epochs": "--epochs",
-    "seed": "--seed",
-    "encoder_rate": "--lr",
-    "head_rate": "--head-lr",
-    "batch": "--batch",
-    "patience": "--patience",
-    "schedule": "--schedule",
-    "accumulate": "--accumulate",
-    "balance": "--balance",
-    "class_weights": "--class-weights",
-    "smoothing": "--smoothing",
-    "dropout": "--no-dropout",
-    "bf16": "--precision",
-    "threads": "--threads",
-    "lr_decay": "--lr-decay",
-    "unfreeze_every": "--unfreeze-every",
-}
-"""By the name of a setting, the option that sets it."""
+NO_VALIDATION = "none"
 
 
 def _tell_strategies(given: str) -> str:
@@ -48,160 +39,6 @@ def _tell_strategies(given: str) -> str:
         show_strategies()
         raise typer.Exit
     return given
-
-
-StrategyName = Annotated[
-    str,
-    typer.Option(
-        "--strategy",
-        metavar="NAME",
-        is_eager=True,
-        callback=_tell_strategies,
-        help=f"What trains: {', '.join(name for name, _ in OFFERED)}; @K, @auto or @mix behind it "
-        f"says which layer the heads read, else the last. --strategy {HELP} says what each does.",
-    ),
-]
-Out = Annotated[
-    str,
-    typer.Option(
-        "--out", metavar="DIR", help="The model folder to write; until then, the checkpoints'."
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        metavar="N",
-        help=f"The most epochs; else the strategy's own (--strategy {HELP} says them).",
-    ),
-]
-EncoderRate = Annotated[
-    float | None,
-    typer.Option("--lr", metavar="X", help="Learning rate of layers; else the strategy's."),
-]
-HeadRate = Annotated[
-    float | None,
-    typer.Option("--head-lr", metavar="X", help="Learning rate of heads; else the strategy's."),
-]
-RateDecay = Annotated[
-    float | None,
-    typer.Option(
-        "--lr-decay",
-        metavar="X",
-        help="With layerwise-lr: each layer's share of the rate of the one above it; else 0.8.",
-    ),
-]
-UnfreezeEvery = Annotated[
-    int | None,
-    typer.Option(
-        "--unfreeze-every",
-        metavar="EPOCHS",
-        help="With gradual: epochs from one layer's thaw to the next one's; else all have thawed "
-        "after two thirds of the epochs.",
-    ),
-]
-Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Sentences in a step.")]
-Accumulate = Annotated[
-    int,
-    typer.Option(
-        "--accumulate", metavar="N", help="Parts that a step runs in, one by one, to save memory."
-    ),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        "--patience",
-        metavar="N",
-        help="Epochs without a better score to stop at; else the strategy's own.",
-    ),
-]
-Schedule = Annotated[
-    str,
-    typer.Option("--schedule", metavar="|".join(SCHEDULES), help="How the rates fall."),
-]
-BalanceName = Annotated[
-    str,
-    typer.Option(
-        "--balance",
-        metavar="NAME",
-        help="How the tasks' losses become one: sum, uncertainty, dwa, or weights such as "
-        "topic=2+entities=1.",
-    ),
-]
-ClassWeights = Annotated[
-    str,
-    typer.Option(
-        "--class-weights",
-        metavar="|".join(CLASS_WEIGHTS),
-        help="Whether rows of rare labels count more.",
-    ),
-]
-Smoothing = Annotated[
-    float,
-    typer.Option(
-        "--smoothing", metavar="X", help="Share of each label that is spread over all of them."
-    ),
-]
-NoDropout = Annotated[
-    bool, typer.Option("--no-dropout", help="Train without dropout, layers and heads alike.")
-]
-TrainPrecision = Annotated[
-    str | None,
-    typer.Option(
-        "--precision",
-        metavar="|".join(PRECISIONS),
-        help="exact is fp32, the default; fast is bfloat16, where the machine has instructions "
-        "for it.",
-    ),
-]
-CheckpointEvery = Annotated[
-    int,
-    typer.Option(
-        "--checkpoint-every",
-        metavar="STEPS",
-        help="Steps from one checkpoint to the next, beside each epoch's end.",
-    ),
-]
-PrefixMemory = Annotated[
-    float,
-    typer.Option(
-        "--prefix-memory",
-        metavar="MB",
-        help="What the states of frozen layers may take in memory; past it they go to files.",
-    ),
-]
-Validation = Annotated[
-    str | None,
-    typer.Option(
-        "--validation",
-        metavar="F|none",
-        help="Rows to validate on, or none; else the split column's, or 15 % held out.",
-    ),
-]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from the checkpoint in --out: the same command.")
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the model or the run that --out holds.")
-]
-
-
-def check_numbers(
-    rates: Mapping[str, float | None], counts: Mapping[str, int], memory: float
-) -> None:
-    """Refuse numbers that make no sense, by the option that gave them.
-
-    Raises:
-        ValueError: If a rate is not above 0 and at most 1, or a count is below 1.
-    """
-    for option, rate in rates.items():
-        if rate is not None and not 0 < rate <= 1:
-            raise ValueError(f"{option} is {rate}, must be above 0 and at most 1")
-    for option, count in counts.items():
-        if not count > 0:
-            raise ValueError(f"{option} is {count}, must be at least 1")
-    if not memory >= 0:
-        raise ValueError(f"--prefix-memory is {memory}, must be 0 or more")
 
 
 def check_same_run(
@@ -221,21 +58,22 @@ def check_same_run(
         out: The run's folder, as typed.
 
     Raises:
-        ValueError: If an option differs.
+        InputError: If an option differs.
     """
     found = {"strategy": before.get("strategy")}
     for name in ("choice", "settings"):
         part = before.get(name)
         found |= part if isinstance(part, dict) else {}
     now: dict[str, Any] = {"strategy": strategy, **vars(choice), **settings}
-    names: Sequence[str] = ["strategy", *FLAGS]
-    for name in names:
+    typed = [name for name, option in options_of(TrainingChoice).items() if option.flag]
+    same = [name for name in typed if name not in ("checkpoint_every", "prefix_megabytes")]
+    for name in ("strategy", *same, "bf16", "lr_decay", "unfreeze_every"):
         if found.get(name) != now.get(name) and (name in found or name in settings):
-            option = FLAGS.get(name, "--strategy")
             was, given = (_as_typed(name, each) for each in (found.get(name), now.get(name)))
-            raise ValueError(
-                f"the run in {out} has {option} {was}, not {given}: give the same "
-                "command to resume it, or --overwrite to start anew"
+            called = setting("precision" if name == "bf16" else name)
+            raise InputError(
+                f"the run in {out} has {called} {was}, not {given}: give the same command to "
+                f"resume it, or {setting('overwrite')} to start anew"
             )
 
 
@@ -248,33 +86,83 @@ def _as_typed(name: str, value: object) -> object:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRequest:
-    """What is asked of `train`, beside the data and the encoder.
+    """What is asked of `train`.
 
     Attributes:
-        out: The run's folder, as typed.
+        data: The rows.
         strategy: Its name, as typed.
-        settings: What is set of the strategy beside its name; None where nothing is.
-        choice: How to train.
-        own: What of it the strategy decides.
-        precision: One of `core.config.PRECISIONS`.
-        hold: Whether any rows validate.
+        out: The run's folder, as typed.
+        epochs: The most; None is the strategy's own.
+        training: How to train.
+        lr_decay: Of layer-wise rates; None is the strategy's own.
+        unfreeze_every: Of gradual unfreezing; None is the strategy's own.
+        patience: Epochs without a better score to stop at; None is the strategy's own.
+        validation: The rows to validate on, or `none`; None holds some out.
         resume: Whether to go on from the checkpoint in the folder.
         overwrite: Whether to start anew over what is there.
-        typed: What was typed, without `--resume`.
+        encoder: Which encoder.
+        precision: One of `core.config.PRECISIONS`; None asks the launcher.
+        machine: On what.
         as_json: Whether to print events.
     """
 
-    out: str
-    strategy: str
-    settings: dict[str, Any]
-    choice: TrainingChoice
-    own: frozenset[str]
-    precision: str
-    hold: bool
-    resume: bool
-    overwrite: bool
-    typed: tuple[str, ...]
-    as_json: bool
+    data: DataChoice
+    strategy: str = Option(
+        "--strategy",
+        "NAME",
+        f"What trains: {', '.join(name for name, _ in OFFERED)}; @K, @auto or @mix behind it "
+        f"says which layer the heads read, else the last. --strategy {HELP} says what each "
+        "does.",
+        first=_tell_strategies,
+    ).field()
+    out: str = Option(
+        "--out", "DIR", "The model folder to write; until then, the checkpoints'."
+    ).field()
+    epochs: int | None = EPOCHS.field(None)
+    patience: int | None = PATIENCE.field(None)
+    training: TrainingChoice
+    lr_decay: float | None = Option(
+        "--lr-decay",
+        "X",
+        "With layerwise-lr: each layer's share of the rate of the one above it; else 0.8.",
+        after="--head-lr",
+    ).field(None)
+    unfreeze_every: int | None = Option(
+        "--unfreeze-every",
+        "EPOCHS",
+        "With gradual: epochs from one layer's thaw to the next one's; else all have thawed "
+        "after two thirds of the epochs.",
+        after="--lr-decay",
+    ).field(None)
+    validation: str | None = Option(
+        "--validation",
+        "F|none",
+        "Rows to validate on, or none; else the split column's, or 15 % held out.",
+        after="--patience",
+    ).field(None)
+    resume: bool = Option(
+        "--resume", help="Go on from the checkpoint in --out: the same command."
+    ).field(False)
+    overwrite: bool = Option(
+        "--overwrite", help="Replace the model or the run that --out holds."
+    ).field(False)
+    encoder: PooledEncoder
+    precision: str | None = Option(
+        "--precision",
+        help="exact is fp32, the default; fast is bfloat16, where the machine has "
+        "instructions for it.",
+        choices=PRECISIONS,
+    ).field(None)
+    machine: Machine
+    as_json: bool = JSON.field(False)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    @property
+    def holds(self) -> bool:
+        """Whether any rows validate."""
+        return self.validation != NO_VALIDATION
 
     def folder(self) -> Path:
         """Check the run's folder, in the main process, and give it with links followed."""
@@ -288,20 +176,25 @@ class TrainRequest:
         """Read the strategy's name."""
         from core.strategy.scenario import parse_strategy, tuned
 
-        return tuned(parse_strategy(self.strategy, layers, tasks), **self.settings)
+        named = parse_strategy(self.strategy, layers, tasks)
+        return tuned(named, lr_decay=self.lr_decay, unfreeze_every=self.unfreeze_every)
 
     def settled(self, scenario: "Scenario", encoder: "Encoder") -> TrainingChoice:
         """Fill in what the strategy and the machine decide."""
         from core.encoder.precision import trains_in_bf16
 
-        own = {name: getattr(scenario.strategy, name) for name in self.own}
+        own = {
+            name: getattr(scenario.strategy, name)
+            for name in ("epochs", "patience")
+            if getattr(self, name) is None
+        }
         bf16 = self.precision == "fast"
         if bf16 and not trains_in_bf16(encoder.device):
             raise ValueError(
                 f"--precision is fast, and this machine's {encoder.device.type} has no bfloat16 "
                 "instructions, so that it would be slower: give --precision exact"
             )
-        return replace(self.choice, bf16=bf16, **own)
+        return replace(self.training, bf16=bf16, **own)
 
     def going_on(
         self, folder: Path, scenario: "Scenario", choice: TrainingChoice, count: int

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.cli.model_tables import main_in_words, verdict
+from core.cli.options import flag_of
 from core.cli.terminal import errors, output, plain_table, readable, say
 from core.strategy.strategies import OFFERED
 
@@ -170,7 +171,7 @@ def plan_view(plan: Mapping[str, Any], console: Console) -> Iterator[RenderableT
 
 
 def _settings(settings: Mapping[str, float]) -> str:
-    told = ", ".join(f"--{name.replace('_', '-')} {x:g}" for name, x in settings.items())
+    told = ", ".join(f"{flag_of(name)} {x:g}" for name, x in settings.items())
     return f" ({told})" if told else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.advice.costs import Candidate
 from core.advice.race import Race, Recorded, Standing, stand
-from core.comparison.choice import LOCAL, ComparisonChoice
+from core.comparison.choice import ComparisonChoice
 from core.comparison.cost import Measured, mean_of
 from core.comparison.crew import LOOK_SECONDS, Crew, split_cores
 from core.comparison.events import (
@@ -41,7 +41,7 @@ from core.comparison.shared import (
 from core.comparison.store import REPORT, ComparisonFolder, FinishedRun
 from core.comparison.variants import TOGETHER_ALL, WantedRun, what_is_left_out
 from core.comparison.work import Job, Step
-from core.config import EncoderChoice
+from core.config import LOCAL, EncoderChoice
 from core.data.dataset import Dataset
 from core.encoder.encoder import CancelledError
 from core.strategy.scenario import AUTO

@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from core.comparison.choice import LOCAL, RAY, WORKERS_IMPORT, ComparisonChoice
+from core.comparison.choice import WORKERS_IMPORT, ComparisonChoice
 from core.comparison.shared import Failed, Question, Setting, do_shared
 from core.comparison.store import FinishedRun
 from core.comparison.variants import WantedRun
 from core.comparison.work import Step, do_run_elsewhere, do_runs
+from core.config import LOCAL, RAY
 from core.system.machine import usable_cores
 from core.system.workers import Worker, WorkerDiedError, wait_for_any
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.comparison.choice import LOCAL, ComparisonChoice
+from core.comparison.choice import ComparisonChoice
 from core.comparison.cost import Measured
 from core.comparison.events import ComparisonPlan, PlannedRun
 from core.comparison.folds import ComparedData, Deal
 from core.comparison.shared import Profiled
 from core.comparison.store import FinishedRun
 from core.comparison.variants import TOGETHER_ALL, Variant, WantedRun, variants_of
-from core.config import TrainingChoice
+from core.config import LOCAL, TrainingChoice
 from core.strategy.scenario import AUTO, Scenario
 from core.strategy.strategy import lowest_read
 from core.strategy.thaw_plan import ThawPlan

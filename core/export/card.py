@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.config import MIX
+from core.config import EXPORT_FORMATS, MIX
 from core.encoder.encoder import Encoder
 from core.model.card import FIGURE_HEADS, figure_cells, limit_lines, plain, table, task_lines
 from core.model.model import MultiTaskModel
 
-FORMATS = ("sentence-transformers", "onnx")
 MAX_FACT_CHARACTERS = 2_000
 MAX_PARTS = 200
 """Lines of the plan's table: more than any encoder has layers and a model has heads."""
@@ -23,14 +22,14 @@ class ExportFacts:
     Attributes:
         about: What the model's manifest says of how it came about; anything may be missing.
         whole_layers: How many layers the encoder had before the export.
-        format: One of `FORMATS`.
+        format: One of `EXPORT_FORMATS`.
         both_ways: Whether it is a decoder's family read in both directions.
         notes: What a person should know, a sentence each.
     """
 
     about: Mapping[str, Any]
     whole_layers: int
-    format: str = FORMATS[0]
+    format: str = EXPORT_FORMATS[0]
     both_ways: bool = False
     notes: Sequence[str] = ()
 
@@ -46,7 +45,7 @@ def export_card(model: MultiTaskModel, encoder: Encoder, facts: ExportFacts) -> 
     Returns:
         Markdown with the hub's front matter, in which no text from people is markup.
     """
-    plain_folder = facts.format == FORMATS[0]
+    plain_folder = facts.format == EXPORT_FORMATS[0]
     sections = (
         _front_matter(encoder, facts),
         _head(model, encoder, facts),

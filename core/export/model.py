@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.config import check_choice
+from core.config import ExportChoice
 from core.encoder.encoder import Encoder
 from core.encoder.hub import find_encoder
 from core.encoder.shortening import shortened
-from core.export.card import FORMATS, ExportFacts, export_card
+from core.export.card import ExportFacts, export_card
 from core.export.encoder import WEIGHTS, read_back, reads_both_ways, write_encoder
 from core.export.onnx import check_onnx, onnx_heads, output_of, write_onnx
 from core.export.tokenizer import write_json
@@ -20,27 +20,6 @@ from core.model.spelling import FEATURES
 from core.system.files import replaced_folder
 
 ONNX = "onnx"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportChoice:
-    """In which form a model is exported.
-
-    Attributes:
-        format: One of `FORMATS`.
-        truncate: Whether to end at the highest layer that a head reads.
-        overwrite: Whether a model or an export that the folder holds is replaced.
-
-    Raises:
-        ValueError: If there is no such format.
-    """
-
-    format: str = FORMATS[0]
-    truncate: bool = False
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        check_choice("format", self.format, FORMATS)
 
 
 @dataclass(frozen=True, kw_only=True)

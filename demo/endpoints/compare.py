@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.events import api
 
-from core.config import AdviceChoice, EncoderChoice
+from core.config import MOST_RATES, AdviceChoice, ComparisonSettings, EncoderChoice
 from demo.endpoints.check import columns_given, known_encoder, names_given, text_given, uploaded
 from demo.frame.spoken import as_script_says
 from demo.frame.toasts import as_toast
 from demo.freeze.form import (
     MOST_EPOCHS,
-    MOST_RATES,
     MOST_ROWS,
     MOST_SEEDS,
     command_line,
@@ -35,6 +34,8 @@ if TYPE_CHECKING:  # torch is behind them
 
 MOST_SECONDS = 3_600.0
 """A comparison is stopped that has taken longer: others wait for their turn."""
+
+USUAL, WANTED = ComparisonSettings(), AdviceChoice()
 
 
 def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]]]:
@@ -54,14 +55,14 @@ def compare_with(shelves: Shelves) -> Callable[..., AsyncIterator[dict[str, Any]
         split_column: str = "",
         group_column: str = "",
         rows: int | None = 300,
-        seeds: int = 3,
+        seeds: int = USUAL.seeds,
         epochs: int | None = None,
         budget_seconds: float | None = None,
-        margin: float = 3.0,
-        score: str = "accuracy",
-        cost: str = "seconds",
+        margin: float = WANTED.margin,
+        score: str = WANTED.score,
+        cost: str = WANTED.cost,
         encoder: str = "",
-        rates: int = 1,
+        rates: int = USUAL.rates,
         single_task: bool = False,
         balances: bool = False,
         per_class: bool = False,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.config import AdviceChoice, EncoderChoice
+from core.config import MOST_RATES, AdviceChoice, EncoderChoice
 from core.strategy.words import listed
 from demo.freeze.profiles import ProfileShelf
 from demo.shelves.comparison import Asked
@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # torch is behind them
 
 MOST_SEEDS = 12
 MOST_EPOCHS = 50
-MOST_RATES = 9
 MOST_ROWS = 2_000
 """Of more rows the page compares a stratified sample; the command line takes all."""
 

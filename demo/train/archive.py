@@ -44,7 +44,8 @@ def zip_piece(model: Path, kind: str, at: int) -> dict[str, Any]:
 
 
 def _exported(model: Path) -> Path:
-    from core.export.model import ExportChoice, export_model
+    from core.config import ExportChoice
+    from core.export.model import export_model
     from core.model.model_folder import load_model, read_manifest
 
     folder = model.with_name("for-others")

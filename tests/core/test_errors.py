@@ -28,17 +28,16 @@ COMMANDS = {
 
 
 def strings_of(tree: ast.AST) -> Iterator[str]:
-    """Yield the literals of a module, those that only document it left out."""
-    documents = {
-        id(each.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        for each in node.body
-        if isinstance(each, ast.Expr)
-    }
+    """Yield the literals of a module, but for what documents it and what declares an option."""
+    passed_over: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from [node.value] if id(node) not in documents else []
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            passed_over |= {id(each.value) for each in node.body if isinstance(each, ast.Expr)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Option":
+            passed_over |= {id(each) for each in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in passed_over:
+            yield from [node.value] if isinstance(node.value, str) else []
 
 
 def test_core_names_no_option_of_the_command_line_outside_of_it() -> None:

@@ -522,7 +522,7 @@ BAD = [
     (("--balance", "thaw"), "balance is 'thaw', must be one of: sum, uncertainty, dwa, or weights"),
     (("--balance", "colour=1"), "weighs 'colour', must be of: kind, mood"),
     (("--schedule", "square"), "schedule is 'square', must be one of: linear, cosine"),
-    (("--class-weights", "some"), "class_weights is 'some', must be one of: none, balanced"),
+    (("--class-weights", "some"), "--class-weights is 'some', must be one of: none, balanced"),
     (("--smoothing", "1"), "smoothing is 1.0, must be 0 or more and below 1"),
     (("--accumulate", "0"), "--accumulate is 0, must be at least 1"),
     (("--checkpoint-every", "0"), "--checkpoint-every is 0, must be at least 1"),
@@ -664,7 +664,7 @@ def test_fast_precision_is_bfloat16_where_the_machine_has_it_and_else_refused(
     assert about(tmp_path / "n")["choice"]["bf16"] is True
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
     code, _, err = run(*command, "--out", "o")
-    assert (code, "--mixed_precision is fp16, must be no or bf16" in err) == (2, True)
+    assert (code, "mixed_precision is fp16, must be no or bf16" in err) == (2, True)
     assert run(*command, "--precision", "bf16", "--out", "o")[0] == 2
 
 

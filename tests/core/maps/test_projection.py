@@ -136,7 +136,7 @@ def test_bad_input_gets_one_clear_sentence(
         ({"method": "tsne"}, "method is 'tsne', must be one of: umap, pca"),
         ({"metric": "dot"}, "metric is 'dot', must be one of: cosine, euclidean, manhattan"),
         ({"method": "pca", "metric": "manhattan"}, "which pca cannot keep"),
-        ({"dimensions": 4}, "dimensions is 4, must be 2 or 3"),
+        ({"dimensions": 4}, "dimensions is 4, must be one of: 2, 3"),
         ({"spread": 0}, "spread is 0, must be 0.1 to 10"),
         ({"spread": float("nan")}, "spread is nan"),
         ({"neighbours": 1}, "neighbours is 1, must be at least 2"),
