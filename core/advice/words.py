@@ -7,6 +7,7 @@ from statistics import NormalDist
 from core.advice.costs import Candidate
 from core.advice.paired import Outcomes
 from core.advice.verdict import BETTER, BETTER_CHANCE, CANNOT_TELL, FALSE_CLAIMS, Verdict
+from core.measures.drift import lost_in_words
 
 SEEDS_MAY_HELP = 1.5
 """Three more seeds halve what chance in training adds to the variance, at most, and nothing of what
@@ -17,7 +18,6 @@ MANY_TIMES = 20
 
 TRAINED_ONCE = "Each was trained once: this holds of these trainings, and another seed may differ."
 LABELS_NAMED = 2
-FORGETS = "of the probe's Spearman correlation"
 
 
 def in_words(
@@ -208,7 +208,7 @@ def forgetting_in_words(candidate: Candidate) -> str:
         return ""
     if found.mean == found.low == found.high == 0:
         return f"{candidate.name} forgets nothing, as its encoder is frozen"
-    told = f"{_three(found.mean)} {FORGETS} ({_three(found.low)} to {_three(found.high)})"
+    told = lost_in_words(found.mean, found.low, found.high)
     if found.low > 0:
         return f"{candidate.name} forgets {told}"
     return f"no forgetting is shown of {candidate.name}: {told}"
@@ -244,10 +244,6 @@ def _points(share: float) -> str:
 
 def _signed(share: float) -> str:
     return f"{100 * share:.1f}".replace("-", "−")
-
-
-def _three(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
 
 
 def _plain(label: str) -> str:

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from core.cli.model_tables import main_in_words
-from core.cli.terminal import errors, plain_table, readable, say
+from core.cli.terminal import clock, errors, plain_table, readable, say
 from core.comparison.events import (
     ComparisonEvent,
     ComparisonPlan,
@@ -122,7 +122,7 @@ class ComparisonDisplay:
             finished_style=AMBER,
         )
         left = plan.seconds if self._left is None else self._left
-        told = Text(f"{self._finished} of {len(plan.runs)} runs, about {_clock(left)} left")
+        told = Text(f"{self._finished} of {len(plan.runs)} runs, about {clock(left)} left")
         now = [
             Text(readable(_with(part, f"{name}, seed {seed}: {_step(step)}")))
             for (part, name, seed), step in self._going.items()
@@ -152,14 +152,8 @@ def plan_lines(plan: ComparisonPlan) -> Sequence[str]:
     threads = "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
     return [
         f"{len(plan.runs)} runs on {plan.rows:,} rows, tested on {tested}{before}{side}, "
-        f"{threads} each: about {_clock(plan.seconds)} at most"
+        f"{threads} each: about {clock(plan.seconds)} at most"
     ]
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _run_line(record: RunRecord, part: str) -> str:

@@ -151,3 +151,10 @@ def fits(console: Console, table: Table) -> bool:
     """Tell whether a table is no wider than the console."""
     unbounded = console.options.update(width=10_000)
     return console.measure(table, options=unbounded).maximum <= console.width
+
+
+def clock(seconds: float) -> str:
+    """Write a time as a clock counts it: 1:05, 2:00:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

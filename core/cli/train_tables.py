@@ -13,7 +13,7 @@ from rich.text import Text
 
 from core.cli.model_tables import main_in_words, verdict
 from core.cli.options import flag_of
-from core.cli.terminal import errors, output, plain_table, readable, say
+from core.cli.terminal import clock, errors, output, plain_table, readable, say
 from core.strategy.strategies import OFFERED
 
 ICE, AMBER = "#5fb4e8", "#f2a83c"
@@ -151,13 +151,7 @@ def _rates(rates: Mapping[str, float]) -> str:
 
 
 def _speed(step: Mapping[str, Any]) -> str:
-    return f"{step['tokens_per_second']:,.0f} tokens/s, {_clock(step['seconds_left'])} left"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{step['tokens_per_second']:,.0f} tokens/s, {clock(step['seconds_left'])} left"
 
 
 def plan_view(plan: Mapping[str, Any], console: Console) -> Iterator[RenderableType]:

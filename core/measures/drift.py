@@ -151,3 +151,15 @@ def _matched(one: Floats, other: Floats, least: int = 1) -> tuple[Floats, Floats
         given = f"{one.shape} and {other.shape}"
         raise ValueError(f"embeddings are {given}, must be of the same texts, {least} at least")
     return one.astype(np.float64), other.astype(np.float64)
+
+
+def lost_in_words(mean: float, low: float, high: float) -> str:
+    """Say what an encoder has lost of its sense of similarity, with its interval.
+
+    Args:
+        mean: Spearman's correlation with people's grades of pairs, pretrained less tuned.
+        low: Of its 95 % interval.
+        high: The same.
+    """
+    told, least, most = (f"{each:.3f}".replace("-", "−") for each in (mean, low, high))
+    return f"{told} of the probe's Spearman correlation ({least} to {most})"

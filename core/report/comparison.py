@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.export.code import scripts_of
+from core.measures.drift import lost_in_words
 from core.measures.scores import main_figure, main_score, scores_of
 from core.report.blocks import (
     BEST,
@@ -27,7 +28,6 @@ from core.report.cells import (
     points,
     score,
     share,
-    signed,
     words,
 )
 from core.report.comparison_runs import layers_read, runs_of, strategy_section
@@ -296,10 +296,9 @@ def retention_in_words(strategy: Document) -> str:
         f"The encoder has drifted to a CKA of {probe['cka']:.3f} (1 is as pretrained), with "
         f"{probe['neighbours_kept']:.1f} of 10 nearest neighbours kept"
     )
-    mean, low, high = (signed(lost[end], 3) for end in ("mean", "low", "high"))
-    told = f"{mean} of the probe's Spearman correlation lost ({low} to {high})"
+    told = lost_in_words(lost["mean"], lost["low"], lost["high"])
     if lost["low"] > 0:
-        return f"{drifted}, and has forgotten: {told}."
+        return f"{drifted}, and has forgotten {told}."
     return f"{drifted}, and no forgetting is shown: {told}."
 
 

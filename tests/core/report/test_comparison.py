@@ -42,7 +42,7 @@ def test_what_is_forgotten_is_said_apart_from_how_far_it_has_drifted() -> None:
     assert "drifted to a CKA of 0.831" in told
     assert "7.2 of 10 nearest neighbours kept" in told
     assert told.endswith(
-        "has forgotten: 0.034 of the probe's Spearman correlation lost (0.010 to 0.060)."
+        "has forgotten 0.034 of the probe's Spearman correlation (0.010 to 0.060)."
     )
 
 
