@@ -3,7 +3,7 @@
     python -m tests.benchmarks.estimate_bench [--rows 300] [--epochs 3] [--part train] [--cpu]
 
 Prints estimate, truth and their ratio for several strategies: of the Train tab
-(`demo.train.estimate`), where the truth is a run from its start to its model, and of the
+(`core.training.estimate`), where the truth is a run from its start to its model, and of the
 comparison (`core.comparison.cost`), where it is a finished run with its figures. With --cpu all of
 it runs in this process on one thread, and every clock is the processor's, so that what else the
 machine does counts little; without, all of it runs in worker processes as it does for people.
