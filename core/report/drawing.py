@@ -41,7 +41,7 @@ INK, SOFT, LINE, PAPER = (PALETTE[name][0] for name in ("text", "soft", "line", 
 ICE, AMBER = PALETTE["ice"][0], PALETTE["amber"][0]
 """What is frozen, and what trains."""
 
-SERIES = tuple(PALETTE[name][0] for name in ("ice_ink", "good", "text", "bad", "amber_text"))
+SERIES = tuple(PALETTE[name][0] for name in ("ice", "good", "text", "bad", "amber_text"))
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon")
 """Lines and marks that lie in one chart differ in all three."""
