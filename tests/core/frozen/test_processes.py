@@ -238,7 +238,7 @@ def test_what_launchers_set_is_understood(
 def test_what_cannot_be_shared_is_refused_in_words(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("WORLD_SIZE", "4")
     environ.setenv("RANK", "0")
-    with pytest.raises(ValueError, match="^device is cuda:1 for 4 processes"), join("cuda:1"):
+    with pytest.raises(ValueError, match=r"^device is cuda:1 for 4 processes"), join("cuda:1"):
         pass
     environ.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="2 of 4 processes are on this machine"), join(None):
