@@ -5,6 +5,7 @@ import pytest
 from core.config import MIX
 from core.strategy.scenario import AUTO, NAMES, parse_strategy
 from core.strategy.strategies import (
+    KINDS,
     Adapters,
     Biases,
     FreezeHead,
@@ -17,6 +18,7 @@ from core.strategy.strategies import (
     LayerwiseRates,
     Lower,
     Picked,
+    kind_called,
 )
 from core.strategy.strategy import Moment, Part, Strategy, frozen_depth, parts_of
 
@@ -174,3 +176,26 @@ def test_bitfit_and_lora_take_some_weights_of_a_part_alone() -> None:
     ]
     lora = "encoder.layer.0.attention.self.query.lora_A.default.weight"
     assert [Adapters().takes(name) for name in [*names, lora]] == [False, False, True]
+
+
+@pytest.mark.parametrize("strategy", ALL, ids=lambda each: each.name)
+def test_a_strategy_is_known_by_its_name_alone_and_says_what_trains_at_all(
+    strategy: Strategy,
+) -> None:
+    assert kind_called(f"{strategy.name}@2") is type(strategy)
+    parts = parts_of(6, ["topic", "mood"])
+    encoder = any(strategy.trains(part) for part in parts if part.layer is not None)
+    assert encoder == strategy.trains_encoder
+    assert any(strategy.trains(part) for part in parts if not part.layer and part.task) == (
+        strategy.trains_heads
+    )
+    held = {part.task for part in parts if part.task and not strategy.trains(part)}
+    assert held == ({strategy.held_head} - {""} if strategy.trains_heads else {"topic", "mood"})
+
+
+def test_every_strategy_has_a_place_and_an_example_of_its_own() -> None:
+    assert sorted(kind.place for kind in KINDS) == list(range(1, len(KINDS) + 1))
+    for kind in KINDS:
+        example = kind.example(6, ["topic", "mood"])
+        assert type(parse_strategy(example, 6, ["topic", "mood"]).strategy) is kind
+    assert kind_called("no such") is kind_called("") is None
