@@ -264,7 +264,7 @@ def test_a_small_comparison_runs_advises_and_a_run_changes_predict(
 
 def check_explanations(page: Page) -> None:
     """Pointing, keys and clicks explain what a comparison shows."""
-    expect(page.locator("#freeze-advice .means")).not_to_be_empty()
+    expect(page.locator("#freeze-advice .means").first).not_to_be_empty()
     curve = page.locator(".strategy-detail .plot").first
     told = page.locator(".strategy-detail .chart [role=status]").first
     curve.scroll_into_view_if_needed()
