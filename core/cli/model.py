@@ -26,7 +26,7 @@ from core.cli.inputs import (
 )
 from core.cli.options import MODEL, AsJson, Given, Machine, Model, NamedEncoder
 from core.config import SEED, DataChoice
-from core.export.predictions import PREDICTION_SUFFIXES, PredictionWriter, predictions_file
+from core.export.predictions import PREDICTION_SUFFIXES, predictions_file
 from core.option import Option, check_options
 from core.system.files import check_target
 
@@ -100,15 +100,13 @@ def _predict(
     done = truncated = unreadable = 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(on_threads(threads))
-        written: PredictionWriter | None = None
-        if target is not None:
-            written = stack.enter_context(predictions_file(target, model.tasks))
+        file = None if target is None else predictions_file(target, model.tasks)
+        written = None if file is None else stack.enter_context(file)
         printed = stack.enter_context(_JsonRows()) if as_json else None
         shown = written is None and printed is None
-        report = None
-        if not (shown and sys.stdout.isatty()):  # there a bar would run through the blocks
-            bar = terminal.Bar(sentences, doing="predicting", did="predicted")
-            report = stack.enter_context(bar).update
+        bar = terminal.Bar(sentences, doing="predicting", did="predicted")
+        through = shown and sys.stdout.isatty()  # there a bar would run through the blocks
+        report = None if through else stack.enter_context(bar).update
         for rows in predict_in_chunks(model, listed, progress=report, **options):
             if written is not None:
                 written.write(rows)

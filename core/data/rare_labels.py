@@ -1,7 +1,7 @@
 """Labels too rare to be tested: with fewer groups of rows than folds, some fold has none."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.task import Example, Label, Task, labels_in, relabelled
@@ -22,6 +22,9 @@ class Tested:
     notes: tuple[str, ...]
 
 
+_APART = "that are not near-duplicates of each other or of one group"
+
+
 def without_rare_labels(
     examples: Sequence[Example], tasks: Sequence[Task], groups: Sequence[int], folds: int
 ) -> Tested:
@@ -40,33 +43,34 @@ def without_rare_labels(
     dropped: dict[str, set[str]] = {}
     kept = []
     for task in tasks:
-        seen: defaultdict[str, set[int]] = defaultdict(set)
-        for example, group in zip(examples, groups, strict=True):
-            for label in labels_in(example.labels.get(task.name)):
-                seen[label].add(group)
+        seen = _groups_by_label(examples, task, groups)
         rare = [label for label in task.labels if len(seen[label]) < folds]
         left = tuple(label for label in task.labels if label not in rare)
         if len(left) < task.of_kind.least_labels:
             counts = ", ".join(f"{label[:40]!r} has {len(seen[label])}" for label in rare[:5])
             raise ValueError(
-                f"task {task.name} cannot be tested: each label needs {folds} rows that are not "
-                f"near-duplicates of each other or of one group, and {counts}: label more rows"
+                f"task {task.name} cannot be tested: each label needs {folds} rows {_APART}, and "
+                f"{counts}: label more rows"
             )
         notes += [
-            f"{task.name}: {label[:40]!r} has {len(seen[label])} rows that are not "
-            f"near-duplicates of each other or of one group, needs {folds} to be tested: "
-            "its labels are left out"
+            f"{task.name}: {label[:40]!r} has {len(seen[label])} rows {_APART}, needs {folds} to "
+            "be tested: its labels are left out"
             for label in rare
         ]
         dropped[task.name] = set(rare)
         kept.append(replace(task, labels=left))
-    if not notes:
-        return Tested(examples=tuple(examples), tasks=tuple(tasks), notes=())
-    return Tested(
-        examples=tuple(_without(example, dropped) for example in examples),
-        tasks=tuple(kept),
-        notes=tuple(notes),
-    )
+    rows = (_without(example, dropped) for example in examples) if notes else examples
+    return Tested(examples=tuple(rows), tasks=tuple(kept), notes=tuple(notes))
+
+
+def _groups_by_label(
+    examples: Sequence[Example], task: Task, groups: Sequence[int]
+) -> Mapping[str, set[int]]:
+    seen: defaultdict[str, set[int]] = defaultdict(set)
+    for example, group in zip(examples, groups, strict=True):
+        for label in labels_in(example.labels.get(task.name)):
+            seen[label].add(group)
+    return seen
 
 
 def _without(example: Example, dropped: dict[str, set[str]]) -> Example:

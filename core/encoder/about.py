@@ -37,16 +37,9 @@ def info_document(
         ValueError: If there is no such encoder, or a self-test is asked of one that is not here.
     """
     spec = find_spec(choice.name)
-    encoder: Encoder | None = None
-    if is_here(choice.name):
-        encoder = load_encoder(choice, threads=threads)
-    elif spec is None and "/" in choice.name:
-        raise ValueError(
-            f"the encoder {choice.name} is not on this machine, and info downloads nothing: "
-            f"run `hf download {choice.name}`, or give a model folder"
-        )
-    elif spec is None:
-        load_encoder(choice)  # which says what names there are
+    encoder = load_encoder(choice, threads=threads) if is_here(choice.name) else None
+    if encoder is None and spec is None:
+        _refuse(choice)
     if self_test and encoder is None:
         raise ValueError(f"{choice.name} is not on this machine: a self-test needs its weights")
     if self_test and encoder is not None:
@@ -63,6 +56,16 @@ def info_document(
         "catalogue": [_listed(each) for each in CATALOGUE],
         "kept": str(machine.kept_results()),
     }
+
+
+def _refuse(choice: EncoderChoice) -> None:
+    """Say why nothing is known of an encoder."""
+    if "/" in choice.name:
+        raise ValueError(
+            f"the encoder {choice.name} is not on this machine, and info downloads nothing: "
+            f"run `hf download {choice.name}`, or give a model folder"
+        )
+    load_encoder(choice)  # which says what names there are
 
 
 def is_here(name: str) -> bool:

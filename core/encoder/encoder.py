@@ -234,10 +234,7 @@ class Encoder(nn.Module):
             TypeError: If a text is not a string.
             CancelledError: If `cancelled` answered True.
         """
-        given = [texts] if isinstance(texts, str) else list(texts)
-        for index, text in enumerate(given):
-            if not isinstance(text, str):
-                raise TypeError(f"text {index} is a {type(text).__name__}, must be a string")
+        given = _listed(texts)
         different = list(dict.fromkeys(given))
         tokens = self.tokenizer.encode([prompt + text for text in different])
         vectors = torch.zeros(len(different), self.dimension)  # (different, dimension)
@@ -415,3 +412,12 @@ def _checked_device(device: str | None) -> torch.device:
         best = machine.best_device()
         raise ValueError(f"device {wanted!r} cannot be used here ({reason}); try {best}") from error
     return found
+
+
+def _listed(texts: str | Sequence[str]) -> list[str]:
+    """Give one text or many as a list of texts."""
+    given = [texts] if isinstance(texts, str) else list(texts)
+    for index, text in enumerate(given):
+        if not isinstance(text, str):
+            raise TypeError(f"text {index} is a {type(text).__name__}, must be a string")
+    return given

@@ -83,6 +83,12 @@ class _Recipe:
         return MIX in self.plan.read.values()
 
 
+_STATES_ALONE = (
+    "reads the tokens' states alone here; where a tokenizer lower-cases its text, Thaw's reads "
+    "capitals and digits beside them and finds more."
+)
+
+
 def scripts_of(document: Mapping[str, Any], strategy: str | None = None) -> tuple[Script, ...]:
     """Write a strategy of a comparison as scripts for plain transformers and sentence-transformers.
 
@@ -109,11 +115,8 @@ def scripts_of(document: Mapping[str, Any], strategy: str | None = None) -> tupl
     if not recipe.strategy.trains_heads:
         note = f"{recipe.strategy.name} trains nothing, so there is nothing to write down."
         return tuple(_script(each, "", note) for each in (TRANSFORMERS, SENTENCE_TRANSFORMERS))
-    token_note = (
-        f"A head of {_listed(left_out)} reads the tokens' states alone here; where a tokenizer "
-        "lower-cases its text, Thaw's reads capitals and digits beside them and finds more."
-    )
-    first = _script(TRANSFORMERS, _text(recipe, TRANSFORMERS), token_note if left_out else "")
+    alone = f"A head of {_listed(left_out)} {_STATES_ALONE}" if left_out else ""
+    first = _script(TRANSFORMERS, _text(recipe, TRANSFORMERS), alone)
     why = (
         f"sentence-transformers gives one vector a sentence, and {_listed(left_out)} needs one a "
         "token: "

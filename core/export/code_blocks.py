@@ -149,25 +149,28 @@ def freezing(*, changes: bool, only: str) -> list[str]:
     ]
 
 
+_TAGS = [
+    "",
+    'def tags(task, row):  # BIO tags from [{"start": 0, "end": 4, "label": ...}, ...]',
+    "    cell = rows[row].get(COLUMN[task])",
+    "    spans = json.loads(cell) if isinstance(cell, str) and cell.strip() else cell",
+    '    places, special = read["offset_mapping"][row], read["special_tokens_mask"][row]',
+    "    if not isinstance(spans, list):",
+    "        return torch.full((len(places),), -100)",
+    "    found = [-100 if each else 0 for each in special]",
+    "    for span in spans:",
+    "        inside = [k for k, (start, end) in enumerate(places)",
+    '                  if start < min(end, span["end"]) and span["start"] < end]',
+    "        for k in inside:",
+    '            mark = "B-" if k == inside[0] else "I-"',
+    '            found[k] = TASKS[task].index(mark + span["label"])',
+    "    return torch.tensor(found)",
+]
+"""The lines that read spans as a tag for each token."""
+
+
 def targets(*, token: bool, both_ways: bool) -> list[str]:
     """Cut the sentences into tokens and read the labels."""
-    tags = [
-        "",
-        'def tags(task, row):  # BIO tags from [{"start": 0, "end": 4, "label": ...}, ...]',
-        "    cell = rows[row].get(COLUMN[task])",
-        "    spans = json.loads(cell) if isinstance(cell, str) and cell.strip() else cell",
-        '    places, special = read["offset_mapping"][row], read["special_tokens_mask"][row]',
-        "    if not isinstance(spans, list):",
-        "        return torch.full((len(places),), -100)",
-        "    found = [-100 if each else 0 for each in special]",
-        "    for span in spans:",
-        "        inside = [k for k, (start, end) in enumerate(places)",
-        '                  if start < min(end, span["end"]) and span["start"] < end]',
-        "        for k in inside:",
-        '            mark = "B-" if k == inside[0] else "I-"',
-        '            found[k] = TASKS[task].index(mark + span["label"])',
-        "    return torch.tensor(found)",
-    ]
     more = [
         "read = tokenizer(texts, truncation=True, max_length=MAX_TOKENS,",
         "                 return_offsets_mapping=True, return_special_tokens_mask=True)",
@@ -183,7 +186,7 @@ def targets(*, token: bool, both_ways: bool) -> list[str]:
         "def label(task, row):",
         '    cell = str(rows[row].get(COLUMN[task]) or "").strip()',
         "    return torch.tensor([TASKS[task].index(cell) if cell in TASKS[task] else -100])",
-        *(tags if token else []),
+        *(_TAGS if token else []),
         "",
         f"targets = {{task: [{some}",
         "                  for row in range(len(rows))] for task in TASKS}",

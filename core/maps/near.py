@@ -91,12 +91,17 @@ def nearest(
         block = distances(asked[rows], found, metric)  # (block, points)
         if queries is None:
             block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -1  # itself first
-        some = np.argpartition(block, k - 1, axis=1)[:, :k]  # (block, k)
-        some.sort(axis=1)
-        near = np.take_along_axis(block, some, axis=1)  # (block, k)
-        order = np.argsort(near, axis=1, kind="stable")  # (block, k)
-        indices[rows] = np.take_along_axis(some, order, axis=1)
-        lengths[rows] = np.maximum(np.take_along_axis(near, order, axis=1), 0)
+        indices[rows], lengths[rows] = _k_least(block, k)
         if progress is not None:
             progress(rows.stop / len(asked))
     return indices, lengths
+
+
+def _k_least(block: Floats, k: int) -> tuple[Integers, Floats]:
+    """Find the k least of each row, (block, points), in order; of equal ones the earlier."""
+    some = np.argpartition(block, k - 1, axis=1)[:, :k]  # (block, k)
+    some.sort(axis=1)
+    near = np.take_along_axis(block, some, axis=1)  # (block, k)
+    order = np.argsort(near, axis=1, kind="stable")  # (block, k)
+    least = np.maximum(np.take_along_axis(near, order, axis=1), 0)  # (block, k)
+    return np.take_along_axis(some, order, axis=1), least

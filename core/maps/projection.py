@@ -190,9 +190,8 @@ def place(
         )
     if not len(new):
         return np.zeros((0, settings.dimensions), dtype=np.float32)
-    if turn is None:
-        return _placed(new, vectors, places, settings, cancelled)
-    return turn.of(_placed(new, vectors, turn.undone(places), settings, cancelled))
+    placed = _placed(new, vectors, turn.undone(places) if turn else places, settings, cancelled)
+    return turn.of(placed) if turn else placed
 
 
 def _placed(

@@ -5,6 +5,7 @@ has taken in its neighbours, so that "not" may push a score through the word tha
 split says where the score was read, not what would happen without the word.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,19 +77,24 @@ def split_logits(
     terms = states.detach().cpu().double() @ weight.detach().cpu().double().T  # (tokens, labels)
     terms = terms / max(1, tokens)  # (tokens, labels); of no tokens the pooled state is 0
     owned = sorted({word for word in pieces.words if word is not None})
-    rows = {word: row for row, word in enumerate(owned)}
-    none = len(owned)  # the row of the tokens that belong to no word
-    owners = torch.tensor(
-        [none if word is None else rows[word] for word in pieces.words], dtype=torch.int64
-    )  # (tokens,)
-    sums = terms.new_zeros(none + 1, labels).index_add(0, owners, terms)  # (words + 1, labels)
+    sums = _by_word(terms, pieces, owned)  # (words + 1, labels)
     places = word_places(text, pieces)
     return WordContributions(
         words=tuple(places[word] for word in owned),
-        contributions=sums[:none],
-        special=sums[none],
+        contributions=sums[:-1],
+        special=sums[-1],
         bias=bias.detach().cpu().double(),
     )
+
+
+def _by_word(terms: Tensor, pieces: Pieces, owned: Sequence[int]) -> Tensor:
+    """Add up terms, (tokens, labels), by word; the last row is of tokens that belong to none."""
+    rows = {word: row for row, word in enumerate(owned)}
+    none = len(owned)
+    owners = torch.tensor(
+        [none if word is None else rows[word] for word in pieces.words], dtype=torch.int64
+    )  # (tokens,)
+    return terms.new_zeros(none + 1, terms.shape[1]).index_add(0, owners, terms)
 
 
 def word_places(text: str, pieces: Pieces) -> list[Word]:

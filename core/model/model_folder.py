@@ -179,17 +179,25 @@ def load_model(
     if encoder.fingerprint() != base.fingerprint:
         here = "the one beside it" if exported else f"the {name} that is here"
         raise ValueError(f"{path} was trained on another encoder than {here}: their weights differ")
-    try:
-        model = _with_heads(encoder, [shape for shape, _ in heads], _load(path / HEADS))
-        if not exported and (path / ENCODER).is_file():
-            load_changed(model, _load(path / ENCODER))
-    except (KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()[:300]
-        raise ValueError(f"{path} is not a model folder that fits together: {reason}") from error
+    model = _put_together(path, encoder, [shape for shape, _ in heads], changed=not exported)
     model.calibration = {shape.task.name: calibration for shape, calibration in heads}
     model.name = "the shipped model" if folder is None else str(path)
     encoder.ready()
     return model.requires_grad_(False).to(encoder.device).eval()
+
+
+def _put_together(
+    path: Path, encoder: Encoder, shapes: Sequence[HeadShape], *, changed: bool
+) -> MultiTaskModel:
+    """Put a folder's weights on its encoder: the heads', and those that training changed."""
+    try:
+        model = _with_heads(encoder, shapes, _load(path / HEADS))
+        if changed and (path / ENCODER).is_file():
+            load_changed(model, _load(path / ENCODER))
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()[:300]
+        raise ValueError(f"{path} is not a model folder that fits together: {reason}") from error
+    return model
 
 
 def _with_heads(

@@ -1,6 +1,6 @@
 """A text as a model reads it, and the tags that its tokens' scores say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,9 +55,19 @@ def decode_tags(likely: Tensor, task: Task, special: Sequence[bool]) -> list[str
         for to, tag in enumerate(classes)
         if tag.startswith("I-")
     }
-    everywhere = range(len(classes))
-    # Python's own numbers: a text has so few of them that each tensor operation would cost more.
-    first, *rest = costs.tolist()
+    return [classes[place] for place in _cheapest_path(costs.tolist(), inside)]
+
+
+def _cheapest_path(costs: list[list[float]], inside: Mapping[int, Sequence[int]]) -> list[int]:
+    """Find the cheapest sequence of classes.
+
+    Args:
+        costs: Python's own numbers, (tokens, classes): a text has so few of them that each tensor
+            operation would cost more.
+        inside: By class that may not follow every other one, those that it may follow.
+    """
+    first, *rest = costs
+    everywhere = range(len(first))
     total = [float("inf") if to in inside else first[to] for to in everywhere]
     came_from: list[list[int]] = []
     for cost in rest:
@@ -71,4 +81,4 @@ def decode_tags(likely: Tensor, task: Task, special: Sequence[bool]) -> list[str
     path = [min(everywhere, key=total.__getitem__)]
     for origin in reversed(came_from):
         path.append(origin[path[-1]])
-    return [classes[place] for place in reversed(path)]
+    return path[::-1]

@@ -77,14 +77,8 @@ def conll_sentences(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Tag
                 yield _sentence(name, first, tokens, document)
             tokens = []
         elif not _is_comment(line, columns):
-            tag = columns[-1]
-            if len(columns) < 2 or not (tag == OUTSIDE or _TAG.fullmatch(tag)):
-                raise ValueError(
-                    f"{name}: line {number:,} ends in {tag[:40]!r}, must be a token and a tag in "
-                    "the last column: O, B-LABEL or I-LABEL"
-                )
             first = number if not tokens else first
-            tokens.append((columns[0], tag))
+            tokens.append(_token_and_tag(f"{name}: line {number:,}", columns))
             if len(tokens) > MAX_SENTENCE_CHARACTERS:
                 raise ValueError(
                     f"{name}: the sentence at line {first:,} has more than "
@@ -92,6 +86,16 @@ def conll_sentences(name: str, lines: Iterable[tuple[int, str]]) -> Iterator[Tag
                 )
     if tokens:
         yield _sentence(name, first, tokens, document)
+
+
+def _token_and_tag(where: str, columns: list[str]) -> tuple[str, str]:
+    tag = columns[-1]
+    if len(columns) < 2 or not (tag == OUTSIDE or _TAG.fullmatch(tag)):
+        raise ValueError(
+            f"{where} ends in {tag[:40]!r}, must be a token and a tag in the last column: O, "
+            "B-LABEL or I-LABEL"
+        )
+    return columns[0], tag
 
 
 def looks_like_conll(lines: Iterable[str]) -> bool:

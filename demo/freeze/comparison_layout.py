@@ -163,12 +163,8 @@ def wire_comparison(page: Page, events: ComparingEvents, parts: Compared, chosen
     def said(given: dict[Any, Any]) -> Order:
         named = zip(parts.fields._fields, parts.fields, strict=True)
         form = Form(**{name: given[field] for name, field in named})
-        return Order(
-            strategies=tuple(given[chosen]),
-            data=given[working.data],
-            encoder=given[working.choice],
-            form=form,
-        )
+        data, encoder = given[working.data], given[working.choice]
+        return Order(strategies=tuple(given[chosen]), data=data, encoder=encoder, form=form)
 
     async def start(given: dict[Any, Any], request: gr.Request) -> AsyncIterator[Any]:
         async for updates in events.start(given[parts.current], said(given), request):
@@ -184,9 +180,8 @@ def wire_comparison(page: Page, events: ComparingEvents, parts: Compared, chosen
     parts.listed.open(events.open, None, parts.drawn, **SEVERAL)
     parts.listed.remove(events.remove, parts.current, parts.drawn, **SEVERAL)
     parts.advice.train(events.train_best, parts.current, parts.drawn, **SEVERAL)
-    opened = [working.model, parts.status]
     for place in (parts.advice, parts.result):
-        place.use(events.use, parts.current, opened, **SEVERAL)
+        place.use(events.use, parts.current, [working.model, parts.status], **SEVERAL)
     parts.result.save(events.save, parts.current, parts.written, **SEVERAL).success(
         None, parts.written, None, js=SAVE_WRITTEN
     )

@@ -72,33 +72,28 @@ def compare(
 
     def document(encoder: "Encoder") -> dict[str, Any]:
         return similarity_document(
-            encoder,
-            question.texts,
-            metric=question.metric,
-            progress=progress,
-            cancelled=cancelled,
+            encoder, question.texts, metric=question.metric, progress=progress, cancelled=cancelled
         )
 
     check_count(len(question.texts))
     encoder = get_encoder(question.choice)
     start = time.perf_counter()
     found = document(encoder)
-    notes = [question.note] if question.note else []
     view = similarity_views.compare_view(
         found,
         label=name_of(question.choice),
         seconds=time.perf_counter() - start,
-        notes=notes,
+        notes=[question.note] if question.note else [],
     )
     if question.second is None:
         return view
     beside = get_encoder(question.second)
+    alike = encoder.normalized and beside.normalized
     return similarity_views.beside_view(
         view,
         document(beside),
         label=name_of(question.second),
-        comparable=metric_named(question.metric).by_direction
-        or (encoder.normalized and beside.normalized),
+        comparable=metric_named(question.metric).by_direction or alike,
     )
 
 
@@ -151,15 +146,7 @@ def search(
     from core.model.documents import search_document
 
     count = len(question.texts)
-    if count > MOST_SEARCHED:
-        raise ValueError(
-            f"there are {count:,} sentences, must be at most {MOST_SEARCHED:,}: use "
-            "python -m core search with --file"
-        )
-    if not 1 <= top <= MOST_HITS:
-        raise ValueError(f"top is {top}, must be 1 to {MOST_HITS}")
-    if count == 0:
-        raise ValueError("there is no sentence to search: write some above, one a line")
+    _check_search(count, top)
     encoder = get_encoder(question.choice)
     start = time.perf_counter()
     found = search_document(
@@ -173,6 +160,18 @@ def search(
     )
     seconds = time.perf_counter() - start
     return similarity_views.search_view(found, searched=count, seconds=seconds), found
+
+
+def _check_search(count: int, top: int) -> None:
+    if count > MOST_SEARCHED:
+        raise ValueError(
+            f"there are {count:,} sentences, must be at most {MOST_SEARCHED:,}: use "
+            "python -m core search with --file"
+        )
+    if not 1 <= top <= MOST_HITS:
+        raise ValueError(f"top is {top}, must be 1 to {MOST_HITS}")
+    if count == 0:
+        raise ValueError("there is no sentence to search: write some above, one a line")
 
 
 def document_of(get_encoder: GetEncoder, question: Question) -> dict[str, Any]:
