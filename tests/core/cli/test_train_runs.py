@@ -172,6 +172,7 @@ def test_what_a_checkpoint_says_of_its_run(command: tuple[str, ...], tmp_path: P
     assert {part["part"] for part in about["plan"]["parts"]} >= {"layer 3", "head kind"}
 
 
+@pytest.mark.slow
 def test_a_run_is_neither_overwritten_nor_resumed_otherwise_unasked(
     command: tuple[str, ...], run: Run, halted: Path
 ) -> None:
@@ -293,6 +294,7 @@ def test_frozen_states_that_fit_neither_memory_nor_disk_end_the_run_in_words(
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 def test_a_rate_that_diverges_says_where_the_last_good_state_is(
     command: tuple[str, ...], run: Run, halted: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_comparison_that_is_closed_leaves_no_worker(tiny: str, tmp_path: Path)
     assert read_runs(tmp_path / "runs") == []
 
 
+@pytest.mark.slow
 def test_a_comparison_that_is_told_to_stop_stops_and_keeps_what_had_finished(
     tiny: str, tmp_path: Path
 ) -> None:
@@ -238,6 +239,7 @@ def test_a_budget_ends_it_with_what_has_finished(tiny: str, tmp_path: Path) -> N
     assert last.document["over_budget"] or len(last.runs) == 2
 
 
+@pytest.mark.slow
 def test_a_race_stops_what_runs_and_can_no_longer_change_the_answer(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +298,7 @@ def test_a_race_with_time_enough_takes_the_runs_that_a_replay_of_its_records_tak
     assert not done.document["over_budget"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_race_pays_for_nothing_twice_and_goes_on_past_a_run_that_fails(
     tiny: str, tmp_path: Path
