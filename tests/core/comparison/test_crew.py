@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from core.comparison.choice import LOCAL
 from core.comparison.crew import Crew, split_cores
 from core.comparison.folds import compared_data
 from core.comparison.shared import (
@@ -24,7 +23,7 @@ from core.comparison.shared import (
 from core.comparison.store import FinishedRun
 from core.comparison.variants import WantedRun
 from core.comparison.work import Job, Step
-from core.config import EncoderChoice, TrainingChoice
+from core.config import LOCAL, EncoderChoice, TrainingChoice
 from core.encoder.encoder import CancelledError
 from core.strategy.scenario import parse_strategy
 from core.strategy.thaw_plan import ThawPlan
