@@ -31,7 +31,7 @@
 
   function map(element, props, watch, on) {
     let view = null, chart = null, colour = "", lower = [], listed = [], page = 0, what = "All",
-      hidden = new Set(), shown = null, playing = 0;
+      hidden = new Set();
     const parts = {};
 
     function frame(host) {
@@ -143,7 +143,7 @@
       if (!both) return;
       const slider = h("input", { type: "range", min: 0, max: 100, value: 0,
         "aria-label": "From before to after fine-tuning",
-        oninput: () => { cancelAnimationFrame(playing); chart.at(slider.value / 100); say(); } });
+        oninput: () => { chart.at(slider.value / 100); say(); } });
       const say = () => slider.setAttribute("aria-valuetext", slider.value < 5 ?
         "before" : slider.value > 95 ? "after" : `${slider.value} % of the way`);
       const play = h("button",
@@ -227,14 +227,9 @@
         h("p", { class: "soft" }, view.title),
         ...view.notes.map((note) => h("p", { class: view.final ? "soft" : "soft waiting" }, note)));
       parts.told.textContent = view.after ? `Before: ${view.told} ${view.after.told}` : view.told;
-      const from = last ? place : same && shown && shown.length === place.length ? shown : place;
-      chart.show({ from, to: last || place, deep: view.dimensions === 3 });
-      if (last) chart.at(0);
-      else if (from !== place) { chart.at(0); chart.travel(1);
-        setTimeout(() => { if (view === given) { chart.show({ from: place, to: place,
-        deep: view.dimensions === 3 }); remark(); } }, 1300); }
-      else chart.at(1);
-      shown = place;
+      const deep = view.dimensions === 3;
+      if (same && !last) chart.move(place, { deep });
+      else { chart.show({ from: place, to: last || place, deep }); chart.at(last ? 0 : 1); }
       if (!same) parts.slot.replaceChildren();
       const names = view.columns.map((c) => c.name);
       colour = names.includes(colour) ? colour : view.colour || names[0] || "";
@@ -244,9 +239,9 @@
       moved();
       parts.search.value = "";
       list(view.placed ? all().slice(-view.placed) : all(), view.placed ? "Placed" : "All");
-      remark();
+      chart.mark({ picked: null, near: [], found: null, chosen: null,
+        fresh: view.placed ? all().slice(-view.placed) : [] });
     }
-    function remark() { chart.mark({ fresh: view.placed ? all().slice(-view.placed) : [] }); }
 
     document.addEventListener("thaw:near", ({ detail }) => chart && view &&
       detail.near.every((i) => i < view.texts.length) &&

@@ -155,7 +155,7 @@ def scrub_back(page: Page) -> None:
     slider.press("ArrowRight")
     expect(card.locator(".run-map-when")).to_contain_text("After epoch 1, step ")
     card.get_by_role("button", name="What it reads, layer 6").click()
-    page.locator("canvas.run-map").press("ArrowRight")
+    page.locator(".run-map .scatter-over").press("ArrowRight")
     expect(card.locator(".run-map-point")).to_contain_text("model: ")
     expect(card).to_have_attribute("data-frame", "1")
 
@@ -173,6 +173,25 @@ def test_the_map_of_the_worked_run_plays_and_is_saved_as_a_picture(
     waiting.value.save_as(tmp_path / "run.png")
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "run.png").stat().st_size > 20_000, "the curves and the map are drawn"
+
+
+def test_the_map_of_the_worked_run_stands_still_and_pointing_reads_a_sentence(
+    train_page: Open,
+) -> None:
+    page = train_page(height=1100)
+    page.emulate_media(reduced_motion="reduce")  # its points are where they go at once
+    card, canvas = page.locator(".run-map-card"), page.locator(".run-map .scatter-over")
+    card.get_by_role("button", name="What it reads, layer 6").click()
+    spots = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+      () => done(document.querySelector('.run-map').chart.screen().map(Math.round)))))"""
+    before = page.evaluate(spots)
+    x, y = before[:2]
+    canvas.hover(position={"x": x, "y": y})
+    expect(card.locator(".run-map-point")).to_contain_text("model: ")
+    canvas.dblclick(position={"x": x, "y": y})
+    canvas.drag_to(canvas, source_position={"x": x, "y": y}, target_position={"x": 9, "y": 9})
+    canvas.press("+")
+    assert page.evaluate(spots) == before
 
 
 def test_a_whole_visit_ends_in_a_model_that_is_used_and_that_others_read(

@@ -1,7 +1,11 @@
 /* A scatter plot of sentences in two or three dimensions: WebGL, or a plain canvas without it.
    Text from people only ever becomes textContent or is drawn on a canvas: none of it is HTML. */
 window.thawScatter = (() => {
-  const SHAPES = 6;
+  const SHAPES = ["M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0", "M-4.1 -4.1h8.2v8.2h-8.2z",
+    "M0 -4.5L4.75 3.75H-4.75z", "M0 -5L5 0L0 5L-5 0z", "M0 4.5L4.75 -3.75H-4.75z",
+    "M-1.85 -5h3.7v3.15h3.15v3.7h-3.15v3.15h-3.7v-3.15h-3.15v-3.7h3.15z"];  // of a radius of 5
+  const HOLLOW = 8;  // added to a shape
+  const SMALLER = 0.68;
   const HUES = {  // light, dark; a shape beside each hue, so that nobody depends on colour
     light: ["#2a7ab0", "#b3541e", "#1c7a4b", "#7a4fb5", "#b0457a", "#0f7680", "#7a6a12", "#4a5a6a"],
     dark: ["#6bbcf0", "#f2a06a", "#63d39c", "#bda2f5", "#f29cc4", "#66ccd6", "#d6c963", "#aebdca"],
@@ -9,6 +13,7 @@ window.thawScatter = (() => {
   const GREY = { light: "#8696a5", dark: "#73879a" };
   const SMALL = 2.6, LARGE = 4.6;
   const REACH = 14;
+  const CURSORS = { pan: "grab", lasso: "crosshair", still: "default" };
   const VERTEX = `attribute vec3 from, to; attribute vec4 colour; attribute vec2 look;
     uniform float t, pixels; uniform mat3 turn; uniform vec3 middle; uniform vec2 scale, shift;
     varying vec4 ink; varying float shape, size;
@@ -21,15 +26,18 @@ window.thawScatter = (() => {
     }`;
   const FRAGMENT = `precision mediump float; varying vec4 ink; varying float shape, size;
     void main() {
+      bool hollow = shape > 7.5; float s = hollow ? shape - 8.0 : shape;
       vec2 p = (gl_PointCoord - 0.5) * 2.0; p.y = -p.y; vec2 a = abs(p); float d;
-      if (shape < 0.5) d = length(p) * 1.08;
-      else if (shape < 1.5) d = max(a.x, a.y) * 1.22;
-      else if (shape < 2.5) d = max(a.x * 0.95 + p.y * 0.5, -p.y) * 1.28 + 0.12;
-      else if (shape < 3.5) d = (a.x + a.y) * 0.98;
-      else if (shape < 4.5) d = max(a.x * 0.95 - p.y * 0.5, p.y) * 1.28 + 0.12;
+      if (s < 0.5) d = length(p) * 1.08;
+      else if (s < 1.5) d = max(a.x, a.y) * 1.22;
+      else if (s < 2.5) d = max(a.x * 0.95 + p.y * 0.5, -p.y) * 1.28 + 0.12;
+      else if (s < 3.5) d = (a.x + a.y) * 0.98;
+      else if (s < 4.5) d = max(a.x * 0.95 - p.y * 0.5, p.y) * 1.28 + 0.12;
       else d = max(min(a.x, a.y) * 2.7, max(a.x, a.y) * 1.02);
       float edge = 2.0 / size;
       float cover = 1.0 - smoothstep(1.0 - edge, 1.0, d);
+      float rim = s > 4.5 ? 0.4 : 0.6;  // of a plus the middle alone, or its arms come apart
+      if (hollow) cover *= smoothstep(rim - edge, rim, d);
       if (cover <= 0.0) discard;
       gl_FragColor = vec4(ink.rgb, 1.0) * ink.a * cover;
     }`;
@@ -98,14 +106,14 @@ window.thawScatter = (() => {
     const ctx = canvas.getContext("2d");
     let sprites = [], scale = 0, colours = null, looks = null;
     function sprite(r, g, b, alpha, radius, shape) {
-      const half = Math.ceil(radius * 1.1 * scale) + 1, small = document.createElement("canvas");
+      const half = Math.ceil(radius * 1.3 * scale) + 1, small = document.createElement("canvas");
       small.width = small.height = 2 * half;
       const pen = small.getContext("2d");
-      pen.setTransform(scale, 0, 0, scale, half, half);
+      pen.setTransform(scale * radius / 5, 0, 0, scale * radius / 5, half, half);
       pen.globalAlpha = alpha / 255;
-      pen.fillStyle = `rgb(${r},${g},${b})`;
-      outline(pen, 0, 0, radius, shape);
-      pen.fill();
+      pen.fillStyle = pen.strokeStyle = `rgb(${r},${g},${b})`;
+      pen.lineWidth = 1.8;
+      pen[shape < HOLLOW ? "fill" : "stroke"](new Path2D(SHAPES[shape % HOLLOW]));
       return { small, half };
     }
     function prepare(count) {
@@ -135,19 +143,6 @@ window.thawScatter = (() => {
     };
   }
 
-  function outline(ctx, x, y, r, shape) {
-    ctx.beginPath();
-    if (shape === 0) ctx.arc(x, y, r, 0, 7);
-    else if (shape === 1) ctx.rect(x - r * 0.82, y - r * 0.82, r * 1.64, r * 1.64);
-    else if (shape === 5) { ctx.rect(x - r, y - r * 0.37, 2 * r, r * 0.74); ctx.rect(x - r * 0.37, y - r, r * 0.74, 2 * r); }
-    else {
-      const corners = shape === 3 ? [[0, -1], [1, 0], [0, 1], [-1, 0]] : shape === 2 ? [[0, -0.9], [0.95, 0.75], [-0.95, 0.75]]
-        : [[0, 0.9], [0.95, -0.75], [-0.95, -0.75]];
-      corners.forEach(([dx, dy], k) => ctx[k ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
-      ctx.closePath();
-    }
-  }
-
   const inside = (x, y, path) => {
     let found = false;
     for (let i = 0, j = path.length - 1; i < path.length; j = i, i += 1) {
@@ -157,22 +152,26 @@ window.thawScatter = (() => {
     return found;
   };
 
-  /* A chart in `host`. on.pick(i | null), on.select([i, …]), on.say(i) → lines of text for the hover. */
+  /* A chart in `host`. on.pick(i | null), on.select([i, …]), on.say(i) → lines of text for the
+     hover; on.ground(pen, {at, width, height, ink}) draws beneath the points. */
   function chart(host, label, on) {
     host.classList.add("scatter");
+    const ground = on.ground && make("canvas", "scatter-ground", host);
     let base = make("canvas", "scatter-points", host);
     const over = make("canvas", "scatter-over", host);
     const tip = make("div", "scatter-tip", host);
     tip.hidden = true;
     over.tabIndex = 0;
     over.setAttribute("role", "application");
-    over.setAttribute("aria-label", label);
+    const named = (text) => over.setAttribute("aria-label", text);
+    named(label);
     const view = { t: 1, zoom: 1, x: 0, y: 0, width: 1, height: 1, pixels: 1, middle: [0, 0, 0], turn: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
     const data = { count: 0, deep: false, from: null, to: null, groups: null, names: [], looks: null };
-    const marks = { picked: null, near: [], found: null, chosen: null, hidden: new Set(), fresh: [] };
+    const marks = { picked: null, near: [], found: null, chosen: null, hidden: new Set(), fresh: [],
+      hollow: new Set(), wrong: new Set() };
     let fit = 1, yaw = 0.6, pitch = 0.35, mode = "pan", lasso = null, due = false, timer = 0, spots = new Float32Array(0), stale = true;
     const painter = webgl(base) || plain(anew(), screen);
-    const pen = over.getContext("2d");
+    const pen = over.getContext("2d"), layers = () => host.querySelectorAll("canvas");
     function anew() {  // a canvas that was asked for WebGL draws in no other way
       const other = base.cloneNode();
       base.replaceWith(other);
@@ -180,6 +179,7 @@ window.thawScatter = (() => {
       return other;
     }
     const dark = () => host.closest(".dark") !== null || document.documentElement.dataset.theme === "dark";
+    const shade = () => dark() ? "dark" : "light";
     const probe = make("span", "scatter-probe", host);
     const css = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
 
@@ -201,12 +201,19 @@ window.thawScatter = (() => {
 
     const redraw = () => { stale = true; if (!due) { due = true; requestAnimationFrame(paint); } };
 
+    function wiped(pen) {
+      pen.setTransform(view.pixels, 0, 0, view.pixels, 0, 0);
+      pen.clearRect(0, 0, view.width, view.height);
+      return pen;
+    }
+
     function paint() {
       due = false;
       if (!data.count || !view.width) return;
       painter.draw(data.count, view);
-      pen.setTransform(view.pixels, 0, 0, view.pixels, 0, 0);
-      pen.clearRect(0, 0, view.width, view.height);
+      if (ground) on.ground(wiped(ground.getContext("2d")), { width: view.width,
+        height: view.height, at: spot, ink: (g) => HUES[shade()][g % HUES.light.length] });
+      wiped(pen);
       const at = screen();
       const ring = (i, r, colour, width) => {
         pen.beginPath();
@@ -215,7 +222,8 @@ window.thawScatter = (() => {
         pen.strokeStyle = colour;
         pen.stroke();
       };
-      const ink = css("--thaw-text"), amber = css("--thaw-amber"), paper = css("--thaw-surface");
+      const [ink, amber, paper, bad] = ["--thaw-text", "--thaw-amber", "--thaw-surface",
+        "--thaw-bad"].map(css);
       if (marks.found && marks.found.size <= 400) for (const i of marks.found) ring(i, 6, ink, 1.3);
       if (marks.picked !== null) {
         pen.setLineDash([2, 3]);
@@ -232,8 +240,13 @@ window.thawScatter = (() => {
         pen.globalAlpha = 1;
         for (const i of marks.near) ring(i, 6.5, amber, 1.6);
       }
+      for (const i of marks.wrong) ring(i, marks.hollow.has(i) ? 6.5 : 9, bad, 1.8);
       for (const i of marks.fresh) { ring(i, 8, paper, 4); ring(i, 8, amber, 2.2); }
-      if (marks.picked !== null) { ring(marks.picked, 9, paper, 5); ring(marks.picked, 9, amber, 3); }
+      if (marks.picked !== null) {
+        const r = marks.wrong.has(marks.picked) ? 13 : 9;
+        ring(marks.picked, r, paper, 5);
+        ring(marks.picked, r, amber, 3);
+      }
       if (!data.deep && !data.looks) names(ink, paper);
       if (lasso) {
         pen.beginPath();
@@ -265,6 +278,9 @@ window.thawScatter = (() => {
       return points;
     }
 
+    const spot = (x, y) => [view.width / 2 + view.x + view.zoom * (x - view.middle[0]),
+      view.height / 2 + view.y - view.zoom * (y - view.middle[1])];
+
     function names(ink, paper) {
       const groups = middle_points();
       pen.font = "600 12.5px system-ui, sans-serif";
@@ -274,7 +290,7 @@ window.thawScatter = (() => {
       const order = groups.map((g, k) => k).filter((k) => groups[k].size && !marks.hidden.has(k)).sort((a, b) => groups[b].size - groups[a].size);
       for (const k of order) {
         const name = data.names[k].length > 28 ? `${data.names[k].slice(0, 27)}…` : data.names[k];
-        const x = view.width / 2 + view.x + view.zoom * (groups[k].x - view.middle[0]), y = view.height / 2 + view.y - view.zoom * (groups[k].y - view.middle[1]), half = pen.measureText(name).width / 2 + 5;
+        const [x, y] = spot(groups[k].x, groups[k].y), half = pen.measureText(name).width / 2 + 5;
         if (x < half || x > view.width - half || y < 10 || y > view.height - 10) continue;
         if (taken.some(([tx, ty, th]) => Math.abs(tx - x) < th + half && Math.abs(ty - y) < 19)) continue;
         taken.push([x, y, half]);
@@ -289,6 +305,11 @@ window.thawScatter = (() => {
 
     /* ---- what is shown */
     function frame() {
+      if (data.fixed) {
+        view.middle = [0, 0, 0];
+        fit = data.fixed(view.width, view.height);
+        return;
+      }
       let [low, high] = [[1e30, 1e30, 1e30], [-1e30, -1e30, -1e30]];
       for (const places of [data.from, data.to]) {
         for (let k = 0; k < places.length; k += 1) {
@@ -318,32 +339,42 @@ window.thawScatter = (() => {
     }
 
     function paintLooks() {
-      const shades = HUES[dark() ? "dark" : "light"].map(rgb), grey = rgb(GREY[dark() ? "dark" : "light"]);
+      const shades = HUES[shade()].map(rgb), grey = rgb(GREY[shade()]);
       const bad = rgb(dark() ? "#ff8e84" : "#b3372f"), ice = rgb(dark() ? "#5fb4e8" : "#2a7ab0");
       const colours = new Uint8Array(4 * data.count), looks = new Float32Array(2 * data.count);
       const size = Math.max(SMALL, LARGE - 0.9 * Math.log10(Math.max(1, data.count / 60)));
       const dense = data.count > 3000 ? 190 : 225;
       for (let i = 0; i < data.count; i += 1) {
         const g = data.groups[i], look = data.looks?.[g];
-        const shade = look === "bad" ? bad : look === "good" ? ice : g < 0 || look === "rest" ? grey : shades[g % shades.length];
-        const dim = (marks.found && !marks.found.has(i)) || (marks.chosen && !marks.chosen.has(i));
-        colours.set(shade, 4 * i);
+        const ink = look === "bad" ? bad : look === "good" ? ice :
+          g < 0 || look === "rest" ? grey : shades[g % shades.length];
+        const hollow = marks.hollow.has(i), dim =
+          [marks.found, marks.chosen].some((some) => some && !some.has(i));
+        colours.set(ink, 4 * i);
         colours[4 * i + 3] = marks.hidden.has(g) ? 0 : dim ? 40 : look === "good" ? 120 : dense;
-        looks[2 * i] = look === "bad" ? size * 1.5 : size;
-        looks[2 * i + 1] = look === "bad" ? 2 : look === "good" || g < 0 || look === "rest" ? 0 : g % SHAPES;
+        looks[2 * i] = size * (look === "bad" ? 1.5 : hollow ? SMALLER : 1);
+        looks[2 * i + 1] = (hollow ? HOLLOW : 0) + (look === "bad" ? 2 :
+          look === "good" || g < 0 || look === "rest" ? 0 : g % SHAPES.length);
       }
       painter.looks(colours, looks);
       redraw();
     }
 
-    function show({ from, to, deep }, keepView) {
-      const same = keepView && data.count === to.length / 3 && data.deep === deep;
-      Object.assign(data, { count: to.length / 3, from, to, deep });
+    /* fixed(width, height) → pixels for 1, about the middle of 0; without it all points fit. */
+    function show({ from, to, deep, fixed }) {
+      Object.assign(data, { count: to.length / 3, from, to, deep, fixed });
       if (!data.groups || data.groups.length !== data.count) { data.groups = new Int32Array(data.count).fill(-1); data.names = []; }
       painter.places(from, to);
-      if (!same) Object.assign(marks, { picked: null, near: [], found: null, chosen: null });
       paintLooks();
       reset();
+    }
+
+    /* The same points go on from where they stand now. */
+    function move(to, how, time) {
+      const { from: old, to: last } = data, { t } = view;
+      show({ ...how, from: last.map((v, k) => old[k] + t * (v - old[k])), to });
+      view.t = 0;
+      travel(1, (share) => share === 1 && show({ ...how, from: to, to }), time);
     }
 
     function colour(groups, names, looks) {
@@ -352,9 +383,10 @@ window.thawScatter = (() => {
       paintLooks();
     }
 
-    function travel(goal, done) {
+    function travel(goal, done, whole = 1100) {
       cancelAnimationFrame(timer);
-      const start = view.t, began = performance.now(), time = calm() ? 0 : 1100 * Math.abs(goal - start);
+      const start = view.t, began = performance.now(),
+        time = calm() ? 0 : whole * Math.abs(goal - start);
       const step = (now) => {
         const share = time ? Math.min(1, (now - began) / time) : 1, eased = share * share * (3 - 2 * share);
         view.t = start + (goal - start) * eased;
@@ -380,7 +412,7 @@ window.thawScatter = (() => {
 
     function hover(i) {
       tip.hidden = i === null;
-      over.style.cursor = i !== null ? "pointer" : mode === "lasso" ? "crosshair" : "grab";
+      over.style.cursor = i !== null ? "pointer" : CURSORS[mode];
       if (i === null) return;
       tip.replaceChildren(...on.say(i).map((line, k) => {
         const node = make("div", k ? "soft" : "text");
@@ -404,9 +436,19 @@ window.thawScatter = (() => {
       redraw();
     }
 
+    /* Where the map stands still, pointing picks, and arrow keys go from point to point. */
+    function point(i) {
+      over.style.cursor = i === null ? CURSORS.still : "pointer";
+      if (i !== null && i !== marks.picked) on.pick(i);
+    }
+    function walk(by) {
+      on.pick(((marks.picked ?? (by < 0 ? 0 : -1)) + by + data.count) % data.count);
+    }
+
     const held = new Map();
     let moved = 0;
     over.addEventListener("pointerdown", (event) => {
+      if (mode === "still") { point(nearest(...here(event))); return; }
       if (event.button) return;
       over.setPointerCapture(event.pointerId);
       held.set(event.pointerId, here(event));
@@ -415,6 +457,7 @@ window.thawScatter = (() => {
     });
     over.addEventListener("pointermove", (event) => {
       const [x, y] = here(event), last = held.get(event.pointerId);
+      if (mode === "still") return point(nearest(x, y));
       if (!last) return hover(event.pointerType === "touch" ? null : nearest(x, y));
       const [dx, dy] = [x - last[0], y - last[1]];
       moved += Math.abs(dx) + Math.abs(dy);
@@ -445,15 +488,18 @@ window.thawScatter = (() => {
     over.addEventListener("pointercancel", drop);
     over.addEventListener("pointerleave", () => hover(null));
     over.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey && document.activeElement !== over) return;  // the page scrolls past it
+      if (mode === "still" || (!event.ctrlKey && !event.metaKey &&
+        document.activeElement !== over)) return;  // the page scrolls past it
       event.preventDefault();
       zoomAt(Math.exp(-event.deltaY / 400), ...here(event));
     }, { passive: false });
-    over.addEventListener("dblclick", (event) => zoomAt(2, ...here(event)));
+    over.addEventListener("dblclick", (event) => mode !== "still" && zoomAt(2, ...here(event)));
     const STEPS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     over.addEventListener("keydown", (event) => {
       const step = STEPS[event.key];
-      if (step && data.deep) { yaw -= 0.12 * step[0]; pitch -= 0.12 * step[1]; turn(); }
+      if (mode === "still" && (!step || !data.count)) return;
+      if (mode === "still") walk(-step[0] - step[1]);
+      else if (step && data.deep) { yaw -= 0.12 * step[0]; pitch -= 0.12 * step[1]; turn(); }
       else if (step) { view.x += 40 * step[0]; view.y += 40 * step[1]; redraw(); }
       else if (event.key === "+" || event.key === "=") zoomAt(1.25);
       else if (event.key === "-") zoomAt(0.8);
@@ -464,25 +510,41 @@ window.thawScatter = (() => {
       event.preventDefault();
     });
 
-    function resize() {
-      const { clientWidth: width, clientHeight: height } = host;
+    function resize(ratio = Math.min(2, window.devicePixelRatio || 1)) {
+      const { clientWidth: width, clientHeight: height } = host, whole = view.zoom === fit;
       if (!width || !height) return;
-      const ratio = Math.min(2, window.devicePixelRatio || 1), whole = view.zoom === fit;
-      for (const canvas of [base, over]) { canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio); }
+      for (const canvas of layers()) Object.assign(canvas, { width: Math.round(width * ratio),
+        height: Math.round(height * ratio) });
       Object.assign(view, { width, height, pixels: ratio });
       if (!data.count) return;
       if (whole) reset(); else redraw();
     }
-    new ResizeObserver(resize).observe(host);
+
+    /* All of it on a canvas of its own, so many times as fine as on the page. */
+    function picture(fine) {
+      resize(fine);
+      paint();
+      const whole = make("canvas", "");
+      Object.assign(whole, { width: base.width, height: base.height });
+      for (const layer of layers()) whole.getContext("2d").drawImage(layer, 0, 0);
+      resize();
+      return whole;
+    }
+    new ResizeObserver(() => resize()).observe(host);
     new MutationObserver(() => data.count && paintLooks()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     new MutationObserver(() => data.count && paintLooks()).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     resize();
 
     return {
-      show, colour, travel, reset, zoom: zoomAt, kind: painter.kind, screen: () => Array.from(screen()),
+      show, move, colour, travel, reset, picture, named, zoom: zoomAt,
+      kind: painter.kind, screen: () => Array.from(screen()),
       at: (t) => { cancelAnimationFrame(timer); view.t = t; redraw(); },
       mode: (wanted) => { mode = wanted; hover(null); },
-      mark: (some) => { const { picked, near, fresh, ...looks } = some; Object.assign(marks, some); Object.keys(looks).length ? paintLooks() : redraw(); },
+      mark: (some) => {
+        const { picked, near, fresh, wrong, ...looks } = some;
+        Object.assign(marks, some);
+        Object.keys(looks).length ? paintLooks() : redraw();
+      },
       frames: (count) => new Promise((done) => {  // how fast it draws, for whoever measures
         const times = [];
         const step = (now) => { times.push(now); view.x += 1; stale = true; paint(); times.length > count ? done(times) : requestAnimationFrame(step); };
@@ -497,9 +559,9 @@ window.thawScatter = (() => {
     box.setAttribute("viewBox", "-6 -6 12 12");
     box.setAttribute("class", `scatter-sign hue-${look || (g < 0 ? "rest" : g % HUES.light.length)}`);
     box.setAttribute("aria-hidden", "true");
-    const shape = look === "bad" ? 2 : look || g < 0 ? 0 : g % SHAPES, path = document.createElementNS(NS, "path");
-    path.setAttribute("d", ["M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0", "M-4.3 -4.3h8.6v8.6h-8.6z", "M0 -4.8L5 4H-5z", "M0 -5.6L5.6 0L0 5.6L-5.6 0z",
-      "M0 4.8L5 -4H-5z", "M-1.9 -5.2h3.8v3.3h3.3v3.8h-3.3v3.3h-3.8v-3.3h-3.3v-3.8h3.3z"][shape]);
+    const shape = look === "bad" ? 2 : look || g < 0 ? 0 : g % SHAPES.length,
+      path = document.createElementNS(NS, "path");
+    path.setAttribute("d", SHAPES[shape]);
     box.append(path);
     return box;
   }
