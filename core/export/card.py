@@ -242,7 +242,7 @@ def _figures(about: Mapping[str, Any]) -> Iterator[str]:
     for name, scores in found.items() if isinstance(found, Mapping) else ():
         try:
             rows.append([plain(name), *figure_cells(scores)])
-        except (KeyError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError):
             continue
     yield "## How good it is"
     yield ""

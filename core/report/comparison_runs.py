@@ -155,10 +155,10 @@ def _runs(document: Document, runs: Sequence[Document]) -> Table:
     heads = ["run", *tasks, "best epoch", "steps", "seconds"]
     rows = []
     for run in runs:
-        scored = [main_figure(run["tasks"][task]) for task in tasks]
+        scored = [run["tasks"].get(task) for task in tasks]  # a run of old may lack one
         cells = (
             words(f"seed {run['seed']}"),
-            *(share(each) for each in scored),
+            *(share(each and main_figure(each)) for each in scored),
             words(f"{run['best_epoch']} of {run['epochs']}"),
             number(run["steps"]),
             number(run["seconds"], 1),

@@ -17,6 +17,7 @@ _FIELDS = {
     "head_rate": "Heads' learning rate",
     "balance": "Balance of the tasks",
     "metric": "Measure",
+    "dimensions": "Axes",
     "budget_seconds": "Time limit",
 }
 """By the setting, the page's field that is not called as it is."""

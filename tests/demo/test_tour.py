@@ -66,7 +66,7 @@ def test_the_notebook_runs_from_another_folder_of_a_copy(tmp_path: Path) -> None
     nbclient = pytest.importorskip("nbclient")
     for part in ("assets", "core", "demo"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    elsewhere = tmp_path / "demo/static"
+    elsewhere = tmp_path / "demo/frame"
     notebook = nbformat.read(tmp_path / "demo/tour.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.pop("outputs", None) if cell.cell_type == "markdown" else cell.update(outputs=[])

@@ -101,7 +101,7 @@ def test_whoever_waits_is_asked_whether_to_go_on(
 
     crew = Crew(setting, LOCAL, 1, stop, stack)
     with pytest.raises(CancelledError, match="enough"):
-        crew.ask(About(), Known)
+        crew.answer(crew.shared, Known)  # which was asked nothing, and so says nothing
 
 
 def test_a_run_has_an_idle_worker_or_a_fresh_one_and_the_needless_are_stopped(

@@ -298,12 +298,12 @@ def test_a_page_places_on_before_and_after_and_saves_both_places(shelf: MapShelf
 def test_a_wrong_setting_is_told_in_one_sentence(shelf: MapShelf) -> None:
     events = MapEvents(shelf)
     for changes, said in (
-        ({"axes": "4-D"}, "Dimensions is 0"),
-        ({"method": "tsne"}, "Method is"),
-        ({"metric": "dot"}, "Metric is"),
-        ({"neighbours": 99}, "Neighbours is 99, must be 2 to 23"),
+        ({"axes": "4-D"}, "“Axes” is 0"),
+        ({"method": "tsne"}, "“Method” is"),
+        ({"metric": "dot"}, "“Measure” is"),
+        ({"neighbours": 99}, "“Neighbours” is 99, must be 2 to 23"),
         ({"seed": None}, "None is not a whole number"),
-        ({"spread": 99}, "Spread is 99"),
+        ({"spread": 99}, "“Spread” is 99"),
         ({"spread": None}, "must be a number"),
     ):
         with pytest.raises(gr.Error, match=said):
@@ -360,7 +360,7 @@ def test_the_endpoint_returns_the_command_line_s_document(shelf: MapShelf) -> No
     [
         (("one\ntwo",), "at least 3 sentences"),
         ((7,), "must be text or a list of texts"),
-        (("a\nb\nc", "tsne"), "Method is"),
+        (("a\nb\nc", "tsne"), "“Method” is"),
         (("a\nb\nc", "pca", 2, 3), "must be 2 to 2"),
         (("a\nb\nc", "pca", 2.5), "2.5 is not a whole number"),
         (("a\nb\nc", "pca", 2, None, None), "must be a number"),

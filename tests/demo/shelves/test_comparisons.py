@@ -392,7 +392,7 @@ def test_a_comparison_in_the_folder_one_is_in_has_a_name(
         ({"seeds": None}, "seeds is None, must be"),
         ({"epochs": "forever"}, "epochs is forever, must be 1 to 50"),
         ({"tasks": []}, "no task is ticked"),
-        ({"margin": 0}, "margin is 0.0 points"),
+        ({"margin": 0}, "margin is 0.0, must be above 0"),
         ({"cost": "beauty"}, "cost is 'beauty', must be one of"),
         ({"rates": 10}, "rates is 10, must be 1 to 9"),
     ],
