@@ -2,7 +2,7 @@
 window.thawFigures = (() => {
   const CONFIG = { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"] };
   const WORDS = ["name", "text", "hovertext", "customdata", "ticktext"];
-  const NARROW = 480, LEGEND_ROW = 19;  // pixels
+  const NARROW = 480, LEGEND_ROW = 19, LEAST = 120;  // pixels; less is a page in the midst of a change
   let twins = new Map();
 
   const isDark = () => document.body.classList.contains("dark") || document.documentElement.dataset.theme === "dark";
@@ -37,7 +37,7 @@ window.thawFigures = (() => {
   /* Follows the theme and the room there is; what is hidden is drawn anew when it is shown. */
   let sizes = null;
   function watch() {
-    const again = (host) => host.clientWidth && (host.wide !== host.clientWidth || host.dark !== isDark()) && draw(host, host.figure);
+    const again = (host) => host.clientWidth >= LEAST && (host.wide !== host.clientWidth || host.dark !== isDark()) && draw(host, host.figure);
     sizes = new ResizeObserver((entries) => entries.forEach((entry) => again(entry.target)));
     const theme = new MutationObserver(() => document.querySelectorAll(".js-plotly-plot").forEach((host) => host.figure && again(host)));
     theme.observe(document.body, { attributes: true, attributeFilter: ["class"] });

@@ -140,7 +140,8 @@ def _learning(
     """Put lines together that grow from left to right, with a table of a row for each place."""
     unit, end = across
     below = axis(unit, rangemode="tozero", tickformat=",d")
-    drawn = layout(title, below, up, hovermode="x unified")
+    # Wherever one points the nearest step is told: few steps lie far apart.
+    drawn = layout(title, below, up, hovermode="x unified", hoverdistance=2_000)
     if end is not None:
         below["range"] = [0, 1.03 * end]
         drawn["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
