@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-LONGEST = 400_000
+LONGEST = 2_000_000
 """Characters of a text that are written out, so that a difference can be read; else its hash."""
 
 
@@ -35,7 +35,7 @@ RULES = (
     ),
     Rule(
         why="speeds that were measured",
-        pattern=_number("inference_sentences_per_second|sentences_per_second|steps_per_second"),
+        pattern=_number("inference_sentences_per_second|tokens_per_second"),
         instead=r"\1<speed>",
     ),
     Rule(
@@ -54,6 +54,11 @@ RULES = (
         instead=r"\1<machine>",
     ),
     Rule(
+        why="where in memory a function of the page's configuration lies",
+        pattern=re.compile(r" at 0x[0-9a-f]+>"),
+        instead=" at <place>>",
+    ),
+    Rule(
         why="info in a terminal: versions and machine",
         pattern=re.compile(r"^(versions|machine|devices) .*(?:\n {2,}.*)*", re.MULTILINE),
         instead=r"\1 <here>",
@@ -70,7 +75,11 @@ RULES = (
     ),
     Rule(
         why="a line that says how far it is, every ten seconds where it takes as long",
-        pattern=re.compile(r"^(?:\w+ed [\d,]+ sentences|step [\d,]+ of ).*\n", re.MULTILINE),
+        pattern=re.compile(
+            r"^(?:(?:embedded|predicted|profiled|mapped|read) [\d,]+ sentences|step [\d,]+ of ).*"
+            r"\n",
+            re.MULTILINE,
+        ),
         instead="",
     ),
 )
@@ -120,8 +129,8 @@ def sha256(data: bytes) -> str:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Hash every file of a folder, by its path in it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Hash every file of a folder, by its path in it; bytecode is nobody's."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc")
     return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()) for path in files}
 
 

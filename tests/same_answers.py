@@ -277,13 +277,13 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: Pat
     raise RuntimeError("the page was not ready after ten minutes")
 
 
-def record(root: Path, out: Path, only: str) -> None:
+def record(root: Path, out: Path, only: Sequence[str]) -> None:
     """Record what the build in a checkout answers into a folder.
 
     Args:
         root: The checkout.
         out: Where; a recording that is there is replaced, as far as `only` goes.
-        only: Which cases, `page` among them; it may hold `*`.
+        only: Which cases, `page` among them, as patterns; none is all.
     """
     if out.exists() and any(out.iterdir()) and not (out / ABOUT).exists():
         raise SystemExit(f"{out} holds something that is no recording: give another folder")
@@ -294,7 +294,7 @@ def record(root: Path, out: Path, only: str) -> None:
     verbs = recorder.verbs()
     wanted: queue.SimpleQueue[Case | None] = queue.SimpleQueue()
     for each in (None, *cases(verbs)):
-        if fnmatch.fnmatch("page" if each is None else each.name, only):
+        if _is_among("page" if each is None else each.name, only):
             wanted.put(each)
     failed: list[BaseException] = []
     takers = [
@@ -324,9 +324,13 @@ def record(root: Path, out: Path, only: str) -> None:
     _say(f"{len(recorder.records)} records in {time.monotonic() - begun:.0f} s: {out}")
 
 
-def _remove(out: Path, only: str, cases: Iterable[str]) -> None:
+def _is_among(name: str, only: Sequence[str]) -> bool:
+    return not only or any(fnmatch.fnmatch(name, each) for each in only)
+
+
+def _remove(out: Path, only: Sequence[str], cases: Iterable[str]) -> None:
     """Remove the records that are made anew: all, or those of some cases."""
-    if only == "*":
+    if not only:
         shutil.rmtree(out, ignore_errors=True)
     for name in cases:
         shutil.rmtree(out / "records" / name, ignore_errors=True)
@@ -392,7 +396,7 @@ def read_wanted(path: Path | None) -> dict[str, str]:
     return wanted
 
 
-def compare(before: Path, after: Path, only: str, wanted: Mapping[str, str]) -> int:
+def compare(before: Path, after: Path, only: Sequence[str], wanted: Mapping[str, str]) -> int:
     """Print each difference, and return how many are not wanted."""
     one, other = read_records(before), read_records(after)
     about = [json.loads((each / ABOUT).read_text(encoding="utf-8")) for each in (before, after)]
@@ -401,7 +405,7 @@ def compare(before: Path, after: Path, only: str, wanted: Mapping[str, str]) -> 
             _say(f"NOTE: the recordings were made with another {name}")
     unwanted = differing = 0
     for name in sorted(one.keys() | other.keys()):
-        if one.get(name) == other.get(name) or not fnmatch.fnmatch(name, only):
+        if one.get(name) == other.get(name) or not _is_among(name, only):
             continue
         reason = next((why for glob, why in wanted.items() if fnmatch.fnmatch(name, glob)), None)
         differing += 1
@@ -439,7 +443,7 @@ def main() -> int:
     comparing.add_argument("--wanted", type=Path, help="records that are to differ, NAME: reason")
     for each in (recording, comparing):
         each.add_argument(
-            "--only", default="*", metavar="NAME", help="cases or records; all without"
+            "--only", action="append", default=[], metavar="NAME", help="repeat for more; else all"
         )
     given = parser.parse_args()
     if given.todo == "compare":
