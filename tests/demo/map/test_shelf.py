@@ -360,7 +360,7 @@ def test_the_endpoint_returns_the_command_line_s_document(shelf: MapShelf) -> No
     [
         (("one\ntwo",), "at least 3 sentences"),
         ((7,), "must be text or a list of texts"),
-        (("a\nb\nc", "tsne"), "“Method” is"),
+        (("a\nb\nc", "tsne"), "Method is"),
         (("a\nb\nc", "pca", 2, 3), "must be 2 to 2"),
         (("a\nb\nc", "pca", 2.5), "2.5 is not a whole number"),
         (("a\nb\nc", "pca", 2, None, None), "must be a number"),
